@@ -1,0 +1,39 @@
+# outbox_library(core SOURCES a.cpp DEPENDS outbox_x PRIVATE fmt::fmt)
+#   -> target outbox_core; headers in include/, sources in src/.
+function(outbox_library name)
+  cmake_parse_arguments(LIB "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
+  list(TRANSFORM LIB_SOURCES PREPEND src/)
+  add_library(outbox_${name} STATIC ${LIB_SOURCES})
+  target_include_directories(outbox_${name} PUBLIC include PRIVATE src)
+  target_link_libraries(outbox_${name} PUBLIC ${LIB_DEPENDS} PRIVATE ${LIB_PRIVATE} Threads::Threads)
+endfunction()
+
+# outbox_app(relay DEPENDS ...) -> build/bin/outbox-relay from main.cpp and SOURCES.
+function(outbox_app name)
+  cmake_parse_arguments(APP "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(outbox-${name} main.cpp ${APP_SOURCES})
+  target_link_libraries(outbox-${name} PRIVATE ${APP_DEPENDS} Threads::Threads)
+endfunction()
+
+# outbox_test(core SOURCES tests/a_test.cpp DEPENDS ... LABEL unit)
+#   -> one program of sentences; ctest sees each test. Sources named *_pg_test, *_kafka_test need those services.
+function(outbox_test name)
+  if(NOT OUTBOX_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(TEST "" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
+  if(NOT TEST_LABEL)
+    set(TEST_LABEL unit)
+  endif()
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  add_executable(${name}_${TEST_LABEL}_test ${TEST_SOURCES})
+  target_compile_options(${name}_${TEST_LABEL}_test PRIVATE -O1)
+  target_compile_definitions(${name}_${TEST_LABEL}_test PRIVATE
+    OUTBOX_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OUTBOX_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  target_link_libraries(${name}_${TEST_LABEL}_test PRIVATE ${TEST_DEPENDS} GTest::gtest GTest::gtest_main GTest::gmock)
+  gtest_discover_tests(${name}_${TEST_LABEL}_test
+    PROPERTIES LABELS ${TEST_LABEL} TIMEOUT ${TEST_TIMEOUT}
+    DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+endfunction()

@@ -1,0 +1,18 @@
+-- The two roles with their least grants. Run as the owner of the tables, after `outbox-migrate up`:
+--   psql -v app=outbox_app -v relay=outbox_relay -f roles.sql
+-- Create them first, e.g.  CREATE ROLE outbox_app LOGIN PASSWORD '...';
+
+-- An application that only inserts events. The doorbell runs with its owner's rights; identity needs no grant.
+GRANT INSERT ON outbox_events TO :"app";
+-- The worked example (outbox-server) has tables of its own as well.
+GRANT SELECT, INSERT, UPDATE ON users TO :"app";
+GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO :"app";
+
+-- The relay: reads events, and writes only what it knows about their delivery.
+GRANT SELECT ON outbox_events TO :"relay";
+GRANT UPDATE (status, processed_at, retry_count, error_message, next_attempt_at, kafka_partition, kafka_offset)
+    ON outbox_events TO :"relay";
+GRANT SELECT, UPDATE ON SEQUENCE outbox_events_seq_seq TO :"relay";
+GRANT SELECT, UPDATE ON outbox_meta TO :"relay";
+GRANT SELECT, INSERT, UPDATE ON outbox_shards TO :"relay";
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relays TO :"relay";

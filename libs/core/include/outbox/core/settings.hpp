@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox {
+
+/// Programs a setting belongs to; a bit set.
+enum Program : unsigned { server = 1, relay = 2, migrate = 4, everything = 7 };
+
+/// One environment variable, which is also a flag: DB_HOST and --db-host.
+struct Setting {
+    enum class Kind { text, secret, integer, seconds, choice };
+
+    std::string_view name;
+    Kind kind = Kind::text;
+    std::string_view fallback;     ///< as a user would write it; empty: see `meaning`
+    double min = 0;                ///< for integer and seconds
+    double max = 0;                ///< for integer and seconds
+    std::string_view choices = {}; ///< for choice: "on|off"
+    unsigned programs = everything;
+    std::string_view meaning;
+
+    [[nodiscard]] std::string flag() const;    ///< "--db-host"
+    [[nodiscard]] std::string allowed() const; ///< "a whole number from 1 to 65535"
+};
+
+/// Every setting there is, in the order of the README's table.
+std::span<const Setting> all_settings();
+
+/// The checked values of one program. Immutable after load; safe to share between threads.
+class Settings {
+public:
+    /// Flags win over the environment, which wins over the defaults. An empty variable counts as unset.
+    /// @param flags        values by setting name ("DB_HOST")
+    /// @param environment  looks a variable up; nullptr when unset
+    /// @throws UsageError naming variable, value and what is allowed.
+    static Settings load(Program program, const std::map<std::string, std::string>& flags,
+                         const char* (*environment)(const char*));
+
+    [[nodiscard]] const std::string& text(std::string_view name) const;
+    [[nodiscard]] std::int64_t integer(std::string_view name) const;
+    [[nodiscard]] std::chrono::milliseconds seconds(std::string_view name) const;
+    [[nodiscard]] bool on(std::string_view name) const { return text(name) == "on"; }
+    /// False while the value is the empty default.
+    [[nodiscard]] bool has(std::string_view name) const { return !text(name).empty(); }
+
+private:
+    std::map<std::string, std::string, std::less<>> values_;
+};
+
+} // namespace outbox

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace outbox {
+
+/// 128 bits in network order.
+class Uuid {
+public:
+    using Bytes = std::array<std::uint8_t, 16>;
+
+    Uuid() = default;
+    explicit Uuid(const Bytes& bytes) : bytes_(bytes) {}
+
+    /// A new version 4 (random) identifier. Thread-safe.
+    [[nodiscard]] static Uuid random();
+
+    /// A new version 7 (RFC 9562, time-ordered) identifier. Thread-safe.
+    /// Keeps the primary key's index local: random keys cost full-page images.
+    [[nodiscard]] static Uuid time_ordered();
+
+    /// Canonical form only (36 characters, either case), else nullopt.
+    [[nodiscard]] static std::optional<Uuid> parse(std::string_view text);
+
+    [[nodiscard]] const Bytes& bytes() const noexcept { return bytes_; }
+    [[nodiscard]] std::string to_string() const;
+
+    auto operator<=>(const Uuid&) const = default;
+
+private:
+    Bytes bytes_{};
+};
+
+} // namespace outbox

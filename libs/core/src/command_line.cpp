@@ -1,0 +1,94 @@
+#include "outbox/core/command_line.hpp"
+
+#include "outbox/core/error.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <iostream>
+
+namespace outbox {
+namespace {
+
+constexpr auto version = "0.1.0";
+
+std::vector<std::string> with_double_dashes(int argc, const char* const* argv) {
+    std::vector<std::string> reversed; // CLI11 takes its arguments last first
+    for (int i = argc - 1; i > 0; --i) {
+        std::string word = argv[i];
+        if (word.size() > 2 && word[0] == '-' && word[1] != '-' && std::isalpha(word[1]) != 0) {
+            word.insert(0, "-");
+        }
+        reversed.push_back(std::move(word));
+    }
+    return reversed;
+}
+
+std::string help_of(const Setting& setting) {
+    const bool shown = !setting.fallback.empty() && setting.kind != Setting::Kind::secret;
+    return fmt::format("{} [${}{}{}]", setting.meaning, setting.name, shown ? ", default " : "",
+                       shown ? setting.fallback : "");
+}
+
+const char* environment(const char* name) {
+    return std::getenv(name); // NOLINT(concurrency-mt-unsafe): read before any thread starts
+}
+
+} // namespace
+
+Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* const* argv) {
+    CLI::App app{spec.description, spec.name};
+    app.set_version_flag("--version", spec.name + " " + version);
+
+    std::map<std::string, std::string> given;
+    for (const Setting& setting : all_settings()) {
+        if ((setting.programs & spec.program) != 0) {
+            app.add_option(setting.flag(), given[std::string(setting.name)], help_of(setting))
+                ->group("Settings");
+        }
+    }
+    Arguments arguments;
+    std::map<std::string, std::string> extra;
+    for (const auto& [name, help] : spec.options) {
+        app.add_option("--" + name, extra[name], help);
+    }
+    if (!spec.words_help.empty()) {
+        app.add_option("command", arguments.words, spec.words_help);
+    }
+    try {
+        app.parse(with_double_dashes(argc, argv));
+    } catch (const CLI::Success& success) {
+        std::exit(app.exit(success)); // NOLINT(concurrency-mt-unsafe): no thread has started
+    } catch (const CLI::ParseError& error) {
+        throw UsageError(fmt::format("{}; see {} --help", error.what(), spec.name));
+    }
+    std::map<std::string, std::string> flags;
+    for (const auto& [name, value] : given) {
+        if (!value.empty()) {
+            flags[name] = value;
+        }
+    }
+    for (const auto& [name, value] : extra) {
+        if (app.count("--" + name) > 0) {
+            arguments.options[name] = value;
+        }
+    }
+    arguments.settings = Settings::load(spec.program, flags, environment);
+    return arguments;
+}
+
+int run_program(const CommandLineSpec& spec, int argc, const char* const* argv,
+                const std::function<int(const Arguments&)>& body) {
+    try {
+        return body(parse_command_line(spec, argc, argv));
+    } catch (const UsageError& error) {
+        std::cerr << spec.name << ": " << error.what() << '\n';
+        return 2;
+    } catch (const std::exception& error) {
+        std::cerr << spec.name << ": " << error.what() << '\n';
+        return 1;
+    }
+}
+
+} // namespace outbox

@@ -1,0 +1,69 @@
+#include <outbox/core/error.hpp>
+#include <outbox/core/settings.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace outbox {
+namespace {
+
+const char* nothing(const char*) {
+    return nullptr;
+}
+
+std::string message_of(const std::map<std::string, std::string>& flags) {
+    try {
+        Settings::load(Program::relay, flags, nothing);
+    } catch (const UsageError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+TEST(Settings, FlagsWinOverTheEnvironmentAndThatOverDefaults) {
+    const auto environment = [](const char* name) -> const char* {
+        const std::string_view variable = name;
+        return variable == "DB_HOST" ? "from-env" : variable == "DB_NAME" ? "env-db" : nullptr;
+    };
+    const auto settings = Settings::load(Program::relay, {{"DB_HOST", "from-flag"}}, environment);
+    EXPECT_EQ(settings.text("DB_HOST"), "from-flag");
+    EXPECT_EQ(settings.text("DB_NAME"), "env-db");
+    EXPECT_EQ(settings.integer("DB_PORT"), 5432);
+}
+
+TEST(Settings, AnEmptyVariableCountsAsUnset) {
+    const auto settings = Settings::load(Program::relay, {}, [](const char*) -> const char* { return ""; });
+    EXPECT_EQ(settings.text("DB_USER"), "postgres");
+}
+
+TEST(Settings, ABadValueIsNamedWithWhatIsAllowed) {
+    EXPECT_EQ(message_of({{"RELAY_BATCH_SIZE", "abc"}}),
+              "RELAY_BATCH_SIZE=abc is not allowed: it must be a whole number from 1 to 10000");
+    EXPECT_EQ(message_of({{"RELAY_TRACK_PROCESSING", "yes"}}),
+              "RELAY_TRACK_PROCESSING=yes is not allowed: it must be on or off");
+    EXPECT_EQ(
+        message_of({{"RELAY_POLL_INTERVAL", "0"}}),
+        "RELAY_POLL_INTERVAL=0 is not allowed: it must be seconds from 0.01 to 3600, fractions allowed");
+    EXPECT_NE(message_of({{"DB_PORT", "5432x"}}), "accepted");
+    EXPECT_NE(message_of({{"DB_PORT", "-1"}}), "accepted");
+    EXPECT_NE(message_of({{"RELAY_POLL_INTERVAL", "nan"}}), "accepted");
+}
+
+TEST(Settings, SecondsMayBeFractions) {
+    const auto settings = Settings::load(Program::relay, {{"RELAY_POLL_INTERVAL", "0.25"}}, nothing);
+    EXPECT_EQ(settings.seconds("RELAY_POLL_INTERVAL"), std::chrono::milliseconds(250));
+}
+
+TEST(Settings, EveryDefaultIsAllowedByItsOwnRule) {
+    for (const Setting& setting : all_settings()) {
+        if (!setting.fallback.empty()) {
+            const std::map<std::string, std::string> flags{
+                {std::string(setting.name), std::string(setting.fallback)}};
+            EXPECT_NO_THROW(Settings::load(Program::everything, flags, nothing)) << setting.name;
+        }
+    }
+}
+
+} // namespace
+} // namespace outbox

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <outbox/core/deadline.hpp>
+#include <outbox/core/handle.hpp>
+#include <outbox/postgres/error.hpp>
+#include <outbox/postgres/result.hpp>
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct pg_conn;
+extern "C" void PQfinish(pg_conn*);
+
+namespace outbox::postgres {
+
+/// Where and as whom to connect. What is not named here follows libpq's own variables (PGSSLMODE, ...).
+struct ConnectOptions {
+    std::string host;
+    std::string port;
+    std::string user;
+    std::string password;
+    std::string database;
+    std::string application_name;
+    milliseconds connect_timeout{5'000};
+    milliseconds statement_timeout{0};           ///< 0: none
+    milliseconds lock_timeout{0};                ///< 0: none
+    milliseconds idle_in_transaction_timeout{0}; ///< 0: none
+    milliseconds tcp_user_timeout{5'000};        ///< unacknowledged data for this long ends the connection
+};
+
+/// One parameter of a statement, in text form.
+class Param {
+public:
+    Param(std::nullopt_t) {}                                      // NOLINT(google-explicit-constructor)
+    Param(std::string text) : text_(std::move(text)) {}           // NOLINT(google-explicit-constructor)
+    Param(std::string_view text) : text_(std::string(text)) {}    // NOLINT(google-explicit-constructor)
+    Param(const char* text) : text_(text) {}                      // NOLINT(google-explicit-constructor)
+    Param(std::int64_t number) : text_(std::to_string(number)) {} // NOLINT(google-explicit-constructor)
+    Param(std::int32_t number) : text_(std::to_string(number)) {} // NOLINT(google-explicit-constructor)
+    Param(const Uuid& id) : text_(id.to_string()) {}              // NOLINT(google-explicit-constructor)
+    Param(bool) = delete;
+    Param(std::optional<std::string> text) : text_(std::move(text)) {} // NOLINT(google-explicit-constructor)
+
+    [[nodiscard]] const std::optional<std::string>& text() const noexcept { return text_; }
+
+private:
+    std::optional<std::string> text_;
+};
+
+using Params = std::vector<Param>;
+
+/// A statement that is prepared on first use of a connection. `name` is unique in the program.
+struct Statement {
+    const char* name;
+    const char* sql;
+};
+
+enum class Format { text, binary };
+
+/// One session with the server. Not thread-safe. After an error with Action::reconnect it is closed.
+class Connection {
+public:
+    /// @throws DatabaseError when it cannot be opened before the deadline.
+    static Connection open(const ConnectOptions& options, Deadline deadline);
+
+    /// Runs one prepared statement.
+    /// @throws DatabaseError; without an answer by the deadline the connection is closed, Action::reconnect.
+    Result run(const Statement& statement, const Params& params, Deadline deadline,
+               Format format = Format::text);
+
+    /// Runs one statement with parameters, unprepared.
+    Result query(const std::string& sql, const Params& params, Deadline deadline,
+                 Format format = Format::text);
+
+    /// Runs several statements in the simple protocol: each sees a snapshot of its own inside a
+    /// READ COMMITTED transaction, in one round trip. @return one result a statement.
+    std::vector<Result> script(const std::string& sql, Deadline deadline);
+
+    /// Waits for NOTIFY, for `wake_fd` to be readable, or for the deadline.
+    /// @return payloads that have come. Close or error of the connection throws.
+    std::vector<std::string> wait_notifications(int wake_fd, Deadline deadline);
+
+    [[nodiscard]] bool usable() const noexcept;
+    void close() noexcept { handle_.reset(); }
+
+private:
+    explicit Connection(pg_conn* owned) : handle_(owned) {}
+
+    void prepare(const Statement& statement, Deadline deadline);
+    void send(int sent, const char* what);
+    std::vector<Result> receive(Deadline deadline, const char* what);
+    void wait_socket(short events, Deadline deadline, const char* what);
+    [[noreturn]] void fail(const char* what, const std::string& why);
+
+    Handle<pg_conn, PQfinish> handle_;
+    std::set<std::string, std::less<>> prepared_;
+};
+
+} // namespace outbox::postgres

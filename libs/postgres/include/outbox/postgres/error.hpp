@@ -1,0 +1,34 @@
+#pragma once
+
+#include <outbox/core/error.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace outbox::postgres {
+
+/// What a caller can do after an answer with this SQLSTATE; one table decides.
+/// An empty state means that no answer came: reconnect.
+Action action_for(std::string_view sqlstate);
+
+/// The server refused a statement, or the connection is gone (empty sqlstate).
+class DatabaseError final : public Error {
+public:
+    DatabaseError(std::string sqlstate, const std::string& message, std::string hint = {},
+                  std::string constraint = {})
+        : Error(action_for(sqlstate), message),
+          sqlstate_(std::move(sqlstate)),
+          hint_(std::move(hint)),
+          constraint_(std::move(constraint)) {}
+
+    [[nodiscard]] const std::string& sqlstate() const noexcept { return sqlstate_; }
+    [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+    [[nodiscard]] const std::string& constraint() const noexcept { return constraint_; }
+
+private:
+    std::string sqlstate_;
+    std::string hint_;
+    std::string constraint_;
+};
+
+} // namespace outbox::postgres

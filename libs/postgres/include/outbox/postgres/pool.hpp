@@ -1,0 +1,53 @@
+#pragma once
+
+#include <outbox/postgres/connection.hpp>
+
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace outbox::postgres {
+
+/// A bounded number of connections, opened when first needed and kept. Thread-safe.
+class Pool {
+public:
+    /// A connection on loan; goes back on destruction, or is thrown away when it is not usable any more.
+    class Loan {
+    public:
+        Loan(Pool& pool, Connection connection) : pool_(&pool), connection_(std::move(connection)) {}
+        Loan(Loan&& other) noexcept
+            : pool_(std::exchange(other.pool_, nullptr)),
+              connection_(std::move(other.connection_)) {}
+        Loan& operator=(Loan&&) = delete;
+        ~Loan() {
+            if (pool_ != nullptr) {
+                pool_->give_back(std::move(connection_));
+            }
+        }
+        Connection& operator*() noexcept { return connection_; }
+        Connection* operator->() noexcept { return &connection_; }
+
+    private:
+        Pool* pool_;
+        Connection connection_;
+    };
+
+    Pool(ConnectOptions options, std::size_t size) : options_(std::move(options)), size_(size) {}
+
+    /// @throws Error(retry) when every connection is still on loan at the deadline; DatabaseError when none
+    /// can be opened.
+    Loan borrow(Deadline deadline);
+
+private:
+    void give_back(Connection connection) noexcept;
+
+    const ConnectOptions options_;
+    const std::size_t size_;
+    std::mutex mutex_;
+    std::condition_variable returned_;
+    std::size_t on_loan_ = 0;
+    std::vector<Connection> idle_;
+};
+
+} // namespace outbox::postgres

@@ -1,0 +1,250 @@
+#include "outbox/postgres/connection.hpp"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+
+namespace outbox::postgres {
+namespace {
+
+std::string trimmed(const char* message) {
+    std::string text = message == nullptr ? "" : message;
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) {
+        text.pop_back();
+    }
+    return text;
+}
+
+std::string field(const pg_result* result, int code) {
+    const char* value = PQresultErrorField(result, code);
+    return value == nullptr ? "" : value;
+}
+
+/// @return revents of `fd`, 0 at the deadline.
+short poll_one(int fd, short events, Deadline deadline) {
+    pollfd entry{.fd = fd, .events = events, .revents = 0};
+    while (true) {
+        const int ready = poll(&entry, 1, static_cast<int>(deadline.left().count()));
+        if (ready >= 0 || errno != EINTR) {
+            return ready > 0 ? entry.revents : short{0};
+        }
+    }
+}
+
+std::string session_settings(const ConnectOptions& options) {
+    return fmt::format("SET statement_timeout = {}; SET lock_timeout = {}; "
+                       "SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC'",
+                       options.statement_timeout.count(), options.lock_timeout.count(),
+                       options.idle_in_transaction_timeout.count());
+}
+
+void ignore_notice(void*, const pg_result*) {}
+
+} // namespace
+
+Connection Connection::open(const ConnectOptions& options, Deadline deadline) {
+    const std::string connect_timeout =
+        std::to_string(std::max<long>(2, options.connect_timeout.count() / 1000));
+    const std::string user_timeout = std::to_string(options.tcp_user_timeout.count());
+    const std::array keywords{"host",
+                              "port",
+                              "user",
+                              "password",
+                              "dbname",
+                              "application_name",
+                              "client_encoding",
+                              "connect_timeout",
+                              "tcp_user_timeout",
+                              "keepalives_idle",
+                              "keepalives_interval",
+                              "keepalives_count",
+                              static_cast<const char*>(nullptr)};
+    const std::array values{options.host.c_str(),
+                            options.port.c_str(),
+                            options.user.c_str(),
+                            options.password.c_str(),
+                            options.database.c_str(),
+                            options.application_name.c_str(),
+                            "UTF8",
+                            connect_timeout.c_str(),
+                            user_timeout.c_str(),
+                            "2",
+                            "1",
+                            "3",
+                            static_cast<const char*>(nullptr)};
+    Connection connection(PQconnectStartParams(keywords.data(), values.data(), 0));
+    if (!connection.handle_) {
+        throw DatabaseError("", "connect to PostgreSQL: out of memory");
+    }
+    pg_conn* handle = connection.handle_.get();
+    const Deadline limit = deadline.at_most(options.connect_timeout);
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    while (state != PGRES_POLLING_OK) {
+        if (state == PGRES_POLLING_FAILED || PQstatus(handle) == CONNECTION_BAD) {
+            throw DatabaseError(PQstatus(handle) == CONNECTION_BAD ? "" : "08001",
+                                fmt::format("connect to PostgreSQL at {}:{} as {}: {}", options.host,
+                                            options.port, options.user, trimmed(PQerrorMessage(handle))));
+        }
+        const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+        if (poll_one(PQsocket(handle), events, limit) == 0) {
+            throw DatabaseError("", fmt::format("connect to PostgreSQL at {}:{}: no answer in time",
+                                                options.host, options.port));
+        }
+        state = PQconnectPoll(handle);
+    }
+    PQsetNoticeReceiver(handle, ignore_notice, nullptr);
+    PQsetnonblocking(handle, 1);
+    connection.script(session_settings(options), deadline);
+    return connection;
+}
+
+bool Connection::usable() const noexcept {
+    return handle_ && PQstatus(handle_.get()) == CONNECTION_OK;
+}
+
+void Connection::fail(const char* what, const std::string& why) {
+    close();
+    prepared_.clear();
+    throw DatabaseError("", fmt::format("{}: {}", what, why));
+}
+
+void Connection::wait_socket(short events, Deadline deadline, const char* what) {
+    if (poll_one(PQsocket(handle_.get()), events, deadline) == 0) {
+        fail(what, "PostgreSQL did not answer in time");
+    }
+}
+
+void Connection::send(int sent, const char* what) {
+    if (sent == 0) {
+        fail(what, trimmed(PQerrorMessage(handle_.get())));
+    }
+}
+
+std::vector<Result> Connection::receive(Deadline deadline, const char* what) {
+    pg_conn* handle = handle_.get();
+    while (const int pending = PQflush(handle)) {
+        if (pending < 0) {
+            fail(what, trimmed(PQerrorMessage(handle)));
+        }
+        wait_socket(POLLIN | POLLOUT, deadline, what);
+        PQconsumeInput(handle);
+    }
+    std::vector<Result> results;
+    std::unique_ptr<DatabaseError> refused;
+    while (true) {
+        while (PQisBusy(handle) != 0) {
+            wait_socket(POLLIN, deadline, what);
+            if (PQconsumeInput(handle) == 0) {
+                fail(what, trimmed(PQerrorMessage(handle)));
+            }
+        }
+        pg_result* raw = PQgetResult(handle);
+        if (raw == nullptr) {
+            break;
+        }
+        Result result(raw);
+        const ExecStatusType status = PQresultStatus(raw);
+        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+            results.push_back(std::move(result));
+        } else if (!refused) {
+            refused = std::make_unique<DatabaseError>(
+                field(raw, PG_DIAG_SQLSTATE), fmt::format("{}: {}", what, trimmed(PQresultErrorMessage(raw))),
+                field(raw, PG_DIAG_MESSAGE_HINT), field(raw, PG_DIAG_CONSTRAINT_NAME));
+        }
+    }
+    if (refused) {
+        if (refused->action() == Action::reconnect || !usable()) {
+            close();
+            prepared_.clear();
+        }
+        throw DatabaseError(*refused);
+    }
+    return results;
+}
+
+void Connection::prepare(const Statement& statement, Deadline deadline) {
+    if (!usable()) {
+        fail(statement.name, "the connection is closed");
+    }
+    if (prepared_.contains(statement.name)) {
+        return;
+    }
+    send(PQsendPrepare(handle_.get(), statement.name, statement.sql, 0, nullptr), statement.name);
+    receive(deadline, statement.name);
+    prepared_.emplace(statement.name);
+}
+
+namespace {
+
+std::vector<const char*> values_of(const Params& params) {
+    std::vector<const char*> values;
+    values.reserve(params.size());
+    for (const Param& param : params) {
+        values.push_back(param.text() ? param.text()->c_str() : nullptr);
+    }
+    return values;
+}
+
+Result last_of(std::vector<Result> results) {
+    return results.empty() ? Result() : std::move(results.back());
+}
+
+} // namespace
+
+Result Connection::run(const Statement& statement, const Params& params, Deadline deadline, Format format) {
+    prepare(statement, deadline);
+    const auto values = values_of(params);
+    send(PQsendQueryPrepared(handle_.get(), statement.name, static_cast<int>(values.size()), values.data(),
+                             nullptr, nullptr, format == Format::binary ? 1 : 0),
+         statement.name);
+    return last_of(receive(deadline, statement.name));
+}
+
+Result Connection::query(const std::string& sql, const Params& params, Deadline deadline, Format format) {
+    if (!usable()) {
+        fail("query", "the connection is closed");
+    }
+    const auto values = values_of(params);
+    send(PQsendQueryParams(handle_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr,
+                           values.data(), nullptr, nullptr, format == Format::binary ? 1 : 0),
+         "query");
+    return last_of(receive(deadline, "query"));
+}
+
+std::vector<Result> Connection::script(const std::string& sql, Deadline deadline) {
+    if (!usable()) {
+        fail("script", "the connection is closed");
+    }
+    send(PQsendQuery(handle_.get(), sql.c_str()), "script");
+    return receive(deadline, "script");
+}
+
+std::vector<std::string> Connection::wait_notifications(int wake_fd, Deadline deadline) {
+    if (!usable()) {
+        fail("listen", "the connection is closed");
+    }
+    pg_conn* handle = handle_.get();
+    const auto collect = [handle] {
+        std::vector<std::string> payloads;
+        while (PGnotify* notify = PQnotifies(handle)) {
+            payloads.emplace_back(notify->extra);
+            PQfreemem(notify);
+        }
+        return payloads;
+    };
+    if (auto waiting = collect(); !waiting.empty()) {
+        return waiting;
+    }
+    std::array<pollfd, 2> entries{pollfd{PQsocket(handle), POLLIN, 0}, pollfd{wake_fd, POLLIN, 0}};
+    const int ready = poll(entries.data(), entries.size(), static_cast<int>(deadline.left().count()));
+    if (ready > 0 && entries[0].revents != 0 && PQconsumeInput(handle) == 0) {
+        fail("listen", trimmed(PQerrorMessage(handle)));
+    }
+    return collect();
+}
+
+} // namespace outbox::postgres

@@ -1,0 +1,16 @@
+#include "outbox/postgres/options.hpp"
+
+namespace outbox::postgres {
+
+ConnectOptions options_from(const Settings& settings, std::string application_name) {
+    ConnectOptions options;
+    options.host = settings.text("DB_HOST");
+    options.port = settings.text("DB_PORT");
+    options.user = settings.text("DB_USER");
+    options.password = settings.text("DB_PASSWORD");
+    options.database = settings.text("DB_NAME");
+    options.application_name = std::move(application_name);
+    return options;
+}
+
+} // namespace outbox::postgres

@@ -1,0 +1,20 @@
+DO $$
+BEGIN
+    IF obj_description(to_regclass('outbox_events'), 'pg_class') LIKE 'adopted by outbox-migrate%' THEN
+        COMMENT ON TABLE outbox_events IS NULL;
+        DROP TRIGGER outbox_refuse_change ON outbox_events;
+        DROP INDEX outbox_events_waiting, outbox_events_unsent;
+        ALTER TABLE outbox_events
+            DROP CONSTRAINT outbox_events_status_check,
+            DROP COLUMN kafka_offset,
+            DROP COLUMN kafka_partition,
+            DROP COLUMN next_attempt_at,
+            DROP COLUMN headers,
+            DROP COLUMN bucket,
+            DROP COLUMN seq;
+    ELSE
+        DROP TABLE IF EXISTS outbox_events;
+    END IF;
+END $$;
+
+DROP FUNCTION outbox_refuse_change();

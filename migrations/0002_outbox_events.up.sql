@@ -1,0 +1,90 @@
+-- The outbox. The columns of CREATE TABLE are the published contract; what follows them is the relay's own.
+-- A table that already stands is adopted: its rows are numbered by (created_at, id) and none is lost.
+DO $$
+DECLARE
+    processing_means text := nullif(current_setting('outbox.processing', true), '');
+    in_flight bigint;
+    strange text;
+BEGIN
+    IF to_regclass('outbox_events') IS NULL THEN
+        RETURN;
+    END IF;
+    COMMENT ON TABLE outbox_events IS 'adopted by outbox-migrate: down keeps it';
+
+    SELECT string_agg(DISTINCT quote_literal(status), ', ') INTO strange FROM outbox_events
+     WHERE status NOT IN ('NEW', 'PROCESSING', 'SENT', 'FAILED', 'SKIPPED');
+    IF strange IS NOT NULL THEN
+        RAISE EXCEPTION 'outbox_events holds rows whose status is not known here: %', strange
+            USING HINT = 'Set them to NEW (to be sent), SENT, FAILED or SKIPPED, then run up again.';
+    END IF;
+
+    SELECT count(*) INTO in_flight FROM outbox_events WHERE status = 'PROCESSING';
+    IF in_flight > 0 AND processing_means IS NULL THEN
+        RAISE EXCEPTION 'outbox_events holds % PROCESSING row(s), and only you can know whether Kafka has them', in_flight
+            USING HINT = 'Stop the old relay, then run up with --processing=resend (they are sent, perhaps again) '
+                         'or --processing=sent (they are taken for sent).';
+    END IF;
+    UPDATE outbox_events SET status = CASE processing_means WHEN 'sent' THEN 'SENT' ELSE 'NEW' END
+     WHERE status = 'PROCESSING';
+END $$;
+
+CREATE TABLE IF NOT EXISTS outbox_events (
+    id             UUID PRIMARY KEY,
+    aggregate_type VARCHAR(255) NOT NULL,
+    aggregate_id   VARCHAR(255) NOT NULL,
+    event_type     VARCHAR(255) NOT NULL,
+    event_data     JSONB NOT NULL,
+    status         VARCHAR(50) DEFAULT 'NEW',
+    topic          VARCHAR(255) NOT NULL,
+    partition_key  VARCHAR(255),
+    created_at     TIMESTAMPTZ,
+    processed_at   TIMESTAMPTZ,
+    retry_count    INTEGER DEFAULT 0,
+    max_retries    INTEGER DEFAULT 3,
+    error_message  TEXT
+);
+
+ALTER TABLE outbox_events
+    ADD COLUMN seq             BIGINT,
+    -- First byte of the md5 of the key, modulo 64: any language can compute it.
+    ADD COLUMN bucket          SMALLINT GENERATED ALWAYS AS
+        ((get_byte(decode(md5(coalesce(partition_key, aggregate_id)), 'hex'), 0) & 63)::smallint) STORED,
+    ADD COLUMN headers         JSONB CHECK (jsonb_typeof(headers) = 'object'),
+    ADD COLUMN next_attempt_at TIMESTAMPTZ,
+    ADD COLUMN kafka_partition INTEGER,
+    ADD COLUMN kafka_offset    BIGINT,
+    ADD CONSTRAINT outbox_events_status_check
+        CHECK (status IN ('NEW', 'PROCESSING', 'SENT', 'FAILED', 'SKIPPED')),
+    ALTER COLUMN status SET DEFAULT 'NEW',
+    ALTER COLUMN created_at SET DEFAULT CURRENT_TIMESTAMP;
+
+UPDATE outbox_events AS e SET seq = n.seq
+  FROM (SELECT ctid, row_number() OVER (ORDER BY created_at NULLS FIRST, id) AS seq FROM outbox_events) AS n
+ WHERE e.ctid = n.ctid;
+
+ALTER TABLE outbox_events
+    ALTER COLUMN seq SET NOT NULL,
+    ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY;
+
+SELECT setval(pg_get_serial_sequence('outbox_events', 'seq'), max(seq)) FROM outbox_events HAVING max(seq) IS NOT NULL;
+
+-- Claims walk this one. A NULL status counts as NEW.
+CREATE INDEX outbox_events_unsent ON outbox_events (bucket, seq)
+    WHERE coalesce(status, 'NEW') IN ('NEW', 'PROCESSING');
+
+-- Rows that wait for a retry. Each blocks the later events of its key; claims look them up by key.
+CREATE INDEX outbox_events_waiting ON outbox_events (bucket, (coalesce(partition_key, aggregate_id)))
+    WHERE next_attempt_at IS NOT NULL AND coalesce(status, 'NEW') IN ('NEW', 'PROCESSING');
+
+-- While a row may be in flight its identity and its content stand still.
+CREATE FUNCTION outbox_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'event % is %: its identity, key, topic and content cannot change before it is sent',
+        OLD.id, coalesce(OLD.status, 'NEW') USING ERRCODE = 'object_not_in_prerequisite_state';
+END $$;
+
+CREATE TRIGGER outbox_refuse_change
+    BEFORE UPDATE OF id, seq, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers
+    ON outbox_events FOR EACH ROW
+    WHEN (coalesce(OLD.status, 'NEW') IN ('NEW', 'PROCESSING'))
+    EXECUTE FUNCTION outbox_refuse_change();
