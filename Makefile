@@ -1,0 +1,59 @@
+# The commands of this project. PRESET=dev, asan-ubsan or tsan chooses another build (see CMakePresets.json).
+PRESET ?= release
+BUILD := $(if $(filter release,$(PRESET)),build,build-$(PRESET))
+BIN := $(BUILD)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help build run run-relay migrate demo test integration bench lint format \
+	stack-up stack-down docker-up docker-down restart
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+build: ## Install what is missing and build into build/bin
+	@tools/bootstrap
+	@tools/build $(PRESET)
+
+run: build ## Migrate, then run the server (DB_*, KAFKA_BROKERS, else the local stack)
+	@tools/with-stack sh -c '$(BIN)/outbox-migrate up && exec $(BIN)/outbox-server'
+
+run-relay: build ## Migrate, then run a relay; start as many as you like
+	@tools/with-stack sh -c '$(BIN)/outbox-migrate up && exec $(BIN)/outbox-relay'
+
+migrate: build ## Bring the database up to date
+	@tools/with-stack $(BIN)/outbox-migrate up
+
+demo: build ## A tour: users over HTTP, a killed relay, each event exactly once in Kafka
+	@BIN=$(BIN) tools/demo
+
+test: build ## Run every test on real servers
+	@tools/test $(PRESET)
+
+integration: build ## Run the tests that need servers
+	@tools/test $(PRESET) -L integration
+
+bench: build ## Measure speed and memory
+	@BIN=$(BIN) tools/with-stack bench/run
+
+lint: ## Check format, scripts and code
+	@tools/bootstrap
+	@tools/lint
+
+format: ## Format the code
+	@tools/lint --fix
+
+stack-up: ## Start a local PostgreSQL and Kafka
+	@tools/bootstrap stack
+	@tools/stack up && tools/stack status && tools/stack env
+
+stack-down: ## Stop them and remove their data
+	@tools/stack down
+
+docker-up: ## Build the images and start everything in containers
+	docker compose up -d --build
+
+docker-down: ## Stop the containers; the volumes stay
+	docker compose down
+
+restart: ## Restart the containers
+	docker compose restart

@@ -1,0 +1,28 @@
+# shellcheck shell=bash
+# Questions to servers, for other scripts to source. Each returns 0 for a real answer and waits two seconds at most.
+
+# tcp_answers HOST PORT: somebody listens there.
+tcp_answers() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null
+}
+
+# postgres_answers HOST PORT USER PASSWORD: a query gets its result. POSTGRES_BIN is the folder of psql.
+postgres_answers() {
+    PGPASSWORD=$4 PGCONNECT_TIMEOUT=2 timeout 3 "${POSTGRES_BIN:+$POSTGRES_BIN/}psql" -X -q -At -h "$1" -p "$2" -U "$3" \
+        -d postgres -c 'SELECT 1' >/dev/null 2>&1
+}
+
+# kafka_answers HOST PORT: a Metadata request (key 3, version 1, no topics) names at least one broker.
+# The answer starts with four bytes of length, the correlation id 7, and the number of brokers.
+kafka_answers() {
+    local answer
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    answer=$(timeout 2 bash -c '
+        exec 3<>"/dev/tcp/$0/$1"
+        printf "\0\0\0\x0e\0\x03\0\x01\0\0\0\x07\xff\xff\0\0\0\0" >&3
+        head -c 12 <&3 | od -An -v -tu1' "$1" "$2" 2>/dev/null) || return 1
+    # shellcheck disable=SC2086 # the words are the bytes
+    set -- $answer
+    ((${8:-0} == 7 && ${12:-0} > 0))
+}
