@@ -1,0 +1,47 @@
+#include <outbox/core/error.hpp>
+#include <outbox/migrate/request.hpp>
+#include <outbox/migrate/runner.hpp>
+#include <outbox/migrate/source.hpp>
+#include <outbox/postgres/options.hpp>
+
+#include <iostream>
+
+using namespace outbox;
+
+namespace {
+
+migrations::Runner make_runner(const Arguments& arguments, const migrations::Request& request) {
+    auto files = migrations::migrations_from(request.folder ? migrations::files_in(*request.folder)
+                                                            : migrations::embedded_files());
+    if (!files) {
+        throw Error(Action::stop, files.error().why);
+    }
+    return {postgres::options_from(arguments.settings, "outbox-migrate"), std::move(*files),
+            [](std::string_view line) { std::cerr << "outbox-migrate: " << line << '\n'; }};
+}
+
+int run(const Arguments& arguments) {
+    const migrations::Request request = migrations::parse_request(arguments);
+    migrations::Runner runner = make_runner(arguments, request);
+    switch (request.command) {
+    case migrations::Command::up:
+        runner.up(request.processing);
+        break;
+    case migrations::Command::down:
+        runner.down(request.count);
+        break;
+    case migrations::Command::status:
+        std::cout << runner.status() << std::flush;
+        break;
+    case migrations::Command::version:
+        std::cout << runner.version() << '\n' << std::flush;
+        break;
+    }
+    return std::cout ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    return run_program(migrations::command_line(), argc, argv, run);
+}

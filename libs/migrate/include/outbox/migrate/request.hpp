@@ -1,0 +1,26 @@
+#pragma once
+
+#include <outbox/core/command_line.hpp>
+
+#include <optional>
+#include <string>
+
+namespace outbox::migrations {
+
+enum class Command { up, down, status, version };
+
+/// What the user asked for.
+struct Request {
+    Command command = Command::status;
+    int count = 1;                         ///< down: how many steps
+    std::optional<std::string> processing; ///< up: what PROCESSING rows of an adopted table mean
+    std::optional<std::string> folder;     ///< read the files from here, not the embedded ones
+};
+
+/// What outbox-migrate understands.
+CommandLineSpec command_line();
+
+/// @throws UsageError for everything that is not a command with what belongs to it.
+Request parse_request(const Arguments& arguments);
+
+} // namespace outbox::migrations

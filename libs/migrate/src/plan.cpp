@@ -1,0 +1,127 @@
+#include <outbox/migrate/plan.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace outbox::migrations {
+namespace {
+
+const Migration* find(const std::vector<Migration>& files, int version) {
+    const auto found = std::find_if(files.begin(), files.end(),
+                                    [version](const Migration& file) { return file.version == version; });
+    return found == files.end() ? nullptr : &*found;
+}
+
+std::string missing(const Applied& applied) {
+    return fmt::format("{0} is applied to this database, but {0}.up.sql is not among the files here. "
+                       "A newer outbox-migrate has been at work, or the file was removed: use that version, "
+                       "or put the file back.",
+                       label(applied.version, applied.name));
+}
+
+std::string edited(const Migration& file, const Applied& applied) {
+    return fmt::format("{}.up.sql was changed after it was applied at {}.\n"
+                       "  applied: sha256 {}\n"
+                       "  now:     sha256 {}\n"
+                       "Put the old text back (every byte, line ends too) and write the change as a new "
+                       "migration.",
+                       label(file.version, file.name), applied.applied_at, applied.checksum, file.checksum);
+}
+
+std::string gap(int expected, const Applied& applied) {
+    return fmt::format("{} is applied, but version {:04} before it is not: steps are applied in order. "
+                       "The history table outbox_migrations was changed by hand; restore the missing row, or "
+                       "the database.",
+                       label(applied.version, applied.name), expected);
+}
+
+/// Why files and history do not belong together.
+std::optional<Refusal> conflict(const std::vector<Migration>& files, const std::vector<Applied>& history) {
+    int expected = 1;
+    for (const Applied& applied : history) {
+        if (applied.version != expected) {
+            return Refusal{gap(expected, applied)};
+        }
+        const Migration* file = find(files, applied.version);
+        if (file == nullptr) {
+            return Refusal{missing(applied)};
+        }
+        if (file->checksum != applied.checksum) {
+            return Refusal{edited(*file, applied)};
+        }
+        ++expected;
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+Plan plan_up(const std::vector<Migration>& files, const std::vector<Applied>& history) {
+    if (auto refusal = conflict(files, history)) {
+        return tl::unexpected(std::move(*refusal));
+    }
+    Steps steps;
+    for (std::size_t i = history.size(); i < files.size(); ++i) {
+        steps.push_back(&files[i]);
+    }
+    return steps;
+}
+
+Plan plan_down(const std::vector<Migration>& files, const std::vector<Applied>& history, int count) {
+    if (auto refusal = conflict(files, history)) {
+        return tl::unexpected(std::move(*refusal));
+    }
+    Steps steps;
+    const auto wanted = std::min(static_cast<std::size_t>(count), history.size());
+    for (std::size_t i = history.size(); i > history.size() - wanted; --i) {
+        const Migration& file = files[i - 1];
+        if (!file.down) {
+            return tl::unexpected(Refusal{fmt::format("{0} cannot be taken back: there is no {0}.down.sql",
+                                                      label(file.version, file.name))});
+        }
+        steps.push_back(&file);
+    }
+    return steps;
+}
+
+std::vector<StatusLine> status_of(const std::vector<Migration>& files, const std::vector<Applied>& history) {
+    std::vector<StatusLine> lines;
+    for (const Applied& applied : history) {
+        const Migration* file = find(files, applied.version);
+        const bool same = file != nullptr && file->checksum == applied.checksum;
+        lines.push_back({.version = applied.version,
+                         .name = applied.name,
+                         .state = file == nullptr ? "missing" : (same ? "applied" : "edited"),
+                         .applied_at = applied.applied_at});
+    }
+    for (const Migration& file : files) {
+        const bool known = std::any_of(history.begin(), history.end(), [&file](const Applied& applied) {
+            return applied.version == file.version;
+        });
+        if (!known) {
+            lines.push_back(
+                {.version = file.version, .name = file.name, .state = "pending", .applied_at = {}});
+        }
+    }
+    std::sort(lines.begin(), lines.end(),
+              [](const StatusLine& a, const StatusLine& b) { return a.version < b.version; });
+    return lines;
+}
+
+std::string table_of(const std::vector<StatusLine>& lines) {
+    std::size_t width = 4;
+    for (const StatusLine& line : lines) {
+        width = std::max(width, line.name.size());
+    }
+    std::string table =
+        fmt::format("{:<7}  {:<{}}  {:<7}  {}\n", "version", "name", width, "state", "applied_at");
+    for (const StatusLine& line : lines) {
+        table += fmt::format("{:<7}  {:<{}}  {:<7}  {}\n", fmt::format("{:04}", line.version), line.name,
+                             width, line.state, line.applied_at.empty() ? "-" : line.applied_at);
+    }
+    return table;
+}
+
+} // namespace outbox::migrations

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <outbox/postgres/connection.hpp>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace outbox::migrations {
+
+/// Opens the database. @throws Error that says so when it does not exist.
+postgres::Connection open_existing(const postgres::ConnectOptions& options, Deadline deadline);
+
+/// Opens the database, and creates it first when it does not exist.
+/// @throws Error with the command to type when the role may not create it.
+postgres::Connection open_or_create(const postgres::ConnectOptions& options, Deadline deadline,
+                                    const std::function<void(std::string_view)>& progress);
+
+/// `name` as an SQL identifier, always quoted.
+std::string quoted(std::string_view name);
+
+/// What the server said, without our prefix and without the line of a RAISE; each line indented.
+std::string readable(const postgres::DatabaseError& error);
+
+} // namespace outbox::migrations
