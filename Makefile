@@ -37,7 +37,9 @@ bench: build ## Measure speed and memory
 
 lint: ## Check format, scripts and code
 	@tools/bootstrap
-	@tools/lint
+	@tools/lint format scripts
+	@tools/build
+	@tools/lint code
 
 format: ## Format the code
 	@tools/lint --fix
