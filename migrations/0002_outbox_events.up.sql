@@ -9,6 +9,8 @@ BEGIN
     IF to_regclass('outbox_events') IS NULL THEN
         RETURN;
     END IF;
+    -- From here on nobody writes: an old relay that is still running cannot turn a checked row into PROCESSING.
+    LOCK TABLE outbox_events IN ACCESS EXCLUSIVE MODE;
     COMMENT ON TABLE outbox_events IS 'adopted by outbox-migrate: down keeps it';
 
     SELECT string_agg(DISTINCT quote_literal(status), ', ') INTO strange FROM outbox_events
