@@ -1,0 +1,69 @@
+#pragma once
+
+#include <outbox/core/deadline.hpp>
+#include <outbox/kafka/client.hpp>
+#include <outbox/kafka/error.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace outbox::kafka {
+
+/// What the broker accepts in a topic.
+struct TopicLimits {
+    std::int64_t max_message_bytes = 1'048'588;                             ///< of a record batch
+    std::int64_t timestamp_before_max_ms = std::numeric_limits<std::int64_t>::max(); ///< how old a record may be
+    std::int64_t timestamp_after_max_ms = 3'600'000;                        ///< how far in the future
+};
+
+struct TopicState {
+    std::vector<std::int32_t> leaders; ///< by partition; -1: none at the moment
+
+    [[nodiscard]] std::int32_t partitions() const noexcept { return static_cast<std::int32_t>(leaders.size()); }
+    [[nodiscard]] bool led() const noexcept;
+};
+
+struct NewTopic {
+    std::string name;
+    std::int32_t partitions = 1;
+    std::int32_t replication = -1; ///< -1: the broker's default
+    Properties config;
+};
+
+/// Questions about the cluster, and topics made by hand. Never makes a topic by asking. Thread-safe.
+class Admin {
+public:
+    explicit Admin(const ClientOptions& options);
+
+    /// @throws KafkaError when no broker answers in time.
+    [[nodiscard]] std::string cluster_id(Deadline deadline) const;
+
+    /// @return nullopt when the topic does not exist. @throws KafkaError, blame topic: not authorised, invalid name.
+    [[nodiscard]] std::optional<TopicState> topic(const std::string& name, Deadline deadline) const;
+
+    /// A topic's configuration as it is in force. @throws KafkaError
+    [[nodiscard]] Properties topic_config(const std::string& name, Deadline deadline) const;
+
+    /// Makes the topic and waits until every partition has a leader. One that exists already is left as it is.
+    /// @throws KafkaError
+    void create_topic(const NewTopic& topic, Deadline deadline) const;
+
+    /// First offset and high watermark (not the last stable offset) of a partition. @throws KafkaError
+    [[nodiscard]] std::pair<std::int64_t, std::int64_t> watermarks(const std::string& topic, std::int32_t partition,
+                                                                   Deadline deadline) const;
+
+private:
+    Client client_;
+};
+
+/// Reads the limits out of a topic's configuration; what is missing keeps Kafka's default.
+TopicLimits limits_from(const Properties& config);
+
+/// Kafka's rule: 1 to 249 of [a-zA-Z0-9._-], not "." and not "..".
+bool is_topic_name(std::string_view name) noexcept;
+
+} // namespace outbox::kafka

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <outbox/core/deadline.hpp>
+#include <outbox/kafka/admin.hpp>
+#include <outbox/kafka/client.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace outbox::kafka {
+
+struct ControlRecord {
+    std::int64_t offset = 0;
+    std::string value;
+};
+
+/// The committed end of one control partition.
+struct ControlTail {
+    std::int64_t first_offset = 0;   ///< of the partition
+    std::int64_t high_watermark = 0; ///< when the read began
+    std::vector<ControlRecord> records;
+};
+
+/// Reads committed records of `partition` from `from` (an offset, or -1: the beginning) up to the high watermark.
+/// The end is the high watermark of a read_uncommitted handle: the last stable offset could hide the newest manifest.
+/// @param go_on  asked now and then; false ends the read with Action::retry
+/// @throws KafkaError; code _TIMED_OUT_QUEUE when somebody's open transaction still holds the end back at the deadline.
+ControlTail read_control(const ClientOptions& options, const Admin& admin, const std::string& topic,
+                         std::int32_t partition, std::int64_t from, Deadline deadline,
+                         const std::function<bool()>& go_on);
+
+/// True for the error that means: an open transaction of another producer holds the partition's end back.
+bool held_back(const KafkaError& error) noexcept;
+
+} // namespace outbox::kafka

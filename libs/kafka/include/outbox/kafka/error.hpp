@@ -1,0 +1,36 @@
+#pragma once
+
+#include <outbox/core/error.hpp>
+
+#include <string>
+
+namespace outbox::kafka {
+
+/// Who is to blame for a failed transaction or call. Decides what a relay does next.
+enum class Blame {
+    nobody, ///< it passes by itself: brokers away, leader moving, timeouts, codes that are not known here
+    record, ///< one record of the batch: too large, refused as invalid
+    topic,  ///< the whole topic: missing, not authorised, invalid name
+    fenced, ///< another producer took this transactional id, or the transaction timed out
+    setup   ///< the cluster refuses this client: authentication, authorisation of the transactional id
+};
+
+/// One table decides. @param code  of librdkafka, negative for its own, positive for the broker's.
+Blame blame_for(int code) noexcept;
+
+/// Symbolic name of a code, e.g. "MSG_SIZE_TOO_LARGE".
+std::string error_name(int code);
+
+/// A call to Kafka failed.
+class KafkaError final : public Error {
+public:
+    KafkaError(int code, const std::string& message);
+
+    [[nodiscard]] int code() const noexcept { return code_; }
+    [[nodiscard]] Blame blame() const noexcept { return blame_for(code_); }
+
+private:
+    int code_;
+};
+
+} // namespace outbox::kafka

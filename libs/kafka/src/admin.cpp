@@ -1,0 +1,206 @@
+#include "outbox/kafka/admin.hpp"
+
+#include "configuration.hpp"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <array>
+
+namespace outbox::kafka {
+namespace {
+
+using Queue = Handle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
+using Event = Handle<rd_kafka_event_t, rd_kafka_event_destroy>;
+using AdminOptions = Handle<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
+using NewTopicHandle = Handle<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
+using Resource = Handle<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
+
+void free_metadata(const rd_kafka_metadata_t* metadata) {
+    rd_kafka_metadata_destroy(metadata);
+}
+using Metadata = std::unique_ptr<const rd_kafka_metadata_t, decltype(&free_metadata)>;
+
+int milliseconds_left(Deadline deadline) {
+    return static_cast<int>(std::max(deadline.left(), milliseconds(1)).count());
+}
+
+AdminOptions options_for(rd_kafka_t* client, rd_kafka_admin_op_t operation, Deadline deadline) {
+    AdminOptions options(rd_kafka_AdminOptions_new(client, operation));
+    std::array<char, 256> why{};
+    rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(milliseconds_left(deadline), 100), why.data(),
+                                              why.size());
+    if (operation == RD_KAFKA_ADMIN_OP_CREATETOPICS) {
+        rd_kafka_AdminOptions_set_operation_timeout(options.get(), std::max(milliseconds_left(deadline), 100),
+                                                    why.data(), why.size());
+    }
+    return options;
+}
+
+Event result_of(rd_kafka_queue_t* queue, Deadline deadline, const std::string& what) {
+    Event event(rd_kafka_queue_poll(queue, milliseconds_left(deadline) + 200));
+    if (!event) {
+        throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT, what + ": no answer in time");
+    }
+    if (const auto error = rd_kafka_event_error(event.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw KafkaError(error, what + ": " + rd_kafka_event_error_string(event.get()));
+    }
+    return event;
+}
+
+Properties entries_of(const rd_kafka_ConfigResource_t* resource) {
+    std::size_t count = 0;
+    const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(resource, &count);
+    Properties properties;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (const char* value = rd_kafka_ConfigEntry_value(entries[i])) {
+            properties[rd_kafka_ConfigEntry_name(entries[i])] = value;
+        }
+    }
+    return properties;
+}
+
+std::int64_t number_or(const Properties& config, const std::string& name, std::int64_t fallback) {
+    const auto found = config.find(name);
+    return found == config.end() ? fallback : std::stoll(found->second);
+}
+
+} // namespace
+
+bool TopicState::led() const noexcept {
+    return std::none_of(leaders.begin(), leaders.end(), [](std::int32_t leader) { return leader < 0; });
+}
+
+bool is_topic_name(std::string_view name) noexcept {
+    constexpr std::size_t longest = 249;
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+               c == '-';
+    };
+    return !name.empty() && name.size() <= longest && name != "." && name != ".." &&
+           std::all_of(name.begin(), name.end(), allowed);
+}
+
+TopicLimits limits_from(const Properties& config) {
+    TopicLimits limits;
+    limits.max_message_bytes = number_or(config, "max.message.bytes", limits.max_message_bytes);
+    limits.timestamp_before_max_ms =
+        number_or(config, "message.timestamp.before.max.ms", limits.timestamp_before_max_ms);
+    limits.timestamp_after_max_ms = number_or(config, "message.timestamp.after.max.ms", limits.timestamp_after_max_ms);
+    return limits;
+}
+
+// A consumer's handle: its metadata requests never make a topic, and its watermarks are not held back
+// by open transactions.
+Admin::Admin(const ClientOptions& options)
+    : client_(make_client(RD_KAFKA_CONSUMER,
+                          make_configuration(options, {{"isolation.level", "read_uncommitted"},
+                                                       {"allow.auto.create.topics", "false"}}))) {}
+
+std::string Admin::cluster_id(Deadline deadline) const {
+    char* id = rd_kafka_clusterid(client_.get(), milliseconds_left(deadline));
+    if (id == nullptr) {
+        throw KafkaError(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "no Kafka broker answered in time");
+    }
+    std::string copy = id;
+    rd_kafka_mem_free(client_.get(), id);
+    return copy;
+}
+
+std::optional<TopicState> Admin::topic(const std::string& name, Deadline deadline) const {
+    const Topic handle(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
+    const rd_kafka_metadata_t* raw = nullptr;
+    const auto error = rd_kafka_metadata(client_.get(), 0, handle.get(), &raw, milliseconds_left(deadline));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw KafkaError(error, fmt::format("metadata of topic {}", name));
+    }
+    const Metadata metadata(raw, free_metadata);
+    if (metadata->topic_cnt != 1) {
+        return std::nullopt;
+    }
+    const rd_kafka_metadata_topic_t& found = metadata->topics[0];
+    if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        return std::nullopt;
+    }
+    if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR && found.err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
+        throw KafkaError(found.err, fmt::format("metadata of topic {}", name));
+    }
+    TopicState state;
+    state.leaders.assign(static_cast<std::size_t>(found.partition_cnt), -1);
+    for (int i = 0; i < found.partition_cnt; ++i) {
+        state.leaders.at(static_cast<std::size_t>(found.partitions[i].id)) = found.partitions[i].leader;
+    }
+    return state;
+}
+
+Properties Admin::topic_config(const std::string& name, Deadline deadline) const {
+    const std::string what = fmt::format("configuration of topic {}", name);
+    const Queue queue(rd_kafka_queue_new(client_.get()));
+    const auto options = options_for(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline);
+    const Resource resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
+    std::array resources{resource.get()};
+    rd_kafka_DescribeConfigs(client_.get(), resources.data(), resources.size(), options.get(), queue.get());
+    const Event event = result_of(queue.get(), deadline, what);
+    std::size_t count = 0;
+    const auto* found =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+    if (count != 1) {
+        throw KafkaError(RD_KAFKA_RESP_ERR__BAD_MSG, what + ": the answer does not name it");
+    }
+    if (const auto error = rd_kafka_ConfigResource_error(found[0]); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const char* why = rd_kafka_ConfigResource_error_string(found[0]);
+        throw KafkaError(error, what + ": " + (why == nullptr ? "refused" : why));
+    }
+    return entries_of(found[0]);
+}
+
+void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
+    const std::string what = fmt::format("create topic {}", topic.name);
+    std::array<char, 512> why{};
+    const NewTopicHandle request(
+        rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions, topic.replication, why.data(), why.size()));
+    if (!request) {
+        throw KafkaError(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, what + ": " + why.data());
+    }
+    for (const auto& [name, value] : topic.config) {
+        rd_kafka_NewTopic_set_config(request.get(), name.c_str(), value.c_str());
+    }
+    const Queue queue(rd_kafka_queue_new(client_.get()));
+    const auto options = options_for(client_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
+    std::array topics{request.get()};
+    rd_kafka_CreateTopics(client_.get(), topics.data(), topics.size(), options.get(), queue.get());
+    const Event event = result_of(queue.get(), deadline, what);
+    std::size_t count = 0;
+    const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto error = rd_kafka_topic_result_error(results[i]);
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+            const char* text = rd_kafka_topic_result_error_string(results[i]);
+            throw KafkaError(error, what + ": " + (text == nullptr ? "refused" : text));
+        }
+    }
+    while (true) {
+        if (const auto state = this->topic(topic.name, deadline); state && state->partitions() > 0 && state->led()) {
+            return;
+        }
+        if (deadline.passed()) {
+            throw KafkaError(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, what + ": no leader in time");
+        }
+        Event(rd_kafka_queue_poll(queue.get(), 20)); // a paced wait: nothing else comes on this queue
+    }
+}
+
+std::pair<std::int64_t, std::int64_t> Admin::watermarks(const std::string& topic, std::int32_t partition,
+                                                        Deadline deadline) const {
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const auto error = rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), partition, &low, &high,
+                                                        milliseconds_left(deadline));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw KafkaError(error, fmt::format("watermarks of {} [{}]", topic, partition));
+    }
+    return {low, high};
+}
+
+} // namespace outbox::kafka

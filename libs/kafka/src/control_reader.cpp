@@ -1,0 +1,96 @@
+#include "outbox/kafka/control_reader.hpp"
+
+#include "configuration.hpp"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+
+namespace outbox::kafka {
+namespace {
+
+using Message = Handle<rd_kafka_message_t, rd_kafka_message_destroy>;
+using PartitionList = Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
+
+constexpr milliseconds slice{100};
+
+Client committed_reader(const ClientOptions& options) {
+    Client reader = make_client(
+        RD_KAFKA_CONSUMER, make_configuration(options, {{"group.id", "outbox-control"}, // asked for, never joined
+                                                        {"isolation.level", "read_committed"},
+                                                        {"enable.auto.commit", "false"},
+                                                        {"enable.partition.eof", "true"},
+                                                        {"auto.offset.reset", "error"},
+                                                        {"allow.auto.create.topics", "false"},
+                                                        {"fetch.wait.max.ms", "20"},
+                                                        {"fetch.error.backoff.ms", "50"},
+                                                        {"queued.max.messages.kbytes", "4096"}}));
+    rd_kafka_poll_set_consumer(reader.get());
+    return reader;
+}
+
+void assign(rd_kafka_t* reader, const std::string& topic, std::int32_t partition, std::int64_t offset) {
+    const PartitionList list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
+    if (const auto error = rd_kafka_assign(reader, list.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw KafkaError(error, fmt::format("assign {} [{}]", topic, partition));
+    }
+}
+
+std::string bytes_of(const rd_kafka_message_t& message) {
+    return {static_cast<const char*>(message.payload), message.len};
+}
+
+/// Only these end the read; the others librdkafka retries by itself.
+bool final_error(int code) {
+    return code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE || code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+           blame_for(code) != Blame::nobody;
+}
+
+} // namespace
+
+bool held_back(const KafkaError& error) noexcept {
+    return error.code() == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE;
+}
+
+ControlTail read_control(const ClientOptions& options, const Admin& admin, const std::string& topic,
+                         std::int32_t partition, std::int64_t from, Deadline deadline,
+                         const std::function<bool()>& go_on) {
+    ControlTail tail;
+    std::tie(tail.first_offset, tail.high_watermark) = admin.watermarks(topic, partition, deadline);
+    std::int64_t position = std::max(from, tail.first_offset);
+    if (position >= tail.high_watermark) {
+        return tail;
+    }
+    const Client reader = committed_reader(options);
+    assign(reader.get(), topic, partition, position);
+    bool answered = false;
+    while (position < tail.high_watermark) {
+        if (deadline.passed()) {
+            throw KafkaError(answered ? RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE : RD_KAFKA_RESP_ERR__TIMED_OUT,
+                             fmt::format("control topic {} [{}]: could not be read beyond offset {} of {}", topic,
+                                         partition, position, tail.high_watermark));
+        }
+        if (!go_on()) {
+            throw Error(Action::retry, "control topic: given up, the relay is stopping");
+        }
+        const Message message(rd_kafka_consumer_poll(reader.get(), static_cast<int>(slice.count())));
+        if (!message) {
+            continue;
+        }
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            answered = true;
+            position = message->offset + 1;
+            tail.records.push_back({message->offset, bytes_of(*message)});
+        } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            answered = true; // at the last stable offset; it may still move
+            position = std::max(position, message->offset);
+        } else if (final_error(message->err)) {
+            throw KafkaError(message->err, fmt::format("control topic {} [{}]", topic, partition));
+        }
+    }
+    return tail;
+}
+
+} // namespace outbox::kafka

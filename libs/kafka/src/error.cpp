@@ -1,0 +1,64 @@
+#include "outbox/kafka/error.hpp"
+
+#include <librdkafka/rdkafka.h>
+
+namespace outbox::kafka {
+namespace {
+
+Action action_of(Blame blame) {
+    switch (blame) {
+    case Blame::record:
+    case Blame::topic:
+        return Action::quarantine;
+    case Blame::setup:
+        return Action::stop;
+    case Blame::nobody:
+    case Blame::fenced:
+        break;
+    }
+    return Action::reconnect;
+}
+
+} // namespace
+
+Blame blame_for(int code) noexcept {
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+        return Blame::record;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
+    case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
+    case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
+        return Blame::topic;
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+        return Blame::fenced;
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+        return Blame::setup;
+    default:
+        return Blame::nobody;
+    }
+}
+
+std::string error_name(int code) {
+    return rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(code));
+}
+
+KafkaError::KafkaError(int code, const std::string& message)
+    : Error(action_of(blame_for(code)), message + " (" + error_name(code) + ")"), code_(code) {}
+
+} // namespace outbox::kafka

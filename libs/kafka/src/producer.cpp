@@ -1,0 +1,218 @@
+#include "outbox/kafka/producer.hpp"
+
+#include "configuration.hpp"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+
+namespace outbox::kafka {
+
+using ErrorObject = Handle<rd_kafka_error_t, rd_kafka_error_destroy>;
+
+/// What librdkafka calls from its own threads, or from poll and flush.
+struct ProducerCallbacks {
+    static void delivered(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+        auto& deliveries = static_cast<Producer*>(opaque)->deliveries_;
+        const auto index = reinterpret_cast<std::uintptr_t>(message->_private);
+        if (index >= deliveries.size()) {
+            return; // of an earlier transaction, purged when the client was destroyed
+        }
+        const bool persisted = rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_PERSISTED;
+        deliveries[index].offset = message->offset;
+        deliveries[index].error = message->err != 0 || persisted ? message->err : RD_KAFKA_RESP_ERR__FAIL;
+    }
+
+    static rd_kafka_resp_err_t request_sent(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api,
+                                            std::int16_t, std::int32_t, std::size_t, void* opaque) {
+        if (api == end_txn) {
+            ++static_cast<RequestCounts*>(opaque)->end_txn_sent;
+        }
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+
+    static rd_kafka_resp_err_t answered(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api, std::int16_t,
+                                        std::int32_t, std::size_t, std::int64_t, rd_kafka_resp_err_t error,
+                                        void* opaque) {
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR && (api == end_txn || api == add_partitions || api == produce)) {
+            ++static_cast<RequestCounts*>(opaque)->unanswered;
+        }
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+
+    static rd_kafka_resp_err_t created(rd_kafka_t* client, const rd_kafka_conf_t*, void* opaque, char*, std::size_t) {
+        rd_kafka_interceptor_add_on_request_sent(client, "outbox", request_sent, opaque);
+        rd_kafka_interceptor_add_on_response_received(client, "outbox", answered, opaque);
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+
+    static constexpr std::int16_t produce = 0;
+    static constexpr std::int16_t add_partitions = 24;
+    static constexpr std::int16_t end_txn = 26;
+};
+
+namespace {
+
+/// The longest single wait inside librdkafka, so that a caller's wish to stop is heard.
+constexpr milliseconds slice{500};
+
+Failure failure_of(int code, const std::string& message) {
+    return {code, blame_for(code), fmt::format("{} ({})", message, error_name(code))};
+}
+
+Failure failure_of(const rd_kafka_error_t* error) {
+    return failure_of(rd_kafka_error_code(error), rd_kafka_error_string(error));
+}
+
+Properties properties_of(const ProducerOptions& options) {
+    const auto timeout = options.transaction_timeout;
+    return {{"transactional.id", options.transactional_id},
+            {"transaction.timeout.ms", std::to_string(timeout.count())},
+            {"message.timeout.ms", std::to_string((timeout / 2).count())},
+            {"acks", "all"},
+            {"linger.ms", "100"}, // commit flushes; until then records gather into full batches
+            {"batch.size", std::to_string(options.batch_bytes)},
+            {"batch.num.messages", "50000"},
+            {"message.max.bytes", "1000000000"}, // the topic's own limit is checked before
+            {"queue.buffering.max.messages", "200000"},
+            {"queue.buffering.max.kbytes", "1048576"},
+            {"topic.metadata.refresh.interval.ms", "30000"}};
+}
+
+rd_kafka_headers_t* headers_of(const Record& record) {
+    rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
+    for (const Header& header : record.headers) {
+        rd_kafka_header_add(headers, header.name.data(), static_cast<ssize_t>(header.name.size()),
+                            header.value.data(), static_cast<ssize_t>(header.value.size()));
+    }
+    return headers;
+}
+
+} // namespace
+
+Producer::Producer(const ProducerOptions& options) : counts_(std::make_unique<RequestCounts>()) {
+    Configuration configuration = make_configuration(options.client, properties_of(options));
+    rd_kafka_conf_set_opaque(configuration.get(), this);
+    rd_kafka_conf_set_dr_msg_cb(configuration.get(), ProducerCallbacks::delivered);
+    rd_kafka_conf_interceptor_add_on_new(configuration.get(), "outbox", ProducerCallbacks::created, counts_.get());
+    client_ = make_client(RD_KAFKA_PRODUCER, std::move(configuration));
+}
+
+Producer::~Producer() {
+    deliveries_.clear();
+    topics_.clear();
+}
+
+void Producer::init(Deadline deadline, const std::function<bool()>& go_on) {
+    while (true) {
+        const auto wait = std::clamp(deadline.left(), milliseconds(1), slice);
+        const ErrorObject error(rd_kafka_init_transactions(client_.get(), static_cast<int>(wait.count())));
+        if (!error) {
+            return;
+        }
+        const Failure failure = failure_of(error.get());
+        if (rd_kafka_error_is_retriable(error.get()) == 0) {
+            throw KafkaError(failure.code, "init_transactions: " + failure.message);
+        }
+        if (deadline.passed()) {
+            throw KafkaError(failure.code, "init_transactions: Kafka did not answer in time: " + failure.message);
+        }
+        if (!go_on()) {
+            throw Error(Action::retry, "init_transactions: given up, the relay is stopping");
+        }
+    }
+}
+
+rd_kafka_topic_s* Producer::topic(std::string_view name, Deadline deadline) {
+    if (const auto found = topics_.find(name); found != topics_.end()) {
+        return found->second.get();
+    }
+    Topic topic(rd_kafka_topic_new(client_.get(), std::string(name).c_str(), nullptr));
+    if (!topic) {
+        throw KafkaError(rd_kafka_last_error(), fmt::format("topic {}", name));
+    }
+    // The first produce would wait up to a second for it.
+    const rd_kafka_metadata_t* metadata = nullptr;
+    const auto error = rd_kafka_metadata(client_.get(), 0, topic.get(), &metadata,
+                                         static_cast<int>(std::max(deadline.left(), milliseconds(1)).count()));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw KafkaError(error, fmt::format("metadata of topic {}", name));
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return topics_.emplace(std::string(name), std::move(topic)).first->second.get();
+}
+
+void Producer::produce(const Record& record, std::size_t index, Deadline deadline) {
+    rd_kafka_headers_t* headers = headers_of(record);
+    rd_kafka_topic_s* to = nullptr;
+    try {
+        to = topic(record.topic, deadline);
+    } catch (...) {
+        rd_kafka_headers_destroy(headers);
+        throw;
+    }
+    const auto error = rd_kafka_producev(
+        client_.get(), RD_KAFKA_V_RKT(to), RD_KAFKA_V_PARTITION(record.partition),
+        RD_KAFKA_V_KEY(record.key.data() == nullptr ? "" : record.key.data(), record.key.size()),
+        RD_KAFKA_V_VALUE(const_cast<char*>(record.value.data()), record.value.size()), // NOLINT: not written to
+        RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_TIMESTAMP(record.timestamp_ms), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(index)), // NOLINT: an index, not an address
+        RD_KAFKA_V_END);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_headers_destroy(headers); // taken over on success only
+        deliveries_[index].error = error;
+        throw KafkaError(error, fmt::format("produce to {} [{}]", record.topic, record.partition));
+    }
+}
+
+std::optional<Failure> Producer::commit(Deadline deadline) {
+    while (true) {
+        const auto wait = std::clamp(deadline.left(), milliseconds(1), slice * 10);
+        const ErrorObject error(rd_kafka_commit_transaction(client_.get(), static_cast<int>(wait.count())));
+        if (!error) {
+            return std::nullopt;
+        }
+        if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed()) {
+            return failure_of(error.get());
+        }
+    }
+}
+
+Failure Producer::blamed(Failure failure) const {
+    for (const Delivery& delivery : deliveries_) {
+        if (const Blame blame = blame_for(delivery.error); blame == Blame::record || blame == Blame::topic) {
+            failure.blame = blame;
+            failure.code = delivery.error;
+            return failure;
+        }
+    }
+    return failure;
+}
+
+TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadline) {
+    TransactionEnd end;
+    counts_->reset();
+    deliveries_.assign(records.size(), Delivery{-1, RD_KAFKA_RESP_ERR__STATE});
+    try {
+        const ErrorObject begun(rd_kafka_begin_transaction(client_.get()));
+        if (begun) {
+            end.failure = failure_of(begun.get());
+        } else {
+            for (std::size_t i = 0; i < records.size(); ++i) {
+                produce(records[i], i, deadline);
+            }
+            end.failure = commit(deadline);
+        }
+    } catch (const KafkaError& error) {
+        end.failure = Failure{error.code(), error.blame(), error.what()};
+    }
+    if (end.failure) {
+        end.failure = blamed(*end.failure);
+    }
+    end.strays = end.failure || counts_->end_txn_sent > 1 || counts_->unanswered > 0;
+    end.deliveries = std::exchange(deliveries_, {});
+    return end;
+}
+
+} // namespace outbox::kafka
