@@ -1,0 +1,59 @@
+#pragma once
+
+#include <outbox/postgres/transaction.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace outbox::store {
+
+/// Who this outbox is. Made by the migrations and the first relay, then fixed.
+struct Identity {
+    Uuid outbox_id;
+    std::string name;       ///< OUTBOX_NAME
+    std::string cluster_id; ///< of its Kafka
+    int shard_count = 0;
+};
+
+/// Reads the identity, filling what no relay has set yet with `first`; makes the rows of the shards.
+/// @throws Error(stop) when name or cluster are others than the database's.
+Identity establish_identity(postgres::Connection& connection, const Identity& first, milliseconds timeout);
+
+struct ShardView {
+    int shard = 0;
+    std::optional<Uuid> owner;
+    bool owner_alive = false;
+};
+
+/// What a relay sees of the others at one moment.
+struct Membership {
+    std::vector<Uuid> alive; ///< relays, this one included while it is registered
+    std::vector<ShardView> shards;
+};
+
+/// The relays' register. Not thread-safe.
+class Relays {
+public:
+    Relays(postgres::Connection& connection, milliseconds timeout) : connection_(connection), timeout_(timeout) {}
+
+    /// Registers `relay` and holds its lock until the connection ends. Starts to hear the doorbell.
+    void join(const Uuid& relay, const std::string& name, milliseconds lease);
+    /// A sign of life, and a look around; one statement. @return nullopt when this relay is not registered any more.
+    std::optional<Membership> beat(const Uuid& relay);
+    void leave(const Uuid& relay);
+    /// Forgets relays that have been dead for long and own nothing.
+    void forget_dead();
+    /// Tells the other relays that ownership changed.
+    void announce();
+
+private:
+    postgres::Connection& connection_;
+    milliseconds timeout_;
+};
+
+/// NOTIFY channel: payload is a bucket's number, or "members".
+inline constexpr const char* doorbell_channel = "outbox_doorbell";
+
+} // namespace outbox::store

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <outbox/core/uuid.hpp>
+#include <outbox/postgres/result.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace outbox::store {
+
+/// Where a row version stands in its table.
+struct Tid {
+    std::uint32_t block = 0;
+    std::uint16_t offset = 0;
+};
+
+/// One claimed event. Views point into the RowSet it came with.
+struct Row {
+    std::int64_t seq = 0;
+    Uuid id;
+    Tid tid;
+    std::int16_t bucket = 0;
+    std::int32_t retry_count = 0;
+    std::optional<std::int32_t> max_retries;
+    std::optional<std::int64_t> created_at_us; ///< since the Unix epoch; PostgreSQL's infinities are the extremes
+    bool retry = false;                        ///< has failed before: travels alone
+    std::string_view topic;
+    std::string_view key;
+    std::string_view aggregate_type;
+    std::string_view aggregate_id;
+    std::string_view event_type;
+    std::string_view data;    ///< JSON text
+    std::string_view headers; ///< JSON object, or empty
+
+    /// Bytes that this row keeps in memory.
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return sizeof(Row) + topic.size() + key.size() + aggregate_type.size() + aggregate_id.size() +
+               event_type.size() + data.size() + headers.size();
+    }
+};
+
+/// Rows in `seq` order per bucket, with the memory that they point into. Moves, never copies.
+struct RowSet {
+    std::vector<Row> rows;
+    std::vector<postgres::Result> storage;
+
+    [[nodiscard]] bool empty() const noexcept { return rows.empty(); }
+};
+
+} // namespace outbox::store

@@ -1,0 +1,168 @@
+#pragma once
+
+#include <outbox/core/error.hpp>
+#include <outbox/postgres/transaction.hpp>
+#include <outbox/store/row.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace outbox::store {
+
+/// Under which a relay writes about a shard.
+struct Ownership {
+    int shard = 0;
+    Uuid relay;
+    std::int64_t epoch = 0;
+};
+
+/// How far the shard's rows are durably marked.
+struct MarkedUpTo {
+    std::int64_t batch = 0;
+    std::int64_t offset = -1; ///< of that batch's manifest in the control partition
+};
+
+struct Acquired {
+    Ownership ownership;
+    MarkedUpTo marked;
+};
+
+/// The shard belongs to another relay, or to this one under a newer epoch: stop writing about it.
+class NotOwner final : public Error {
+public:
+    explicit NotOwner(const std::string& message) : Error(Action::stop, message) {}
+};
+
+/// A row whose transaction was committed in Kafka.
+struct SentRow {
+    Tid tid;
+    std::int64_t seq = 0;
+    std::int16_t bucket = 0;
+    std::int32_t partition = 0;
+    std::int64_t offset = 0;
+};
+
+/// A row that could not be sent, for a reason that lies with it or its topic.
+struct FailedAttempt {
+    Tid tid;
+    std::int64_t seq = 0;
+    std::int32_t retry_count = 0; ///< this attempt included
+    bool give_up = false;         ///< -> FAILED
+    milliseconds wait{0};         ///< before the next attempt
+    std::string error;
+};
+
+/// What the manifests of one shard say about a row.
+struct ManifestedRow {
+    std::int16_t bucket = 0;
+    std::int64_t seq = 0;
+    std::uint32_t digest = 0; ///< id_digest of the row's id
+};
+
+struct Settled {
+    std::int64_t sent = 0;    ///< rows that the manifests name and that were not marked yet
+    std::int64_t reset = 0;   ///< PROCESSING rows that no manifest names: NEW again
+    bool seq_moved = false;   ///< the identity stood below a manifest's seq and was moved past it
+};
+
+/// What an unguarded look found.
+struct Peek {
+    bool work = false;                         ///< claimable rows
+    std::optional<milliseconds> next_attempt;  ///< until the earliest waiting row is due; 0: now
+};
+
+struct ClaimLimits {
+    std::size_t rows = 5000;          ///< of all statements together
+    std::size_t rows_a_statement = 100;
+    std::size_t bytes = 1 << 20;      ///< about; at least one statement is taken
+    bool track_processing = true;
+};
+
+/// Every statement about one shard, each behind the shard's lock and ownership check.
+/// Not thread-safe: one a thread, with a connection of its own.
+class ShardStore {
+public:
+    /// @param buckets  of this shard
+    ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets, milliseconds timeout);
+
+    /// Takes the shard under a new epoch when it is free, this relay's already, or its owner is dead.
+    /// @return nullopt when a living relay owns it.
+    std::optional<Acquired> acquire(const Uuid& relay);
+
+    /// Gives the shard back: the next relay need not wait for a lease. No effect when not the owner.
+    void release(const Ownership& ownership);
+
+    /// Whether this relay still owns the shard under this epoch.
+    bool owns(const Ownership& ownership);
+
+    /// Brings rows in line with the manifests after the last durable mark, then resets other PROCESSING rows.
+    /// Verifies ownership under the exclusive lock, also when there is nothing to settle.
+    /// @throws NotOwner; Error(stop) when a row's id does not match the manifest's digest.
+    Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows, const MarkedUpTo& newest);
+
+    /// Raises the epoch in place, when the newest manifest already carries this one. @throws NotOwner
+    Ownership raise_epoch(const Ownership& ownership);
+
+    /// Writes down why the shard stands still, or that it does not any more (empty).
+    void note_stopped(const Ownership& ownership, const std::string& reason);
+
+    /// Looks without a lock; what it says is a hint. Rows in `in_flight` do not count.
+    Peek peek(std::span<const std::string> parked_topics);
+
+    /// Takes the doorbell's locks of every bucket: from then on writers ring.
+    /// @return false when a writer is under way that thinks the relay awake; nothing is held then.
+    bool try_sleep();
+    void wake();
+
+private:
+    friend class Turn;
+
+    postgres::Connection& connection_;
+    int shard_;
+    std::vector<int> buckets_;
+    std::string bucket_array_; ///< "{0,8,16}"
+    milliseconds timeout_;
+    bool asleep_ = false;
+};
+
+/// One guarded transaction about a shard: the shard's lock in shared mode, then the ownership check in a
+/// statement of its own, then writes. Leaving without commit() changes nothing.
+class Turn {
+public:
+    /// @throws NotOwner
+    Turn(ShardStore& store, const Ownership& ownership);
+
+    /// Rows -> SENT, and the shard's durable mark moves on.
+    /// @return rows that are not there any more (an operator's change), else 0
+    std::size_t mark(std::span<const SentRow> rows, const MarkedUpTo& marked);
+
+    /// Claims NEW rows of all buckets from one snapshot, oldest first per bucket; keys that wait are left out.
+    /// @param in_flight  seqs to leave out, needed where rows in flight are not PROCESSING
+    RowSet claim(const ClaimLimits& limits, std::span<const std::int64_t> in_flight,
+                 std::span<const std::string> parked_topics);
+
+    /// Claims the one waiting row that has been due longest; empty when none is.
+    RowSet claim_due(const ClaimLimits& limits, std::span<const std::int64_t> in_flight,
+                     std::span<const std::string> parked_topics);
+
+    void fail(std::span<const FailedAttempt> attempts);
+    /// PROCESSING -> NEW for rows that were claimed and will not be sent now.
+    void put_back(std::span<const Row> rows);
+
+    /// Commits synchronously. After a claim the log up to its snapshot is on disk: every claimed row is durable.
+    void commit();
+
+private:
+    RowSet fetch(const ClaimLimits& limits);
+    void mark_processing(RowSet& claimed, std::size_t from);
+
+    ShardStore& store_;
+    postgres::Transaction transaction_;
+    bool written_ = false;
+    bool claimed_ = false;
+};
+
+} // namespace outbox::store

@@ -1,0 +1,123 @@
+#include "outbox/store/relays.hpp"
+
+#include "sql.hpp"
+
+#include <outbox/core/error.hpp>
+
+namespace outbox::store {
+namespace {
+
+using postgres::Result;
+using postgres::Statement;
+using postgres::Transaction;
+
+constexpr Statement read_meta{"outbox_read_meta",
+                              "SELECT outbox_id, name, cluster_id, shard_count FROM outbox_meta FOR UPDATE"};
+
+constexpr Statement write_meta{"outbox_write_meta",
+                               "UPDATE outbox_meta SET name = $1, cluster_id = $2, shard_count = $3"};
+
+constexpr Statement make_shards{"outbox_make_shards",
+                                "INSERT INTO outbox_shards (shard) SELECT generate_series(0, $1::integer - 1)"
+                                " ON CONFLICT DO NOTHING"};
+
+constexpr Statement join_relays{"outbox_join",
+                                "INSERT INTO outbox_relays (relay, name, lease)"
+                                " VALUES ($1, $2, $3::bigint * interval '1 millisecond')"
+                                " ON CONFLICT (relay) DO UPDATE SET heartbeat_at = clock_timestamp() RETURNING lock_key"};
+
+constexpr Statement hold_lock{"outbox_hold_relay", "SELECT pg_try_advisory_lock(1868693507, $1::integer)"};
+
+constexpr Statement beat_relay{
+    "outbox_beat",
+    "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp() WHERE relay = $1 RETURNING relay)"
+    " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive FROM outbox_relays AS r"
+    " WHERE r.relay IN (SELECT relay FROM beat) OR (r.relay <> $1 AND " OUTBOX_RELAY_ALIVE ")"
+    " UNION ALL SELECT s.shard, s.owner, s.owner IS NOT NULL AND (s.owner = $1 OR EXISTS"
+    " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE "))"
+    " FROM outbox_shards AS s, outbox_meta AS m WHERE s.shard < m.shard_count"};
+
+constexpr Statement leave_relays{"outbox_leave", "DELETE FROM outbox_relays WHERE relay = $1"};
+
+constexpr Statement forget_relays{
+    "outbox_forget",
+    "DELETE FROM outbox_relays AS r WHERE r.heartbeat_at < clock_timestamp() - greatest(r.lease, interval '1 minute')"
+    " AND NOT EXISTS (SELECT 1 FROM outbox_shards AS s WHERE s.owner = r.relay)"};
+
+void check_same(const char* what, const std::string& stored, const std::string& given, const char* advice) {
+    if (stored != given) {
+        throw Error(Action::stop,
+                    fmt::format("this database's outbox belongs to {} '{}', not '{}': {}", what, stored, given, advice));
+    }
+}
+
+} // namespace
+
+Identity establish_identity(postgres::Connection& connection, const Identity& first, milliseconds timeout) {
+    Transaction transaction(connection, Deadline::in(timeout));
+    const Result meta = transaction.run(read_meta, {});
+    if (meta.empty()) {
+        throw Error(Action::stop, "outbox_meta is empty: run outbox-migrate up");
+    }
+    Identity identity = first;
+    identity.outbox_id = meta.uuid(0, 0);
+    if (!meta.is_null(0, 1)) {
+        check_same("the name", meta.text(0, 1), first.name, "set OUTBOX_NAME to the first");
+    }
+    if (!meta.is_null(0, 2)) {
+        check_same("the Kafka cluster", meta.text(0, 2), first.cluster_id,
+                   "check KAFKA_BROKERS; what was sent is known only to the first cluster");
+    }
+    if (!meta.is_null(0, 3)) {
+        identity.shard_count = static_cast<int>(meta.integer(0, 3));
+    }
+    if (meta.is_null(0, 1) || meta.is_null(0, 2) || meta.is_null(0, 3)) {
+        transaction.run(write_meta, {identity.name, identity.cluster_id, identity.shard_count});
+    }
+    transaction.run(make_shards, {identity.shard_count});
+    transaction.commit();
+    return identity;
+}
+
+void Relays::join(const Uuid& relay, const std::string& name, milliseconds lease) {
+    const Result joined = connection_.run(join_relays, {relay, name, lease.count()}, Deadline::in(timeout_));
+    connection_.run(hold_lock, {joined.integer(0, 0)}, Deadline::in(timeout_));
+    connection_.script(fmt::format("LISTEN {}", doorbell_channel), Deadline::in(timeout_));
+    announce();
+}
+
+std::optional<Membership> Relays::beat(const Uuid& relay) {
+    const Result seen = connection_.run(beat_relay, {relay}, Deadline::in(timeout_));
+    Membership membership;
+    bool registered = false;
+    for (int i = 0; i < seen.rows(); ++i) {
+        if (seen.is_null(i, 0)) {
+            membership.alive.push_back(seen.uuid(i, 1));
+            registered = registered || membership.alive.back() == relay;
+            continue;
+        }
+        ShardView view;
+        view.shard = static_cast<int>(seen.integer(i, 0));
+        view.owner_alive = seen.boolean(i, 2);
+        if (!seen.is_null(i, 1)) {
+            view.owner = seen.uuid(i, 1);
+        }
+        membership.shards.push_back(view);
+    }
+    return registered ? std::optional(std::move(membership)) : std::nullopt;
+}
+
+void Relays::leave(const Uuid& relay) {
+    connection_.run(leave_relays, {relay}, Deadline::in(timeout_));
+    announce();
+}
+
+void Relays::forget_dead() {
+    connection_.run(forget_relays, {}, Deadline::in(timeout_));
+}
+
+void Relays::announce() {
+    connection_.script(fmt::format("NOTIFY {}, 'members'", doorbell_channel), Deadline::in(timeout_));
+}
+
+} // namespace outbox::store

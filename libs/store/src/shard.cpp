@@ -1,0 +1,209 @@
+#include "outbox/store/shard.hpp"
+
+#include "sql.hpp"
+
+#include <outbox/core/event.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace outbox::store {
+namespace {
+
+using postgres::Params;
+using postgres::Result;
+using postgres::Statement;
+using postgres::Transaction;
+
+constexpr Statement take_shard{
+    "outbox_take_shard",
+    "UPDATE outbox_shards AS s SET owner = $2, epoch = s.epoch + 1, owned_since = clock_timestamp(), stopped = NULL"
+    " WHERE s.shard = $1 AND (s.owner IS NULL OR s.owner = $2 OR NOT EXISTS"
+    " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE "))"
+    " RETURNING s.epoch, s.marked_batch, s.marked_offset"};
+
+constexpr Statement release_shard{"outbox_release_shard",
+                                  "UPDATE outbox_shards SET owner = NULL, owned_since = NULL"
+                                  " WHERE shard = $1 AND owner = $2 AND epoch = $3"};
+
+constexpr Statement owns_shard{"outbox_owns_shard",
+                               "SELECT 1 FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3"};
+
+constexpr Statement raise_shard{"outbox_raise_shard",
+                                "UPDATE outbox_shards SET epoch = epoch + 1"
+                                " WHERE shard = $1 AND owner = $2 AND epoch = $3 RETURNING epoch"};
+
+constexpr Statement stop_shard{"outbox_stop_shard",
+                               "UPDATE outbox_shards SET stopped = nullif($4, '')"
+                               " WHERE shard = $1 AND owner = $2 AND epoch = $3"};
+
+constexpr Statement look{
+    "outbox_peek",
+    "SELECT EXISTS (SELECT 1 FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
+    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_UNSENT
+    " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at IS NULL AND o.topic <> ALL ($2::text[])"
+    " AND NOT EXISTS (SELECT 1 FROM outbox_events AS w WHERE w.bucket = o.bucket"
+    " AND coalesce(w.partition_key, w.aggregate_id) = coalesce(o.partition_key, o.aggregate_id)"
+    " AND w.next_attempt_at IS NOT NULL AND coalesce(w.status, 'NEW') IN ('NEW', 'PROCESSING'))"
+    " ORDER BY o.seq LIMIT 1) AS found),"
+    " (SELECT ceil(greatest(0, extract(epoch FROM min(o.next_attempt_at) - clock_timestamp()) * 1000))::bigint"
+    " FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[]) AND o.next_attempt_at IS NOT NULL"
+    " AND " OUTBOX_UNSENT " AND o.topic <> ALL ($2::text[]))"};
+
+constexpr Statement lock_doorbell{
+    "outbox_lock_doorbell",
+    "SELECT b.bucket, pg_try_advisory_lock(1868693505, b.bucket) FROM unnest($1::integer[]) AS b(bucket)"};
+
+constexpr Statement unlock_doorbell{
+    "outbox_unlock_doorbell",
+    "SELECT count(pg_advisory_unlock(1868693505, b.bucket)) FROM unnest($1::integer[]) AS b(bucket)"};
+
+constexpr Statement ids_of{"outbox_ids_of",
+                           "SELECT m.at, o.id FROM unnest($1::smallint[], $2::bigint[]) WITH ORDINALITY"
+                           " AS m(bucket, seq, at) JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"
+                           " AND " OUTBOX_UNSENT};
+
+constexpr Statement settle_sent{
+    "outbox_settle_sent",
+    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), next_attempt_at = NULL,"
+    " error_message = NULL FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
+    " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_UNSENT};
+
+constexpr Statement reset_processing{
+    "outbox_reset_processing",
+    "UPDATE outbox_events AS o SET status = 'NEW' WHERE o.bucket = ANY ($1::smallint[]) AND " OUTBOX_UNSENT
+    " AND o.status = 'PROCESSING'"};
+
+constexpr Statement move_mark{"outbox_settle_mark",
+                              "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
+
+constexpr Statement move_seq{
+    "outbox_move_seq",
+    "SELECT setval(s.name, $1) FROM (SELECT pg_get_serial_sequence('outbox_events', 'seq')::regclass AS name) AS s"
+    " WHERE coalesce(pg_sequence_last_value(s.name), 0) < $1"};
+
+Params owner_params(const Ownership& ownership) {
+    return {ownership.shard, ownership.relay, ownership.epoch};
+}
+
+std::string exclusive_lock(int shard) {
+    return fmt::format("BEGIN; SELECT pg_advisory_xact_lock({}, {})", shard_locks, shard);
+}
+
+std::string seqs_of(std::span<const ManifestedRow> rows) {
+    return array_of(rows, [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.seq); });
+}
+
+std::string buckets_of(std::span<const ManifestedRow> rows) {
+    return array_of(rows, [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.bucket); });
+}
+
+void check_digests(const Result& found, std::span<const ManifestedRow> rows) {
+    for (int i = 0; i < found.rows(); ++i) {
+        const ManifestedRow& named = rows[static_cast<std::size_t>(found.integer(i, 0) - 1)];
+        if (id_digest(found.uuid(i, 1)) != named.digest) {
+            throw Error(Action::stop,
+                        fmt::format("seq {} is another event than the one the manifest names: the database was restored"
+                                    " from a backup or failed over asynchronously and gave the number out again",
+                                    named.seq));
+        }
+    }
+}
+
+} // namespace
+
+ShardStore::ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets, milliseconds timeout)
+    : connection_(connection), shard_(shard), buckets_(std::move(buckets)), bucket_array_(numbers(buckets_)),
+      timeout_(timeout) {}
+
+std::optional<Acquired> ShardStore::acquire(const Uuid& relay) {
+    Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard_));
+    const Result taken = transaction.run(take_shard, {shard_, relay});
+    transaction.commit();
+    if (taken.empty()) {
+        return std::nullopt;
+    }
+    return Acquired{{shard_, relay, taken.integer(0, 0)}, {taken.integer(0, 1), taken.integer(0, 2)}};
+}
+
+void ShardStore::release(const Ownership& ownership) {
+    connection_.run(release_shard, owner_params(ownership), Deadline::in(timeout_));
+}
+
+bool ShardStore::owns(const Ownership& ownership) {
+    return !connection_.run(owns_shard, owner_params(ownership), Deadline::in(timeout_)).empty();
+}
+
+Ownership ShardStore::raise_epoch(const Ownership& ownership) {
+    Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard_));
+    const Result raised = transaction.run(raise_shard, owner_params(ownership));
+    if (raised.empty()) {
+        throw NotOwner(fmt::format("shard {} was taken over", shard_));
+    }
+    transaction.commit();
+    return {ownership.shard, ownership.relay, raised.integer(0, 0)};
+}
+
+void ShardStore::note_stopped(const Ownership& ownership, const std::string& reason) {
+    Params params = owner_params(ownership);
+    params.emplace_back(reason);
+    connection_.run(stop_shard, params, Deadline::in(timeout_));
+}
+
+Settled ShardStore::settle(const Ownership& ownership, std::span<const ManifestedRow> rows, const MarkedUpTo& newest) {
+    // A takeover may meet a long queue of rows: longer than the ordinary statements' patience.
+    Transaction transaction(connection_, Deadline::in(timeout_ * 10),
+                            exclusive_lock(shard_) + fmt::format("; SET LOCAL statement_timeout = {}; "
+                                                                 "SET LOCAL synchronous_commit = on",
+                                                                 (timeout_ * 10).count()));
+    if (transaction.run(owns_shard, owner_params(ownership)).empty()) {
+        throw NotOwner(fmt::format("shard {} was taken over during recovery", shard_));
+    }
+    Settled settled;
+    if (!rows.empty()) {
+        const std::string buckets = buckets_of(rows);
+        const std::string seqs = seqs_of(rows);
+        check_digests(transaction.run(ids_of, {buckets, seqs}), rows);
+        settled.sent = transaction.run(settle_sent, {buckets, seqs}).affected();
+        const auto largest = std::max_element(rows.begin(), rows.end(),
+                                              [](const auto& a, const auto& b) { return a.seq < b.seq; });
+        settled.seq_moved = !transaction.run(move_seq, {largest->seq}).empty();
+    }
+    settled.reset = transaction.run(reset_processing, {bucket_array_}).affected();
+    transaction.run(move_mark, {shard_, newest.batch, newest.offset});
+    transaction.commit();
+    return settled;
+}
+
+Peek ShardStore::peek(std::span<const std::string> parked_topics) {
+    const Result found = connection_.run(look, {bucket_array_, texts(parked_topics)}, Deadline::in(timeout_));
+    Peek peek;
+    peek.work = found.boolean(0, 0);
+    if (!found.is_null(0, 1)) {
+        peek.next_attempt = milliseconds(found.integer(0, 1));
+    }
+    return peek;
+}
+
+bool ShardStore::try_sleep() {
+    const Result locks = connection_.run(lock_doorbell, {bucket_array_}, Deadline::in(timeout_));
+    std::vector<std::int64_t> held;
+    for (int i = 0; i < locks.rows(); ++i) {
+        if (locks.boolean(i, 1)) {
+            held.push_back(locks.integer(i, 0));
+        }
+    }
+    asleep_ = held.size() == buckets_.size();
+    if (!asleep_ && !held.empty()) {
+        connection_.run(unlock_doorbell, {numbers(held)}, Deadline::in(timeout_));
+    }
+    return asleep_;
+}
+
+void ShardStore::wake() {
+    if (std::exchange(asleep_, false)) {
+        connection_.run(unlock_doorbell, {bucket_array_}, Deadline::in(timeout_));
+    }
+}
+
+} // namespace outbox::store
