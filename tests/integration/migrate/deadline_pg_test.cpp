@@ -1,0 +1,103 @@
+#include "fixture.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/migrate/runner.hpp>
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace outbox::migrations {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+std::vector<Migration> one_file(const std::string& sql) {
+    return {{.version = 1, .name = "a", .up = sql, .down = std::nullopt, .checksum = {}}};
+}
+
+/// @return why `up` failed.
+std::string failure_of_up(const postgres::ConnectOptions& options, const std::string& sql,
+                          const Patience& patience) {
+    try {
+        Runner(
+            options, one_file(sql), [](std::string_view) {}, patience)
+            .up(std::nullopt);
+        return "it did not fail";
+    } catch (const Error& error) {
+        return error.what();
+    }
+}
+
+/// Takes connections into its queue and never says a word.
+class SilentServer {
+public:
+    SilentServer() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        if (bind(fd_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd_, 8) != 0 ||
+            getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+            throw std::runtime_error("no free port on loopback");
+        }
+        port_ = ntohs(address.sin_port);
+    }
+    SilentServer(const SilentServer&) = delete;
+    SilentServer& operator=(const SilentServer&) = delete;
+    ~SilentServer() { close(fd_); }
+    [[nodiscard]] std::string port() const { return std::to_string(port_); }
+
+private:
+    int fd_;
+    int port_ = 0;
+};
+
+TEST(MigrateDeadline, OfConnectingHoldsAgainstAServerThatNeverAnswers) {
+    const SilentServer server;
+    auto options = support::server_options("any");
+    options.host = "127.0.0.1";
+    options.port = server.port();
+    const auto started = SteadyClock::now();
+    EXPECT_THAT(failure_of_up(options, "SELECT 1", {.connect = 300ms}), HasSubstr("no answer in time"));
+    EXPECT_LT(SteadyClock::now() - started, 5s);
+}
+
+TEST(MigrateDeadline, OfTheLockHoldsAgainstOneThatNeverLetsGo) {
+    TestDatabase database(TestDatabase::Start::empty);
+    database.query("SELECT pg_advisory_lock(1868693508, 0)");
+    const auto started = SteadyClock::now();
+    EXPECT_THAT(failure_of_up(database.options(), "CREATE TABLE a ()", {.lock = 300ms}),
+                HasSubstr("another one still migrates this database"));
+    EXPECT_LT(SteadyClock::now() - started, 10s);
+    EXPECT_EQ(database.value("SELECT to_regclass('a')"), "NULL");
+}
+
+TEST(MigrateDeadline, OfAFileHoldsAgainstAStatementThatNeverEndsAndKeepsNothing) {
+    TestDatabase database(TestDatabase::Start::empty);
+    const auto started = SteadyClock::now();
+    EXPECT_THAT(failure_of_up(database.options(), "CREATE TABLE a (); SELECT pg_sleep(20)", {.step = 500ms}),
+                HasSubstr("0001_a.up.sql failed, and nothing of it was kept"));
+    EXPECT_LT(SteadyClock::now() - started, 10s);
+    EXPECT_EQ(database.value("SELECT to_regclass('a')"), "NULL");
+    EXPECT_EQ(database.value("SELECT count(*) FROM outbox_migrations"), "0");
+}
+
+TEST(MigrateDeadline, IsNotCutByAStatementTimeoutOfTheRole) {
+    const Role role;
+    TestDatabase database(TestDatabase::Start::empty);
+    database.query("GRANT CREATE ON SCHEMA public TO \"" + role.name() + "\"");
+    on_server("ALTER ROLE \"" + role.name() + "\" SET statement_timeout = '200ms'");
+    auto options = database.options();
+    options.user = role.name();
+    options.password = role.password();
+    EXPECT_EQ(failure_of_up(options, "SELECT pg_sleep(0.6)", {}), "it did not fail");
+}
+
+} // namespace
+} // namespace outbox::migrations

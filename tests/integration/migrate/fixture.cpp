@@ -1,0 +1,76 @@
+#include "fixture.hpp"
+
+#include <outbox/core/uuid.hpp>
+
+#include <fstream>
+#include <iostream>
+
+namespace outbox::migrations {
+namespace {
+
+std::string unique(const std::string& prefix) {
+    std::string id = Uuid::random().to_string();
+    std::erase(id, '-');
+    return prefix + id;
+}
+
+} // namespace
+
+support::Command migrate_command(const TestDatabase& database, const Words& words, const Variables& changes) {
+    support::Command command{.words = {support::program("outbox-migrate")},
+                             .environment = database.environment()};
+    command.words.insert(command.words.end(), words.begin(), words.end());
+    for (const auto& [name, value] : changes) {
+        command.environment[name] = value;
+    }
+    return command;
+}
+
+Outcome migrate(const TestDatabase& database, const Words& words, const Variables& changes) {
+    return support::run(migrate_command(database, words, changes), std::chrono::seconds(60));
+}
+
+Folder::Folder() : path_(std::filesystem::path(testing::TempDir()) / unique("outbox_migrations_")) {
+    std::filesystem::create_directories(path_);
+}
+
+Folder::~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+void Folder::write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name, std::ios::binary) << text;
+}
+
+void Folder::remove(const std::string& name) const {
+    std::filesystem::remove(path_ / name);
+}
+
+void on_server(const std::string& sql) {
+    const Deadline deadline = Deadline::in(std::chrono::seconds(30));
+    postgres::Connection::open(support::server_options("postgres"), deadline).script(sql, deadline);
+}
+
+Role::Role(const std::string& attributes) : name_(unique("outbox_role_")), password_(unique("p")) {
+    on_server("CREATE ROLE " + name_ + " LOGIN PASSWORD '" + password_ + "' " + attributes);
+}
+
+Role::~Role() {
+    try {
+        on_server("DROP ROLE IF EXISTS " + name_);
+    } catch (const std::exception& error) {
+        std::cerr << "role " << name_ << " is left behind: " << error.what() << '\n';
+    }
+}
+
+std::string state_of(TestDatabase& database, const std::string& sql) {
+    try {
+        database.query(sql);
+        return "accepted";
+    } catch (const postgres::DatabaseError& error) {
+        return error.sqlstate();
+    }
+}
+
+} // namespace outbox::migrations

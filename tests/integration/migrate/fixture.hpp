@@ -1,0 +1,65 @@
+#pragma once
+
+#include <outbox/support/database.hpp>
+#include <outbox/support/process.hpp>
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace outbox::migrations {
+
+using support::Outcome;
+using support::Rows;
+using support::TestDatabase;
+using Words = std::vector<std::string>;
+using Variables = std::map<std::string, std::string>;
+
+/// outbox-migrate with these words on this database; `changes` win over the database's variables.
+support::Command migrate_command(const TestDatabase& database, const Words& words,
+                                 const Variables& changes = {});
+Outcome migrate(const TestDatabase& database, const Words& words, const Variables& changes = {});
+
+/// A folder of migrations that ends with the test.
+class Folder {
+public:
+    Folder();
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder();
+
+    void write(const std::string& name, const std::string& text) const;
+    void remove(const std::string& name) const;
+    [[nodiscard]] std::string option() const { return "--dir=" + path_.string(); }
+
+private:
+    std::filesystem::path path_;
+};
+
+/// A login role of a test's own. Declare it before the database: that has to go first.
+class Role {
+public:
+    explicit Role(const std::string& attributes = "");
+    Role(const Role&) = delete;
+    Role& operator=(const Role&) = delete;
+    ~Role();
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] const std::string& password() const noexcept { return password_; }
+    [[nodiscard]] Variables variables() const { return {{"DB_USER", name_}, {"DB_PASSWORD", password_}}; }
+
+private:
+    std::string name_;
+    std::string password_;
+};
+
+/// One statement outside of any test's database.
+void on_server(const std::string& sql);
+
+/// SQLSTATE with which the statement is refused; "accepted" when it is not.
+std::string state_of(TestDatabase& database, const std::string& sql);
+
+} // namespace outbox::migrations

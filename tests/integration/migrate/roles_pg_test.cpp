@@ -1,0 +1,120 @@
+#include "fixture.hpp"
+
+namespace outbox::migrations {
+namespace {
+
+constexpr auto insert_event =
+    "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic) "
+    "VALUES (gen_random_uuid(), 'user', 'u1', 'user.created', '{}', 'user-events')";
+
+constexpr auto denied = "42501";
+constexpr auto accepted = "accepted";
+
+/// deploy/postgres/roles.sql, run as its own first lines say.
+class Roles : public testing::Test {
+protected:
+    void SetUp() override {
+        support::Command psql{.words = {"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v",
+                                        "app=" + app_.name(), "-v", "relay=" + relay_.name(), "-f",
+                                        OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql"},
+                              .environment = {}};
+        const auto options = database_.options();
+        psql.environment = {{"PGHOST", options.host},
+                            {"PGPORT", options.port},
+                            {"PGUSER", options.user},
+                            {"PGPASSWORD", options.password},
+                            {"PGDATABASE", options.database}};
+        const Outcome outcome = support::run(psql);
+        ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+    }
+
+    std::string as(const Role& role, const std::string& sql) {
+        auto options = database_.options();
+        options.user = role.name();
+        options.password = role.password();
+        const Deadline deadline = Deadline::in(std::chrono::seconds(30));
+        auto connection = postgres::Connection::open(options, deadline);
+        try {
+            connection.script(sql, deadline);
+            return accepted;
+        } catch (const postgres::DatabaseError& error) {
+            return error.sqlstate();
+        }
+    }
+
+    Role app_;
+    Role relay_;
+    TestDatabase database_;
+};
+
+TEST_F(Roles, TheApplicationInsertsEventsAndThatIsAll) {
+    EXPECT_EQ(as(app_, insert_event), accepted);
+    EXPECT_EQ(as(app_, "SELECT id FROM outbox_events"), denied);
+    EXPECT_EQ(as(app_, "UPDATE outbox_events SET status = 'SENT'"), denied);
+    EXPECT_EQ(as(app_, "DELETE FROM outbox_events"), denied);
+    EXPECT_EQ(as(app_, "TRUNCATE outbox_events"), denied);
+    EXPECT_EQ(as(app_, "SELECT nextval('outbox_events_seq_seq')"), denied);
+    for (const char* table : {"outbox_meta", "outbox_shards", "outbox_relays", "outbox_migrations"}) {
+        EXPECT_EQ(as(app_, "SELECT * FROM " + std::string(table)), denied) << table;
+    }
+}
+
+TEST_F(Roles, TheApplicationRingsTheDoorbell) {
+    auto sleeper = database_.connect();
+    const Deadline deadline = Deadline::in(std::chrono::seconds(30));
+    sleeper.script(
+        "LISTEN outbox_doorbell; SELECT pg_advisory_lock(1868693505, b) FROM generate_series(0, 63) AS b",
+        deadline);
+    ASSERT_EQ(as(app_, insert_event), accepted);
+    EXPECT_EQ(sleeper.wait_notifications(-1, deadline).size(), 1U);
+}
+
+TEST_F(Roles, TheApplicationWritesItsOwnTables) {
+    EXPECT_EQ(as(app_, "INSERT INTO users VALUES (gen_random_uuid(), 'a@example.com', 'A'); "
+                       "SELECT * FROM users FOR UPDATE; UPDATE users SET name = 'B'; "
+                       "INSERT INTO idempotency_keys (key, request_hash, status, body, expires_at) "
+                       "VALUES ('k', '', 201, '', now()); DELETE FROM idempotency_keys"),
+              accepted);
+    EXPECT_EQ(as(app_, "DELETE FROM users"), denied);
+}
+
+TEST_F(Roles, TheRelayWritesWhatItKnowsAboutDelivery) {
+    database_.query(insert_event);
+    EXPECT_EQ(
+        as(relay_,
+           "SELECT * FROM outbox_events; UPDATE outbox_events SET status = 'SENT', processed_at = now(), "
+           "retry_count = 1, error_message = 'x', next_attempt_at = now(), kafka_partition = 1, "
+           "kafka_offset = 2"),
+        accepted);
+    EXPECT_EQ(as(relay_,
+                 "UPDATE outbox_meta SET name = 'x'; INSERT INTO outbox_shards (shard) VALUES (0); "
+                 "UPDATE outbox_shards SET epoch = 1; "
+                 "INSERT INTO outbox_relays (relay, name, lease) VALUES (gen_random_uuid(), 'r', '10 s'); "
+                 "UPDATE outbox_relays SET heartbeat_at = now(); DELETE FROM outbox_relays; "
+                 "LISTEN outbox_doorbell"),
+              accepted);
+    EXPECT_EQ(as(relay_, "SELECT setval('outbox_events_seq_seq', 10)"), accepted);
+}
+
+TEST_F(Roles, TheRelayCannotChangeWhatAnEventSays) {
+    database_.query(insert_event);
+    database_.query("UPDATE outbox_events SET status = 'SENT'"); // past the trigger: the grant alone decides
+    for (const char* column :
+         {"id = gen_random_uuid()", "event_data = '{}'", "topic = 'x'", "aggregate_id = 'x'",
+          "aggregate_type = 'x'", "event_type = 'x'", "partition_key = 'x'", "headers = '{}'",
+          "created_at = now()", "max_retries = 9"}) {
+        EXPECT_EQ(as(relay_, "UPDATE outbox_events SET " + std::string(column)), denied) << column;
+    }
+    EXPECT_EQ(as(relay_, insert_event), denied);
+    EXPECT_EQ(as(relay_, "DELETE FROM outbox_events"), denied);
+    EXPECT_EQ(as(relay_, "TRUNCATE outbox_events"), denied);
+}
+
+TEST_F(Roles, TheRelayHasNoBusinessWithUsers) {
+    EXPECT_EQ(as(relay_, "SELECT * FROM users"), denied);
+    EXPECT_EQ(as(relay_, "SELECT * FROM idempotency_keys"), denied);
+    EXPECT_EQ(as(relay_, "DELETE FROM outbox_shards"), denied);
+}
+
+} // namespace
+} // namespace outbox::migrations
