@@ -7,7 +7,7 @@ namespace {
 
 using Kind = Setting::Kind;
 
-constexpr unsigned kafka_users = Program::server | Program::relay;
+constexpr Program kafka_users = Program::server | Program::relay;
 
 constexpr std::array settings = std::to_array<Setting>({
     {.name = "DB_HOST", .fallback = "localhost", .meaning = "PostgreSQL host or socket folder"},

@@ -43,7 +43,7 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
 
     std::map<std::string, std::string> given;
     for (const Setting& setting : all_settings()) {
-        if ((setting.programs & spec.program) != 0) {
+        if (setting.belongs_to(spec.program)) {
             app.add_option(setting.flag(), given[std::string(setting.name)], help_of(setting))
                 ->group("Settings");
         }

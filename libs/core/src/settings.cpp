@@ -91,7 +91,7 @@ Settings Settings::load(Program program, const std::map<std::string, std::string
                         const char* (*environment)(const char*)) {
     Settings settings;
     for (const Setting& setting : all_settings()) {
-        if ((setting.programs & program) == 0) {
+        if (!setting.belongs_to(program)) {
             continue;
         }
         const std::string name{setting.name};

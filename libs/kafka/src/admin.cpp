@@ -29,8 +29,8 @@ int milliseconds_left(Deadline deadline) {
 AdminOptions options_for(rd_kafka_t* client, rd_kafka_admin_op_t operation, Deadline deadline) {
     AdminOptions options(rd_kafka_AdminOptions_new(client, operation));
     std::array<char, 256> why{};
-    rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(milliseconds_left(deadline), 100), why.data(),
-                                              why.size());
+    rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(milliseconds_left(deadline), 100),
+                                              why.data(), why.size());
     if (operation == RD_KAFKA_ADMIN_OP_CREATETOPICS) {
         rd_kafka_AdminOptions_set_operation_timeout(options.get(), std::max(milliseconds_left(deadline), 100),
                                                     why.data(), why.size());
@@ -75,8 +75,8 @@ bool TopicState::led() const noexcept {
 bool is_topic_name(std::string_view name) noexcept {
     constexpr std::size_t longest = 249;
     const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-               c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '_' || c == '-';
     };
     return !name.empty() && name.size() <= longest && name != "." && name != ".." &&
            std::all_of(name.begin(), name.end(), allowed);
@@ -87,7 +87,8 @@ TopicLimits limits_from(const Properties& config) {
     limits.max_message_bytes = number_or(config, "max.message.bytes", limits.max_message_bytes);
     limits.timestamp_before_max_ms =
         number_or(config, "message.timestamp.before.max.ms", limits.timestamp_before_max_ms);
-    limits.timestamp_after_max_ms = number_or(config, "message.timestamp.after.max.ms", limits.timestamp_after_max_ms);
+    limits.timestamp_after_max_ms =
+        number_or(config, "message.timestamp.after.max.ms", limits.timestamp_after_max_ms);
     return limits;
 }
 
@@ -158,8 +159,8 @@ Properties Admin::topic_config(const std::string& name, Deadline deadline) const
 void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
     const std::string what = fmt::format("create topic {}", topic.name);
     std::array<char, 512> why{};
-    const NewTopicHandle request(
-        rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions, topic.replication, why.data(), why.size()));
+    const NewTopicHandle request(rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions,
+                                                       topic.replication, why.data(), why.size()));
     if (!request) {
         throw KafkaError(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, what + ": " + why.data());
     }
@@ -172,7 +173,8 @@ void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
     rd_kafka_CreateTopics(client_.get(), topics.data(), topics.size(), options.get(), queue.get());
     const Event event = result_of(queue.get(), deadline, what);
     std::size_t count = 0;
-    const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+    const auto* results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
     for (std::size_t i = 0; i < count; ++i) {
         const auto error = rd_kafka_topic_result_error(results[i]);
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
@@ -181,7 +183,8 @@ void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
         }
     }
     while (true) {
-        if (const auto state = this->topic(topic.name, deadline); state && state->partitions() > 0 && state->led()) {
+        if (const auto state = this->topic(topic.name, deadline);
+            state && state->partitions() > 0 && state->led()) {
             return;
         }
         if (deadline.passed()) {

@@ -21,21 +21,18 @@ void forward_log(const rd_kafka_t*, int level, const char* facility, const char*
 
 void destroy_client(rd_kafka_s* client) noexcept {
     if (rd_kafka_type(client) == RD_KAFKA_PRODUCER) {
-        rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+        rd_kafka_purge(client,
+                       RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     }
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
 Configuration make_configuration(const ClientOptions& options, const Properties& properties) {
     Configuration configuration(rd_kafka_conf_new());
-    Properties all{{"bootstrap.servers", options.brokers},
-                   {"client.id", options.client_id},
-                   {"socket.timeout.ms", "5000"},
-                   {"socket.nagle.disable", "true"},
-                   {"socket.keepalive.enable", "true"},
-                   {"reconnect.backoff.ms", "50"},
-                   {"reconnect.backoff.max.ms", "500"},
-                   {"log.connection.close", "false"}};
+    Properties all{{"bootstrap.servers", options.brokers}, {"client.id", options.client_id},
+                   {"socket.timeout.ms", "5000"},          {"socket.nagle.disable", "true"},
+                   {"socket.keepalive.enable", "true"},    {"reconnect.backoff.ms", "50"},
+                   {"reconnect.backoff.max.ms", "500"},    {"log.connection.close", "false"}};
     for (const auto& [name, value] : properties) {
         all[name] = value;
     }
@@ -54,7 +51,8 @@ Client make_client(rd_kafka_type_t type, Configuration configuration) {
     std::array<char, 512> why{};
     rd_kafka_t* client = rd_kafka_new(type, configuration.get(), why.data(), why.size());
     if (client == nullptr) {
-        throw KafkaError(rd_kafka_last_error(), std::string("a Kafka client could not be made: ") + why.data());
+        throw KafkaError(rd_kafka_last_error(),
+                         std::string("a Kafka client could not be made: ") + why.data());
     }
     configuration.release(); // rd_kafka_new took it over
     return Client(client);

@@ -16,16 +16,17 @@ using PartitionList = Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_par
 constexpr milliseconds slice{100};
 
 Client committed_reader(const ClientOptions& options) {
-    Client reader = make_client(
-        RD_KAFKA_CONSUMER, make_configuration(options, {{"group.id", "outbox-control"}, // asked for, never joined
-                                                        {"isolation.level", "read_committed"},
-                                                        {"enable.auto.commit", "false"},
-                                                        {"enable.partition.eof", "true"},
-                                                        {"auto.offset.reset", "error"},
-                                                        {"allow.auto.create.topics", "false"},
-                                                        {"fetch.wait.max.ms", "20"},
-                                                        {"fetch.error.backoff.ms", "50"},
-                                                        {"queued.max.messages.kbytes", "4096"}}));
+    Client reader =
+        make_client(RD_KAFKA_CONSUMER,
+                    make_configuration(options, {{"group.id", "outbox-control"}, // asked for, never joined
+                                                 {"isolation.level", "read_committed"},
+                                                 {"enable.auto.commit", "false"},
+                                                 {"enable.partition.eof", "true"},
+                                                 {"auto.offset.reset", "error"},
+                                                 {"allow.auto.create.topics", "false"},
+                                                 {"fetch.wait.max.ms", "20"},
+                                                 {"fetch.error.backoff.ms", "50"},
+                                                 {"queued.max.messages.kbytes", "4096"}}));
     rd_kafka_poll_set_consumer(reader.get());
     return reader;
 }
@@ -69,8 +70,8 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
     while (position < tail.high_watermark) {
         if (deadline.passed()) {
             throw KafkaError(answered ? RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE : RD_KAFKA_RESP_ERR__TIMED_OUT,
-                             fmt::format("control topic {} [{}]: could not be read beyond offset {} of {}", topic,
-                                         partition, position, tail.high_watermark));
+                             fmt::format("control topic {} [{}]: could not be read beyond offset {} of {}",
+                                         topic, partition, position, tail.high_watermark));
         }
         if (!go_on()) {
             throw Error(Action::retry, "control topic: given up, the relay is stopping");

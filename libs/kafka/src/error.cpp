@@ -59,6 +59,7 @@ std::string error_name(int code) {
 }
 
 KafkaError::KafkaError(int code, const std::string& message)
-    : Error(action_of(blame_for(code)), message + " (" + error_name(code) + ")"), code_(code) {}
+    : Error(action_of(blame_for(code)), message + " (" + error_name(code) + ")"),
+      code_(code) {}
 
 } // namespace outbox::kafka

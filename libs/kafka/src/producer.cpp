@@ -32,16 +32,18 @@ struct ProducerCallbacks {
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     }
 
-    static rd_kafka_resp_err_t answered(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api, std::int16_t,
-                                        std::int32_t, std::size_t, std::int64_t, rd_kafka_resp_err_t error,
-                                        void* opaque) {
-        if (error != RD_KAFKA_RESP_ERR_NO_ERROR && (api == end_txn || api == add_partitions || api == produce)) {
+    static rd_kafka_resp_err_t answered(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api,
+                                        std::int16_t, std::int32_t, std::size_t, std::int64_t,
+                                        rd_kafka_resp_err_t error, void* opaque) {
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR &&
+            (api == end_txn || api == add_partitions || api == produce)) {
             ++static_cast<RequestCounts*>(opaque)->unanswered;
         }
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     }
 
-    static rd_kafka_resp_err_t created(rd_kafka_t* client, const rd_kafka_conf_t*, void* opaque, char*, std::size_t) {
+    static rd_kafka_resp_err_t created(rd_kafka_t* client, const rd_kafka_conf_t*, void* opaque, char*,
+                                       std::size_t) {
         rd_kafka_interceptor_add_on_request_sent(client, "outbox", request_sent, opaque);
         rd_kafka_interceptor_add_on_response_received(client, "outbox", answered, opaque);
         return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -95,7 +97,8 @@ Producer::Producer(const ProducerOptions& options) : counts_(std::make_unique<Re
     Configuration configuration = make_configuration(options.client, properties_of(options));
     rd_kafka_conf_set_opaque(configuration.get(), this);
     rd_kafka_conf_set_dr_msg_cb(configuration.get(), ProducerCallbacks::delivered);
-    rd_kafka_conf_interceptor_add_on_new(configuration.get(), "outbox", ProducerCallbacks::created, counts_.get());
+    rd_kafka_conf_interceptor_add_on_new(configuration.get(), "outbox", ProducerCallbacks::created,
+                                         counts_.get());
     client_ = make_client(RD_KAFKA_PRODUCER, std::move(configuration));
 }
 
@@ -116,7 +119,8 @@ void Producer::init(Deadline deadline, const std::function<bool()>& go_on) {
             throw KafkaError(failure.code, "init_transactions: " + failure.message);
         }
         if (deadline.passed()) {
-            throw KafkaError(failure.code, "init_transactions: Kafka did not answer in time: " + failure.message);
+            throw KafkaError(failure.code,
+                             "init_transactions: Kafka did not answer in time: " + failure.message);
         }
         if (!go_on()) {
             throw Error(Action::retry, "init_transactions: given up, the relay is stopping");
@@ -134,8 +138,9 @@ rd_kafka_topic_s* Producer::topic(std::string_view name, Deadline deadline) {
     }
     // The first produce would wait up to a second for it.
     const rd_kafka_metadata_t* metadata = nullptr;
-    const auto error = rd_kafka_metadata(client_.get(), 0, topic.get(), &metadata,
-                                         static_cast<int>(std::max(deadline.left(), milliseconds(1)).count()));
+    const auto error =
+        rd_kafka_metadata(client_.get(), 0, topic.get(), &metadata,
+                          static_cast<int>(std::max(deadline.left(), milliseconds(1)).count()));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         throw KafkaError(error, fmt::format("metadata of topic {}", name));
     }
@@ -155,7 +160,8 @@ void Producer::produce(const Record& record, std::size_t index, Deadline deadlin
     const auto error = rd_kafka_producev(
         client_.get(), RD_KAFKA_V_RKT(to), RD_KAFKA_V_PARTITION(record.partition),
         RD_KAFKA_V_KEY(record.key.data() == nullptr ? "" : record.key.data(), record.key.size()),
-        RD_KAFKA_V_VALUE(const_cast<char*>(record.value.data()), record.value.size()), // NOLINT: not written to
+        RD_KAFKA_V_VALUE(const_cast<char*>(record.value.data()),
+                         record.value.size()), // NOLINT: not written to
         RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_TIMESTAMP(record.timestamp_ms), RD_KAFKA_V_HEADERS(headers),
         RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(index)), // NOLINT: an index, not an address
         RD_KAFKA_V_END);
@@ -190,7 +196,8 @@ Failure Producer::blamed(Failure failure) const {
     return failure;
 }
 
-TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadline) {
+TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadline,
+                              const std::function<void()>& before_commit) {
     TransactionEnd end;
     counts_->reset();
     deliveries_.assign(records.size(), Delivery{-1, RD_KAFKA_RESP_ERR__STATE});
@@ -202,6 +209,7 @@ TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadl
             for (std::size_t i = 0; i < records.size(); ++i) {
                 produce(records[i], i, deadline);
             }
+            before_commit();
             end.failure = commit(deadline);
         }
     } catch (const KafkaError& error) {

@@ -17,7 +17,9 @@ std::uint32_t murmur2(std::string_view bytes) noexcept {
     constexpr std::uint32_t seed = 0x9747b28c;
     constexpr std::uint32_t multiplier = 0x5bd1e995;
     constexpr int shift = 24;
-    const auto byte = [&](std::size_t at) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at])); };
+    const auto byte = [&](std::size_t at) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at]));
+    };
 
     std::uint32_t hash = seed ^ static_cast<std::uint32_t>(bytes.size());
     std::size_t at = 0;

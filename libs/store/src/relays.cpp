@@ -21,33 +21,33 @@ constexpr Statement make_shards{"outbox_make_shards",
                                 "INSERT INTO outbox_shards (shard) SELECT generate_series(0, $1::integer - 1)"
                                 " ON CONFLICT DO NOTHING"};
 
-constexpr Statement join_relays{"outbox_join",
-                                "INSERT INTO outbox_relays (relay, name, lease)"
-                                " VALUES ($1, $2, $3::bigint * interval '1 millisecond')"
-                                " ON CONFLICT (relay) DO UPDATE SET heartbeat_at = clock_timestamp() RETURNING lock_key"};
+constexpr Statement join_relays{
+    "outbox_join", "INSERT INTO outbox_relays (relay, name, lease)"
+                   " VALUES ($1, $2, $3::bigint * interval '1 millisecond')"
+                   " ON CONFLICT (relay) DO UPDATE SET heartbeat_at = clock_timestamp() RETURNING lock_key"};
 
 constexpr Statement hold_lock{"outbox_hold_relay", "SELECT pg_try_advisory_lock(1868693507, $1::integer)"};
 
 constexpr Statement beat_relay{
-    "outbox_beat",
-    "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp() WHERE relay = $1 RETURNING relay)"
-    " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive FROM outbox_relays AS r"
-    " WHERE r.relay IN (SELECT relay FROM beat) OR (r.relay <> $1 AND " OUTBOX_RELAY_ALIVE ")"
-    " UNION ALL SELECT s.shard, s.owner, s.owner IS NOT NULL AND (s.owner = $1 OR EXISTS"
-    " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE "))"
-    " FROM outbox_shards AS s, outbox_meta AS m WHERE s.shard < m.shard_count"};
+    "outbox_beat", "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp() WHERE relay = $1 "
+                   "RETURNING relay)"
+                   " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive FROM outbox_relays AS r"
+                   " WHERE r.relay IN (SELECT relay FROM beat) OR (r.relay <> $1 AND " OUTBOX_RELAY_ALIVE ")"
+                   " UNION ALL SELECT s.shard, s.owner, s.owner IS NOT NULL AND (s.owner = $1 OR EXISTS"
+                   " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE "))"
+                   " FROM outbox_shards AS s, outbox_meta AS m WHERE s.shard < m.shard_count"};
 
 constexpr Statement leave_relays{"outbox_leave", "DELETE FROM outbox_relays WHERE relay = $1"};
 
 constexpr Statement forget_relays{
-    "outbox_forget",
-    "DELETE FROM outbox_relays AS r WHERE r.heartbeat_at < clock_timestamp() - greatest(r.lease, interval '1 minute')"
-    " AND NOT EXISTS (SELECT 1 FROM outbox_shards AS s WHERE s.owner = r.relay)"};
+    "outbox_forget", "DELETE FROM outbox_relays AS r WHERE r.heartbeat_at < clock_timestamp() - "
+                     "greatest(r.lease, interval '1 minute')"
+                     " AND NOT EXISTS (SELECT 1 FROM outbox_shards AS s WHERE s.owner = r.relay)"};
 
 void check_same(const char* what, const std::string& stored, const std::string& given, const char* advice) {
     if (stored != given) {
-        throw Error(Action::stop,
-                    fmt::format("this database's outbox belongs to {} '{}', not '{}': {}", what, stored, given, advice));
+        throw Error(Action::stop, fmt::format("this database's outbox belongs to {} '{}', not '{}': {}", what,
+                                              stored, given, advice));
     }
 }
 

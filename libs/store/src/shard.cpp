@@ -17,7 +17,8 @@ using postgres::Transaction;
 
 constexpr Statement take_shard{
     "outbox_take_shard",
-    "UPDATE outbox_shards AS s SET owner = $2, epoch = s.epoch + 1, owned_since = clock_timestamp(), stopped = NULL"
+    "UPDATE outbox_shards AS s SET owner = $2, epoch = s.epoch + 1, owned_since = clock_timestamp(), stopped "
+    "= NULL"
     " WHERE s.shard = $1 AND (s.owner IS NULL OR s.owner = $2 OR NOT EXISTS"
     " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE "))"
     " RETURNING s.epoch, s.marked_batch, s.marked_offset"};
@@ -33,9 +34,8 @@ constexpr Statement raise_shard{"outbox_raise_shard",
                                 "UPDATE outbox_shards SET epoch = epoch + 1"
                                 " WHERE shard = $1 AND owner = $2 AND epoch = $3 RETURNING epoch"};
 
-constexpr Statement stop_shard{"outbox_stop_shard",
-                               "UPDATE outbox_shards SET stopped = nullif($4, '')"
-                               " WHERE shard = $1 AND owner = $2 AND epoch = $3"};
+constexpr Statement stop_shard{"outbox_stop_shard", "UPDATE outbox_shards SET stopped = nullif($4, '')"
+                                                    " WHERE shard = $1 AND owner = $2 AND epoch = $3"};
 
 constexpr Statement look{
     "outbox_peek",
@@ -46,7 +46,8 @@ constexpr Statement look{
     " AND coalesce(w.partition_key, w.aggregate_id) = coalesce(o.partition_key, o.aggregate_id)"
     " AND w.next_attempt_at IS NOT NULL AND coalesce(w.status, 'NEW') IN ('NEW', 'PROCESSING'))"
     " ORDER BY o.seq LIMIT 1) AS found),"
-    " (SELECT ceil(greatest(0, extract(epoch FROM min(o.next_attempt_at) - clock_timestamp()) * 1000))::bigint"
+    " (SELECT ceil(greatest(0, extract(epoch FROM min(o.next_attempt_at) - clock_timestamp()) * "
+    "1000))::bigint"
     " FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[]) AND o.next_attempt_at IS NOT NULL"
     " AND " OUTBOX_UNSENT " AND o.topic <> ALL ($2::text[]))"};
 
@@ -58,10 +59,10 @@ constexpr Statement unlock_doorbell{
     "outbox_unlock_doorbell",
     "SELECT count(pg_advisory_unlock(1868693505, b.bucket)) FROM unnest($1::integer[]) AS b(bucket)"};
 
-constexpr Statement ids_of{"outbox_ids_of",
-                           "SELECT m.at, o.id FROM unnest($1::smallint[], $2::bigint[]) WITH ORDINALITY"
-                           " AS m(bucket, seq, at) JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"
-                           " AND " OUTBOX_UNSENT};
+constexpr Statement ids_of{
+    "outbox_ids_of", "SELECT m.at, o.id FROM unnest($1::smallint[], $2::bigint[]) WITH ORDINALITY"
+                     " AS m(bucket, seq, at) JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"
+                     " AND " OUTBOX_UNSENT};
 
 constexpr Statement settle_sent{
     "outbox_settle_sent",
@@ -74,13 +75,13 @@ constexpr Statement reset_processing{
     "UPDATE outbox_events AS o SET status = 'NEW' WHERE o.bucket = ANY ($1::smallint[]) AND " OUTBOX_UNSENT
     " AND o.status = 'PROCESSING'"};
 
-constexpr Statement move_mark{"outbox_settle_mark",
-                              "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
+constexpr Statement move_mark{
+    "outbox_settle_mark", "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
 
-constexpr Statement move_seq{
-    "outbox_move_seq",
-    "SELECT setval(s.name, $1) FROM (SELECT pg_get_serial_sequence('outbox_events', 'seq')::regclass AS name) AS s"
-    " WHERE coalesce(pg_sequence_last_value(s.name), 0) < $1"};
+constexpr Statement move_seq{"outbox_move_seq",
+                             "SELECT setval(s.name, $1) FROM (SELECT pg_get_serial_sequence('outbox_events', "
+                             "'seq')::regclass AS name) AS s"
+                             " WHERE coalesce(pg_sequence_last_value(s.name), 0) < $1"};
 
 Params owner_params(const Ownership& ownership) {
     return {ownership.shard, ownership.relay, ownership.epoch};
@@ -91,29 +92,37 @@ std::string exclusive_lock(int shard) {
 }
 
 std::string seqs_of(std::span<const ManifestedRow> rows) {
-    return array_of(rows, [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.seq); });
+    return array_of(rows,
+                    [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.seq); });
 }
 
 std::string buckets_of(std::span<const ManifestedRow> rows) {
-    return array_of(rows, [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.bucket); });
+    return array_of(rows,
+                    [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.bucket); });
 }
 
 void check_digests(const Result& found, std::span<const ManifestedRow> rows) {
     for (int i = 0; i < found.rows(); ++i) {
         const ManifestedRow& named = rows[static_cast<std::size_t>(found.integer(i, 0) - 1)];
         if (id_digest(found.uuid(i, 1)) != named.digest) {
-            throw Error(Action::stop,
-                        fmt::format("seq {} is another event than the one the manifest names: the database was restored"
-                                    " from a backup or failed over asynchronously and gave the number out again",
-                                    named.seq));
+            throw Error(
+                Action::stop,
+                fmt::format(
+                    "seq {} is another event than the one the manifest names: the database was restored"
+                    " from a backup or failed over asynchronously and gave the number out again",
+                    named.seq));
         }
     }
 }
 
 } // namespace
 
-ShardStore::ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets, milliseconds timeout)
-    : connection_(connection), shard_(shard), buckets_(std::move(buckets)), bucket_array_(numbers(buckets_)),
+ShardStore::ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets,
+                       milliseconds timeout)
+    : connection_(connection),
+      shard_(shard),
+      buckets_(std::move(buckets)),
+      bucket_array_(numbers(buckets_)),
       timeout_(timeout) {}
 
 std::optional<Acquired> ShardStore::acquire(const Uuid& relay) {
@@ -150,7 +159,8 @@ void ShardStore::note_stopped(const Ownership& ownership, const std::string& rea
     connection_.run(stop_shard, params, Deadline::in(timeout_));
 }
 
-Settled ShardStore::settle(const Ownership& ownership, std::span<const ManifestedRow> rows, const MarkedUpTo& newest) {
+Settled ShardStore::settle(const Ownership& ownership, std::span<const ManifestedRow> rows,
+                           const MarkedUpTo& newest) {
     // A takeover may meet a long queue of rows: longer than the ordinary statements' patience.
     Transaction transaction(connection_, Deadline::in(timeout_ * 10),
                             exclusive_lock(shard_) + fmt::format("; SET LOCAL statement_timeout = {}; "

@@ -19,11 +19,11 @@ inline constexpr int relay_locks = 1868693507;    ///< key: outbox_relays.lock_k
 
 /// A relay is alive while its lease runs and its session stands. Right after a restart of the server, when
 /// every session is new, the lease alone counts.
-#define OUTBOX_RELAY_ALIVE                                                                                             \
-    "(r.heartbeat_at > clock_timestamp() - r.lease"                                                                    \
-    " AND (pg_postmaster_start_time() > clock_timestamp() - interval '3 seconds'"                                      \
-    " OR EXISTS (SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.classid = 1868693507"                 \
-    " AND l.objid = r.lock_key::oid AND l.objsubid = 2 AND l.granted"                                                  \
+#define OUTBOX_RELAY_ALIVE                                                                                   \
+    "(r.heartbeat_at > clock_timestamp() - r.lease"                                                          \
+    " AND (pg_postmaster_start_time() > clock_timestamp() - interval '3 seconds'"                            \
+    " OR EXISTS (SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.classid = 1868693507"       \
+    " AND l.objid = r.lock_key::oid AND l.objsubid = 2 AND l.granted"                                        \
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))"
 
 /// '{1,2,3}' from anything whose elements fmt can print through `print`.
@@ -42,7 +42,9 @@ std::string array_of(const Range& range, Print print) {
 
 template <class Range>
 std::string numbers(const Range& range) {
-    return array_of(range, [](std::string& text, auto number) { fmt::format_to(std::back_inserter(text), "{}", number); });
+    return array_of(range, [](std::string& text, auto number) {
+        fmt::format_to(std::back_inserter(text), "{}", number);
+    });
 }
 
 inline void print_tid(std::string& text, const Tid& tid) {

@@ -1,5 +1,4 @@
 #include "outbox/store/shard.hpp"
-
 #include "sql.hpp"
 
 #include <outbox/telemetry/log.hpp>
@@ -15,9 +14,9 @@ using postgres::Format;
 using postgres::Result;
 using postgres::Statement;
 
-#define OUTBOX_COLUMNS                                                                                                 \
-    "o.ctid, o.seq, o.id, o.bucket, coalesce(o.retry_count, 0), o.max_retries, o.created_at,"                          \
-    " o.next_attempt_at IS NOT NULL, o.topic, coalesce(o.partition_key, o.aggregate_id), o.aggregate_type,"            \
+#define OUTBOX_COLUMNS                                                                                       \
+    "o.ctid, o.seq, o.id, o.bucket, coalesce(o.retry_count, 0), o.max_retries, o.created_at,"                \
+    " o.next_attempt_at IS NOT NULL, o.topic, coalesce(o.partition_key, o.aggregate_id), o.aggregate_type,"  \
     " o.aggregate_id, o.event_type, o.event_data::text, o.headers::text"
 
 // One snapshot for the whole claim: a row that commits later with a smaller seq waits for the next claim,
@@ -25,7 +24,7 @@ using postgres::Statement;
 constexpr Statement open_claim{
     "outbox_open_claim",
     "DECLARE outbox_claim NO SCROLL CURSOR FOR SELECT " OUTBOX_COLUMNS
-    " FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL (SELECT * FROM outbox_events AS o"
+    " FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL (SELECT o.ctid, o.* FROM outbox_events AS o"
     " WHERE o.bucket = b.bucket AND " OUTBOX_UNSENT " AND coalesce(o.status, 'NEW') = 'NEW'"
     " AND o.next_attempt_at IS NULL AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[])"
     " AND NOT EXISTS (SELECT 1 FROM outbox_events AS w WHERE w.bucket = o.bucket"
@@ -33,42 +32,48 @@ constexpr Statement open_claim{
     " AND w.next_attempt_at IS NOT NULL AND coalesce(w.status, 'NEW') IN ('NEW', 'PROCESSING'))"
     " ORDER BY o.seq) AS o"};
 
-constexpr Statement open_due{"outbox_open_due",
-                             "DECLARE outbox_claim NO SCROLL CURSOR FOR SELECT " OUTBOX_COLUMNS
-                             " FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[])"
-                             " AND o.next_attempt_at IS NOT NULL AND " OUTBOX_UNSENT
-                             " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at <= clock_timestamp()"
-                             " AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[])"
-                             " ORDER BY o.next_attempt_at, o.seq LIMIT 1"};
+constexpr Statement open_due{
+    "outbox_open_due", "DECLARE outbox_claim NO SCROLL CURSOR FOR SELECT " OUTBOX_COLUMNS
+                       " FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[])"
+                       " AND o.next_attempt_at IS NOT NULL AND " OUTBOX_UNSENT
+                       " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at <= clock_timestamp()"
+                       " AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[])"
+                       " ORDER BY o.next_attempt_at, o.seq LIMIT 1"};
 
-constexpr Statement to_processing{"outbox_to_processing",
-                                  "UPDATE outbox_events AS o SET status = 'PROCESSING' WHERE o.ctid = ANY ($1::tid[])"
-                                  " AND coalesce(o.status, 'NEW') = 'NEW' RETURNING o.seq, o.ctid"};
+constexpr Statement to_processing{
+    "outbox_to_processing",
+    "UPDATE outbox_events AS o SET status = 'PROCESSING' WHERE o.ctid = ANY ($1::tid[])"
+    " AND coalesce(o.status, 'NEW') = 'NEW' RETURNING o.seq, o.ctid"};
 
 constexpr Statement mark_sent{
-    "outbox_mark_sent",
-    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), kafka_partition = m.partition,"
-    " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
-    " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(tid, seq, partition, kafka_offset)"
-    " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_UNSENT " RETURNING o.seq"};
+    "outbox_mark_sent", "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), "
+                        "kafka_partition = m.partition,"
+                        " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
+                        " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(tid, seq, "
+                        "partition, kafka_offset)"
+                        " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_UNSENT " RETURNING o.seq"};
 
-constexpr Statement mark_moved{
-    "outbox_mark_moved",
-    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), kafka_partition = m.partition,"
-    " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
-    " FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(bucket, seq, partition, kafka_offset)"
-    " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_UNSENT " RETURNING o.seq"};
+constexpr Statement mark_moved{"outbox_mark_moved",
+                               "UPDATE outbox_events AS o SET status = 'SENT', processed_at = "
+                               "clock_timestamp(), kafka_partition = m.partition,"
+                               " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
+                               " FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[]) AS "
+                               "m(bucket, seq, partition, kafka_offset)"
+                               " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_UNSENT
+                               " RETURNING o.seq"};
 
-constexpr Statement move_mark{"outbox_move_mark",
-                              "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
+constexpr Statement move_mark{
+    "outbox_move_mark", "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
 
 constexpr Statement fail_attempts{
     "outbox_fail_attempts",
     "UPDATE outbox_events AS o SET status = CASE WHEN m.give_up THEN 'FAILED' ELSE 'NEW' END,"
     " retry_count = m.retry_count, error_message = m.error,"
-    " next_attempt_at = CASE WHEN NOT m.give_up THEN clock_timestamp() + m.wait_ms * interval '1 millisecond' END"
+    " next_attempt_at = CASE WHEN NOT m.give_up THEN clock_timestamp() + m.wait_ms * interval '1 "
+    "millisecond' END"
     " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::boolean[], $5::bigint[], $6::text[])"
-    " AS m(tid, seq, retry_count, give_up, wait_ms, error) WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_UNSENT};
+    " AS m(tid, seq, retry_count, give_up, wait_ms, error) WHERE o.ctid = m.tid AND o.seq = m.seq "
+    "AND " OUTBOX_UNSENT};
 
 constexpr Statement to_new{"outbox_to_new",
                            "UPDATE outbox_events AS o SET status = 'NEW' WHERE o.ctid = ANY ($1::tid[])"
@@ -84,8 +89,11 @@ std::string guard(const Ownership& ownership) {
 }
 
 Tid tid_of(std::string_view bytes) {
-    const auto byte = [&](std::size_t at) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at])); };
-    return {byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3), static_cast<std::uint16_t>(byte(4) << 8 | byte(5))};
+    const auto byte = [&](std::size_t at) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at]));
+    };
+    return {byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3),
+            static_cast<std::uint16_t>(byte(4) << 8 | byte(5))};
 }
 
 std::int64_t unix_microseconds(std::int64_t since_2000) {
@@ -133,9 +141,11 @@ std::string column(const Rows& rows, Member member) {
 } // namespace
 
 Turn::Turn(ShardStore& store, const Ownership& ownership)
-    : store_(store), transaction_(store.connection_, Deadline::in(store.timeout_), guard(ownership)) {
+    : store_(store),
+      transaction_(store.connection_, Deadline::in(store.timeout_), guard(ownership)) {
     if (transaction_.begun().back().empty()) {
-        throw NotOwner(fmt::format("shard {} is not owned under epoch {} any more", ownership.shard, ownership.epoch));
+        throw NotOwner(
+            fmt::format("shard {} is not owned under epoch {} any more", ownership.shard, ownership.epoch));
     }
 }
 
@@ -145,8 +155,9 @@ std::size_t Turn::mark(std::span<const SentRow> rows, const MarkedUpTo& marked) 
     if (rows.empty()) {
         return 0;
     }
-    const Result done = transaction_.run(mark_sent, {tids(rows), column(rows, &SentRow::seq),
-                                                     column(rows, &SentRow::partition), column(rows, &SentRow::offset)});
+    const Result done =
+        transaction_.run(mark_sent, {tids(rows), column(rows, &SentRow::seq),
+                                     column(rows, &SentRow::partition), column(rows, &SentRow::offset)});
     if (static_cast<std::size_t>(done.rows()) == rows.size()) {
         return 0;
     }
@@ -157,9 +168,9 @@ std::size_t Turn::mark(std::span<const SentRow> rows, const MarkedUpTo& marked) 
     std::vector<SentRow> moved;
     std::copy_if(rows.begin(), rows.end(), std::back_inserter(moved),
                  [&](const SentRow& row) { return !found.contains(row.seq); });
-    const Result late = transaction_.run(
-        mark_moved, {column(moved, &SentRow::bucket), column(moved, &SentRow::seq),
-                     column(moved, &SentRow::partition), column(moved, &SentRow::offset)});
+    const Result late =
+        transaction_.run(mark_moved, {column(moved, &SentRow::bucket), column(moved, &SentRow::seq),
+                                      column(moved, &SentRow::partition), column(moved, &SentRow::offset)});
     return moved.size() - static_cast<std::size_t>(late.rows());
 }
 
@@ -187,7 +198,8 @@ RowSet Turn::fetch(const ClaimLimits& limits) {
     const std::string statement =
         fmt::format("FETCH {} FROM outbox_claim", std::min(limits.rows_a_statement, limits.rows));
     while (claimed.rows.size() < limits.rows && bytes < limits.bytes) {
-        Result fetched = store_.connection_.query(statement, {}, Deadline::in(store_.timeout_), Format::binary);
+        Result fetched =
+            store_.connection_.query(statement, {}, Deadline::in(store_.timeout_), Format::binary);
         const auto count = static_cast<std::size_t>(fetched.rows());
         const std::size_t from = claimed.rows.size();
         for (int i = 0; i < fetched.rows(); ++i) {
@@ -238,8 +250,8 @@ void Turn::fail(std::span<const FailedAttempt> attempts) {
         waits.push_back(attempt.wait.count());
     }
     transaction_.run(fail_attempts, {tids(attempts), column(attempts, &FailedAttempt::seq),
-                                     column(attempts, &FailedAttempt::retry_count), numbers(given_up), numbers(waits),
-                                     texts(errors)});
+                                     column(attempts, &FailedAttempt::retry_count), numbers(given_up),
+                                     numbers(waits), texts(errors)});
 }
 
 void Turn::put_back(std::span<const Row> rows) {

@@ -11,7 +11,11 @@
 namespace outbox {
 
 /// Programs a setting belongs to; a bit set.
-enum Program : unsigned { server = 1, relay = 2, migrate = 4, everything = 7 };
+enum class Program : unsigned { server = 1, relay = 2, migrate = 4, everything = 7 };
+
+constexpr Program operator|(Program a, Program b) {
+    return static_cast<Program>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
 
 /// One environment variable, which is also a flag: DB_HOST and --db-host.
 struct Setting {
@@ -23,9 +27,12 @@ struct Setting {
     double min = 0;                ///< for integer and seconds
     double max = 0;                ///< for integer and seconds
     std::string_view choices = {}; ///< for choice: "on|off"
-    unsigned programs = everything;
+    Program programs = Program::everything;
     std::string_view meaning;
 
+    [[nodiscard]] bool belongs_to(Program program) const {
+        return (static_cast<unsigned>(programs) & static_cast<unsigned>(program)) != 0;
+    }
     [[nodiscard]] std::string flag() const;    ///< "--db-host"
     [[nodiscard]] std::string allowed() const; ///< "a whole number from 1 to 65535"
 };

@@ -15,15 +15,18 @@ namespace outbox::kafka {
 
 /// What the broker accepts in a topic.
 struct TopicLimits {
-    std::int64_t max_message_bytes = 1'048'588;                             ///< of a record batch
-    std::int64_t timestamp_before_max_ms = std::numeric_limits<std::int64_t>::max(); ///< how old a record may be
-    std::int64_t timestamp_after_max_ms = 3'600'000;                        ///< how far in the future
+    std::int64_t max_message_bytes = 1'048'588; ///< of a record batch
+    std::int64_t timestamp_before_max_ms =
+        std::numeric_limits<std::int64_t>::max();    ///< how old a record may be
+    std::int64_t timestamp_after_max_ms = 3'600'000; ///< how far in the future
 };
 
 struct TopicState {
     std::vector<std::int32_t> leaders; ///< by partition; -1: none at the moment
 
-    [[nodiscard]] std::int32_t partitions() const noexcept { return static_cast<std::int32_t>(leaders.size()); }
+    [[nodiscard]] std::int32_t partitions() const noexcept {
+        return static_cast<std::int32_t>(leaders.size());
+    }
     [[nodiscard]] bool led() const noexcept;
 };
 
@@ -42,19 +45,21 @@ public:
     /// @throws KafkaError when no broker answers in time.
     [[nodiscard]] std::string cluster_id(Deadline deadline) const;
 
-    /// @return nullopt when the topic does not exist. @throws KafkaError, blame topic: not authorised, invalid name.
+    /// @return nullopt when the topic does not exist. @throws KafkaError, blame topic: not authorised,
+    /// invalid name.
     [[nodiscard]] std::optional<TopicState> topic(const std::string& name, Deadline deadline) const;
 
     /// A topic's configuration as it is in force. @throws KafkaError
     [[nodiscard]] Properties topic_config(const std::string& name, Deadline deadline) const;
 
-    /// Makes the topic and waits until every partition has a leader. One that exists already is left as it is.
+    /// Makes the topic and waits until every partition has a leader. One that exists already is left as it
+    /// is.
     /// @throws KafkaError
     void create_topic(const NewTopic& topic, Deadline deadline) const;
 
     /// First offset and high watermark (not the last stable offset) of a partition. @throws KafkaError
-    [[nodiscard]] std::pair<std::int64_t, std::int64_t> watermarks(const std::string& topic, std::int32_t partition,
-                                                                   Deadline deadline) const;
+    [[nodiscard]] std::pair<std::int64_t, std::int64_t>
+    watermarks(const std::string& topic, std::int32_t partition, Deadline deadline) const;
 
 private:
     Client client_;

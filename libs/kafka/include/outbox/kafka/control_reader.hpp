@@ -23,10 +23,12 @@ struct ControlTail {
     std::vector<ControlRecord> records;
 };
 
-/// Reads committed records of `partition` from `from` (an offset, or -1: the beginning) up to the high watermark.
-/// The end is the high watermark of a read_uncommitted handle: the last stable offset could hide the newest manifest.
+/// Reads committed records of `partition` from `from` (an offset, or -1: the beginning) up to the high
+/// watermark. The end is the high watermark of a read_uncommitted handle: the last stable offset could hide
+/// the newest manifest.
 /// @param go_on  asked now and then; false ends the read with Action::retry
-/// @throws KafkaError; code _TIMED_OUT_QUEUE when somebody's open transaction still holds the end back at the deadline.
+/// @throws KafkaError; code _TIMED_OUT_QUEUE when somebody's open transaction still holds the end back at the
+/// deadline.
 ControlTail read_control(const ClientOptions& options, const Admin& admin, const std::string& topic,
                          std::int32_t partition, std::int64_t from, Deadline deadline,
                          const std::function<bool()>& go_on);

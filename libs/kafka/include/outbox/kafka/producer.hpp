@@ -48,7 +48,8 @@ struct Failure {
 /// How a transaction ended, as far as this client knows.
 struct TransactionEnd {
     std::optional<Failure> failure; ///< nullopt: commit was answered with success
-    /// Requests of this transaction may still be under way in the network; the producer must not be used again.
+    /// Requests of this transaction may still be under way in the network; the producer must not be used
+    /// again.
     bool strays = false;
     std::vector<Delivery> deliveries; ///< by order of produce()
 };
@@ -87,8 +88,10 @@ public:
     void init(Deadline deadline, const std::function<bool()>& go_on);
 
     /// Sends records in one transaction and commits it.
+    /// @param before_commit  called when all records are enqueued
     /// @throws nothing for what Kafka refuses: the end tells.
-    TransactionEnd send(const std::vector<Record>& records, Deadline deadline);
+    TransactionEnd send(const std::vector<Record>& records, Deadline deadline,
+                        const std::function<void()>& before_commit);
 
 private:
     friend struct ProducerCallbacks;

@@ -36,11 +36,14 @@ struct Membership {
 /// The relays' register. Not thread-safe.
 class Relays {
 public:
-    Relays(postgres::Connection& connection, milliseconds timeout) : connection_(connection), timeout_(timeout) {}
+    Relays(postgres::Connection& connection, milliseconds timeout)
+        : connection_(connection),
+          timeout_(timeout) {}
 
     /// Registers `relay` and holds its lock until the connection ends. Starts to hear the doorbell.
     void join(const Uuid& relay, const std::string& name, milliseconds lease);
-    /// A sign of life, and a look around; one statement. @return nullopt when this relay is not registered any more.
+    /// A sign of life, and a look around; one statement. @return nullopt when this relay is not registered
+    /// any more.
     std::optional<Membership> beat(const Uuid& relay);
     void leave(const Uuid& relay);
     /// Forgets relays that have been dead for long and own nothing.

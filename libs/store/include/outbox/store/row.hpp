@@ -24,8 +24,9 @@ struct Row {
     std::int16_t bucket = 0;
     std::int32_t retry_count = 0;
     std::optional<std::int32_t> max_retries;
-    std::optional<std::int64_t> created_at_us; ///< since the Unix epoch; PostgreSQL's infinities are the extremes
-    bool retry = false;                        ///< has failed before: travels alone
+    std::optional<std::int64_t>
+        created_at_us;  ///< since the Unix epoch; PostgreSQL's infinities are the extremes
+    bool retry = false; ///< has failed before: travels alone
     std::string_view topic;
     std::string_view key;
     std::string_view aggregate_type;

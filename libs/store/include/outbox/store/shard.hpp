@@ -63,21 +63,21 @@ struct ManifestedRow {
 };
 
 struct Settled {
-    std::int64_t sent = 0;    ///< rows that the manifests name and that were not marked yet
-    std::int64_t reset = 0;   ///< PROCESSING rows that no manifest names: NEW again
-    bool seq_moved = false;   ///< the identity stood below a manifest's seq and was moved past it
+    std::int64_t sent = 0;  ///< rows that the manifests name and that were not marked yet
+    std::int64_t reset = 0; ///< PROCESSING rows that no manifest names: NEW again
+    bool seq_moved = false; ///< the identity stood below a manifest's seq and was moved past it
 };
 
 /// What an unguarded look found.
 struct Peek {
-    bool work = false;                         ///< claimable rows
-    std::optional<milliseconds> next_attempt;  ///< until the earliest waiting row is due; 0: now
+    bool work = false;                        ///< claimable rows
+    std::optional<milliseconds> next_attempt; ///< until the earliest waiting row is due; 0: now
 };
 
 struct ClaimLimits {
-    std::size_t rows = 5000;          ///< of all statements together
+    std::size_t rows = 5000; ///< of all statements together
     std::size_t rows_a_statement = 100;
-    std::size_t bytes = 1 << 20;      ///< about; at least one statement is taken
+    std::size_t bytes = 1 << 20; ///< about; at least one statement is taken
     bool track_processing = true;
 };
 
@@ -139,7 +139,8 @@ public:
     /// @return rows that are not there any more (an operator's change), else 0
     std::size_t mark(std::span<const SentRow> rows, const MarkedUpTo& marked);
 
-    /// Claims NEW rows of all buckets from one snapshot, oldest first per bucket; keys that wait are left out.
+    /// Claims NEW rows of all buckets from one snapshot, oldest first per bucket; keys that wait are left
+    /// out.
     /// @param in_flight  seqs to leave out, needed where rows in flight are not PROCESSING
     RowSet claim(const ClaimLimits& limits, std::span<const std::int64_t> in_flight,
                  std::span<const std::string> parked_topics);
@@ -152,7 +153,8 @@ public:
     /// PROCESSING -> NEW for rows that were claimed and will not be sent now.
     void put_back(std::span<const Row> rows);
 
-    /// Commits synchronously. After a claim the log up to its snapshot is on disk: every claimed row is durable.
+    /// Commits synchronously. After a claim the log up to its snapshot is on disk: every claimed row is
+    /// durable.
     void commit();
 
 private:

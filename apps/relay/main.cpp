@@ -1,0 +1,49 @@
+#include <outbox/core/command_line.hpp>
+#include <outbox/core/error.hpp>
+#include <outbox/relay/node.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace {
+
+outbox::relay::Node* running = nullptr;
+
+void on_signal(int) {
+    running->stop();
+}
+
+void stop_on_signals(outbox::relay::Node& node) {
+    running = &node;
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    sigaction(SIGTERM, &action, nullptr);
+    sigaction(SIGINT, &action, nullptr);
+}
+
+int relay(const outbox::Arguments& arguments) {
+    mallopt(M_ARENA_MAX, 2); // many threads, small memory
+    outbox::log::configure(arguments.settings, "outbox-relay");
+    outbox::relay::Node node(outbox::relay::relay_options(arguments.settings));
+    stop_on_signals(node);
+    node.run();
+    if (!node.drained()) {
+        _exit(0); // the drain's deadline has passed: threads that still wait for Kafka or PostgreSQL end with
+                  // us
+    }
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    outbox::CommandLineSpec spec;
+    spec.program = outbox::Program::relay;
+    spec.name = "outbox-relay";
+    spec.description = "Moves committed events from the outbox table into Kafka, each exactly once.\n"
+                       "Start as many as you like: they share the shards. SIGTERM drains.";
+    return outbox::run_program(spec, argc, argv, relay);
+}

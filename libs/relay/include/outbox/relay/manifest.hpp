@@ -1,0 +1,50 @@
+#pragma once
+
+#include <outbox/core/uuid.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox::relay {
+
+/// What became of a row in its Kafka transaction.
+enum class Outcome : std::uint8_t { sent = 0, dead_lettered = 1, skipped = 2 };
+
+struct ManifestRow {
+    std::int16_t bucket = 0;
+    std::int64_t seq = 0;
+    std::uint32_t digest = 0; ///< id_digest of the row's id
+    Outcome outcome = Outcome::sent;
+
+    bool operator==(const ManifestRow&) const = default;
+};
+
+/// The one control record of a Kafka transaction: which rows it carries. It is visible exactly when they are.
+struct Manifest {
+    Uuid outbox_id;
+    Uuid owner;
+    std::int64_t epoch = 0;
+    std::int64_t batch = 0; ///< 1, 2, ... per shard, without gaps
+    std::vector<ManifestRow> rows;
+
+    bool operator==(const Manifest&) const = default;
+};
+
+/// How many batches of a shard may be unmarked at once; also the number of keys that a control partition
+/// keeps.
+inline constexpr std::int64_t control_keys = 64;
+
+/// Version 1: version byte, both ids, then LEB128 numbers: epoch, batch, runs of rows with one bucket and
+/// outcome; a row is its zigzag seq difference and four bytes of digest.
+std::string encode(const Manifest& manifest);
+
+/// @return nullopt for anything that encode() did not write.
+std::optional<Manifest> decode(std::string_view bytes);
+
+/// Key of the control record of a batch.
+std::string control_key(std::int64_t batch);
+
+} // namespace outbox::relay

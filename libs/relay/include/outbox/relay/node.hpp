@@ -1,0 +1,62 @@
+#pragma once
+
+#include <outbox/core/wakeup.hpp>
+#include <outbox/relay/options.hpp>
+#include <outbox/relay/shares.hpp>
+#include <outbox/relay/worker.hpp>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace outbox::relay {
+
+/// One relay: finds the others through the database, owns its share of the shards, hears the doorbell.
+class Node {
+public:
+    explicit Node(RelayOptions options);
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+    ~Node();
+
+    /// Runs until stop(). Waits for a database and a cluster that are away.
+    /// @return events that were in flight when the drain's deadline passed; recovery settles them.
+    /// @throws Error(stop) for what only an operator can mend.
+    std::size_t run();
+    /// After run(): whether every shard was given back. If not, end the process without waiting for its
+    /// threads.
+    [[nodiscard]] bool drained() const noexcept;
+
+    /// Ends run(): shards are drained and given back. Async-signal-safe, thread-safe.
+    void stop() noexcept;
+
+private:
+    void establish();
+    void connect();
+    void serve();
+    void beat();
+    void apply(const SharePlan& plan);
+    void reap();
+    void hear(const std::vector<std::string>& payloads);
+    std::size_t drain();
+
+    RelayOptions options_;
+    Uuid relay_ = Uuid::random();
+    Wakeup wakeup_;
+    std::atomic<bool> stopping_{false};
+    kafka::Admin admin_;
+    Topics topics_;
+    std::unique_ptr<partition::PartitionStrategy> strategy_;
+    store::Identity identity_;
+    std::optional<RelayContext> context_;
+    std::optional<postgres::Connection> connection_;
+    std::optional<store::Relays> relays_;
+    std::map<int, std::unique_ptr<ShardWorker>> workers_;
+    std::map<int, SteadyClock::time_point> lost_; ///< shards not to be tried again before
+    SteadyClock::time_point next_beat_{};
+    SteadyClock::time_point next_forget_{};
+};
+
+} // namespace outbox::relay

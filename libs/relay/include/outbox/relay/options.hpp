@@ -1,0 +1,35 @@
+#pragma once
+
+#include <outbox/core/settings.hpp>
+#include <outbox/kafka/client.hpp>
+#include <outbox/postgres/connection.hpp>
+#include <outbox/relay/topics.hpp>
+#include <outbox/store/shard.hpp>
+
+#include <string>
+
+namespace outbox::relay {
+
+/// A relay's settings, typed.
+struct RelayOptions {
+    postgres::ConnectOptions database;
+    kafka::ClientOptions kafka;
+    TopicPolicy topics;
+    store::ClaimLimits claim;
+    milliseconds poll_interval{5'000};
+    milliseconds lease{10'000};
+    milliseconds drain_timeout{10'000};
+    milliseconds statement_timeout{
+        3'000}; ///< a third of the lease at most: a hung client cannot block its successor
+    std::int32_t max_retries = 3;
+    int first_shards = 8;
+    std::string name;   ///< of the outbox
+    std::string source; ///< ce_source
+
+    [[nodiscard]] std::string control_topic() const { return "outbox." + name + ".control"; }
+};
+
+/// @throws UsageError when OUTBOX_NAME cannot be part of a topic's name.
+RelayOptions relay_options(const Settings& settings);
+
+} // namespace outbox::relay

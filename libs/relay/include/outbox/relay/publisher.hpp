@@ -1,0 +1,69 @@
+#pragma once
+
+#include <outbox/kafka/producer.hpp>
+#include <outbox/relay/batch.hpp>
+#include <outbox/relay/signal.hpp>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace outbox::relay {
+
+struct BatchEnd {
+    std::unique_ptr<Batch> batch;
+    kafka::TransactionEnd end;
+};
+
+struct PublisherOptions {
+    kafka::ClientOptions client;
+    std::string transactional_prefix; ///< "outbox-<id>-<shard>"; a lane adds its number
+    milliseconds transaction_timeout{20'000};
+};
+
+/// Sends the batches of one shard in order: two producers (lanes) take turns, and nothing is produced on one
+/// before the other's commit was answered. One batch at a time; runs on a thread of its own.
+/// After any failed or doubtful transaction both lanes are gone: start() makes new ones.
+class Publisher {
+public:
+    /// @param done  told whenever a batch has ended
+    Publisher(PublisherOptions options, Signal& done);
+    Publisher(const Publisher&) = delete;
+    Publisher& operator=(const Publisher&) = delete;
+    ~Publisher();
+
+    /// Destroys both lanes, makes new ones and initialises them: earlier producers are fenced and decided
+    /// after it.
+    /// @throws KafkaError
+    void start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on);
+
+    /// Destroys both lanes, after the batch under way has ended. What it left is dropped.
+    void stop();
+
+    [[nodiscard]] bool busy() const;
+    /// @pre !busy() and no end waits to be taken
+    void submit(std::unique_ptr<Batch> batch);
+    /// The last batch's end, once.
+    std::optional<BatchEnd> take_end();
+
+private:
+    void run(const std::stop_token& stop);
+    kafka::TransactionEnd send(Batch& batch);
+    void wait_idle();
+
+    PublisherOptions options_;
+    Signal& done_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::array<std::unique_ptr<kafka::Producer>, 2> lanes_;
+    std::unique_ptr<Batch> next_;
+    bool sending_ = false;
+    std::optional<BatchEnd> end_;
+    std::jthread thread_;
+};
+
+} // namespace outbox::relay

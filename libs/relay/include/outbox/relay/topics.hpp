@@ -1,0 +1,73 @@
+#pragma once
+
+#include <outbox/kafka/admin.hpp>
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox::relay {
+
+struct TopicPolicy {
+    bool create = true;
+    std::int32_t partitions = 6;
+    std::int32_t replication = -1; ///< -1: the broker's default
+};
+
+/// What may be sent to a topic now.
+struct TopicVerdict {
+    enum class Kind {
+        open,    ///< send
+        refused, ///< cannot be sent to, by its own fault: an attempt is spent
+        parked   ///< a leader is away: wait, no attempt is spent
+    };
+    Kind kind = Kind::open;
+    std::int32_t partitions = 0;
+    kafka::TopicLimits limits;
+    std::string reason;
+};
+
+/// What is known about the topics, shared by the shards of one relay. Thread-safe.
+class Topics {
+public:
+    Topics(const kafka::Admin& admin, TopicPolicy policy) : admin_(admin), policy_(policy) {}
+
+    /// Looks a topic up, makes it when it is missing and that is wished. Verdicts are kept for a while.
+    /// @throws KafkaError with blame nobody or setup when the cluster cannot answer.
+    TopicVerdict look_up(const std::string& name, Deadline deadline);
+
+    /// A transaction was refused because of this topic: rows for it are refused for some time.
+    void refuse(const std::string& name, const std::string& reason);
+
+    /// Leaders may have moved: ask again at the next use.
+    void forget();
+
+    /// Topics whose leader is away at the moment; claims leave them out.
+    [[nodiscard]] std::vector<std::string> parked();
+
+    /// Smallest max.message.bytes of the topics in use; record batches must not be larger.
+    [[nodiscard]] std::int64_t smallest_batch_limit();
+
+private:
+    struct Known {
+        TopicVerdict verdict;
+        SteadyClock::time_point until;
+        int refusals = 0;
+    };
+
+    TopicVerdict ask(const std::string& name, Deadline deadline) const;
+    [[nodiscard]] TopicVerdict missing(const std::string& name, Deadline deadline) const;
+
+    const kafka::Admin& admin_;
+    TopicPolicy policy_;
+    std::mutex mutex_;
+    std::map<std::string, Known, std::less<>> known_;
+};
+
+/// The command that makes a topic by hand.
+std::string create_command(const std::string& topic, const TopicPolicy& policy);
+
+} // namespace outbox::relay

@@ -1,0 +1,119 @@
+#include "outbox/relay/retry_policy.hpp"
+#include "pending.hpp"
+
+#include <outbox/core/event.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_set>
+
+namespace outbox::relay {
+namespace {
+
+std::int64_t now_ms() {
+    return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+} // namespace
+
+std::vector<store::SentRow> sent_rows(const BatchEnd& end) {
+    std::vector<store::SentRow> sent;
+    const auto& rows = end.batch->claimed.rows;
+    sent.reserve(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        sent.push_back({rows[i].tid, rows[i].seq, rows[i].bucket, end.batch->records[i].partition,
+                        end.end.deliveries[i].offset});
+    }
+    return sent;
+}
+
+bool one_topic(const std::vector<store::Row>& rows) {
+    return std::all_of(rows.begin(), rows.end(),
+                       [&](const auto& row) { return row.topic == rows.front().topic; });
+}
+
+const TopicVerdict& BatchBuilder::verdict_for(std::string_view topic, Deadline deadline) {
+    auto found = verdicts_.find(topic);
+    if (found == verdicts_.end()) {
+        const std::string name(topic);
+        found = verdicts_.emplace(name, context_.topics.look_up(name, deadline)).first;
+    }
+    return found->second;
+}
+
+std::string BatchBuilder::why_not(const store::Row& row, const kafka::Record& record,
+                                  const TopicVerdict& verdict) const {
+    if (const auto found = blamed_.find(row.seq); found != blamed_.end()) {
+        return found->second;
+    }
+    if (verdict.kind == TopicVerdict::Kind::refused) {
+        return verdict.reason;
+    }
+    const auto size = static_cast<std::int64_t>(alone_bytes(record));
+    if (size > verdict.limits.max_message_bytes) {
+        return fmt::format("the record takes {} bytes, topic {} accepts {} (max.message.bytes)", size,
+                           row.topic, verdict.limits.max_message_bytes);
+    }
+    return {};
+}
+
+BatchBuilder::Built BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
+    Built built;
+    auto batch = std::make_unique<Batch>();
+    std::unordered_set<std::string_view> blocked; // keys of rows that do not go now
+    std::vector<store::Row> going;
+    const std::int64_t now = now_ms();
+    for (const store::Row& row : claimed.rows) {
+        if (blocked.contains(row.key)) {
+            built.put_back.push_back(row);
+            continue;
+        }
+        const TopicVerdict& verdict = verdict_for(row.topic, deadline);
+        if (verdict.kind == TopicVerdict::Kind::parked) {
+            blocked.insert(row.key);
+            built.put_back.push_back(row);
+            continue;
+        }
+        kafka::Record record =
+            make_record(*batch, row, context_.options.source, now, verdict.limits.timestamp_before_max_ms,
+                        verdict.limits.timestamp_after_max_ms);
+        if (auto reason = why_not(row, record, verdict); !reason.empty()) {
+            blocked.insert(row.key);
+            built.failed.push_back(
+                next_attempt(row, context_.options.max_retries, std::move(reason), dice()));
+            continue;
+        }
+        record.partition =
+            context_.strategy.choose({row.key, row.topic, row.event_type}, verdict.partitions).value_or(0);
+        batch->records.push_back(std::move(record));
+        going.push_back(row);
+    }
+    batch->claimed.storage = std::move(claimed.storage);
+    batch->claimed.rows = std::move(going);
+    if (!batch->claimed.empty()) {
+        built.batch = std::move(batch);
+    }
+    return built;
+}
+
+void BatchBuilder::add_manifest(Batch& batch, const store::Ownership& ownership, std::int64_t number) const {
+    Manifest manifest{context_.identity.outbox_id, ownership.relay, ownership.epoch, number, {}};
+    manifest.rows.reserve(batch.claimed.rows.size());
+    for (const store::Row& row : batch.claimed.rows) {
+        manifest.rows.push_back({row.bucket, row.seq, id_digest(row.id), Outcome::sent});
+    }
+    batch.number = number;
+    batch.manifest = encode(manifest);
+    batch.manifest_key = control_key(number);
+    kafka::Record control;
+    control.topic = batch.keep(context_.options.control_topic());
+    control.partition = shard_;
+    control.key = batch.manifest_key;
+    control.value = batch.manifest;
+    batch.records.push_back(std::move(control));
+}
+
+} // namespace outbox::relay

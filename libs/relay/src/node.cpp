@@ -1,0 +1,206 @@
+#include "outbox/relay/node.hpp"
+
+#include "control_topic.hpp"
+#include "outbox/relay/retry_policy.hpp"
+
+#include <outbox/core/event.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace outbox::relay {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr milliseconds beat_interval = 500ms;
+const Backoff reconnect_wait(milliseconds(100), milliseconds(1'000));
+
+std::string host_and_process() {
+    std::array<char, 256> host{};
+    gethostname(host.data(), host.size() - 1);
+    return fmt::format("{}:{}", host.data(), getpid());
+}
+
+} // namespace
+
+Node::Node(RelayOptions options)
+    : options_(std::move(options)),
+      admin_(options_.kafka),
+      topics_(admin_, options_.topics),
+      strategy_(partition::by_key()) {}
+
+Node::~Node() = default;
+
+void Node::stop() noexcept {
+    stopping_ = true;
+    wakeup_.ring();
+}
+
+void Node::connect() {
+    relays_.reset();
+    connection_ = postgres::Connection::open(options_.database, Deadline::in(5s));
+    connection_->script("SET synchronous_commit = off",
+                        Deadline::in(options_.statement_timeout)); // heartbeats only
+    relays_.emplace(*connection_, options_.statement_timeout);
+}
+
+/// Who we are, in a database and a cluster that both answer.
+void Node::establish() {
+    const auto cluster = admin_.cluster_id(Deadline::in(5s));
+    auto session = postgres::Connection::open(options_.database, Deadline::in(5s));
+    identity_ = store::establish_identity(session, {{}, options_.name, cluster, options_.first_shards},
+                                          options_.statement_timeout);
+    ensure_control_topic(admin_, options_, Deadline::in(20s));
+    context_.emplace(RelayContext{options_, identity_, admin_, topics_, *strategy_, relay_});
+    log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
+                               {"name", identity_.name},
+                               {"cluster", identity_.cluster_id},
+                               {"shards", identity_.shard_count},
+                               {"relay", relay_.to_string()}});
+}
+
+std::size_t Node::run() {
+    int failures = 0;
+    while (!stopping_) {
+        try {
+            if (!context_) {
+                establish();
+            }
+            connect();
+            relays_->join(relay_, host_and_process(), options_.lease);
+            for (auto& [shard, worker] : workers_) {
+                worker->ring(); // rings may have been lost with the connection
+            }
+            failures = 0;
+            serve();
+        } catch (const Error& error) {
+            if (error.action() == Action::stop) {
+                throw;
+            }
+            ++failures;
+            log::warn("relay waits for PostgreSQL and Kafka",
+                      {{"reason", error.what()}, {"failures", failures}});
+            pollfd entry{wakeup_.fd(), POLLIN, 0};
+            poll(&entry, 1, static_cast<int>(reconnect_wait.after(failures, dice()).count()));
+        }
+    }
+    return drain();
+}
+
+void Node::serve() {
+    next_beat_ = {};
+    while (!stopping_) {
+        if (SteadyClock::now() >= next_beat_) {
+            beat();
+            next_beat_ = SteadyClock::now() + beat_interval;
+        }
+        hear(connection_->wait_notifications(wakeup_.fd(), Deadline::at(next_beat_)));
+        reap();
+    }
+}
+
+void Node::beat() {
+    const auto membership = relays_->beat(relay_);
+    if (!membership) {
+        relays_->join(relay_, host_and_process(),
+                      options_.lease); // somebody forgot us: we were away for long
+        return;
+    }
+    apply(plan_shares(relay_, *membership));
+    if (SteadyClock::now() >= next_forget_) {
+        relays_->forget_dead();
+        next_forget_ = SteadyClock::now() + 60s;
+    }
+}
+
+void Node::apply(const SharePlan& plan) {
+    for (const int shard : plan.release) {
+        if (const auto worker = workers_.find(shard); worker != workers_.end()) {
+            worker->second->request_release();
+        }
+    }
+    for (const int shard : plan.take) {
+        if (!workers_.contains(shard) && lost_[shard] <= SteadyClock::now()) {
+            workers_.emplace(shard, std::make_unique<ShardWorker>(*context_, shard));
+        }
+    }
+}
+
+void Node::reap() {
+    const auto ended = std::erase_if(workers_, [this](auto& entry) {
+        if (entry.second->ended()) {
+            lost_[entry.first] = SteadyClock::now() + 200ms;
+            return true;
+        }
+        return false;
+    });
+    if (ended > 0) {
+        relays_->announce();
+    }
+}
+
+void Node::hear(const std::vector<std::string>& payloads) {
+    for (const std::string& payload : payloads) {
+        if (payload == "members") {
+            next_beat_ = {};
+            continue;
+        }
+        const int bucket = std::atoi(payload.c_str());
+        if (const auto worker = workers_.find(bucket % identity_.shard_count); worker != workers_.end()) {
+            worker->second->ring();
+        }
+    }
+}
+
+bool Node::drained() const noexcept {
+    return std::all_of(workers_.begin(), workers_.end(),
+                       [](const auto& entry) { return entry.second->ended(); });
+}
+
+std::size_t Node::drain() {
+    log::info("relay drains", {{"shards", workers_.size()}, {"timeout_ms", options_.drain_timeout.count()}});
+    const Deadline deadline = Deadline::in(options_.drain_timeout);
+    for (auto& [shard, worker] : workers_) {
+        worker->request_release();
+    }
+    while (!drained() && !deadline.passed()) {
+        try {
+            if (relays_ && connection_ && connection_->usable() && SteadyClock::now() >= next_beat_) {
+                relays_->beat(relay_);
+                next_beat_ = SteadyClock::now() + beat_interval;
+            }
+        } catch (const Error& error) {
+            log::warn("no heartbeat while draining", {{"reason", error.what()}});
+        }
+        poll(nullptr, 0, 5);
+    }
+    std::size_t left = 0;
+    for (const auto& [shard, worker] : workers_) {
+        if (!worker->ended()) {
+            left += worker->in_flight();
+            log::warn("shard not drained", {{"shard", shard}, {"events_in_flight", worker->in_flight()}});
+        }
+    }
+    try {
+        if (relays_ && connection_ && connection_->usable()) {
+            relays_->leave(relay_);
+        }
+    } catch (const Error& error) {
+        log::warn("the relays' register was not left", {{"reason", error.what()}});
+    }
+    if (!drained()) {
+        log::warn("relay ends before its shards; recovery settles what was left",
+                  {{"events_in_flight", left}});
+    } else {
+        log::info("relay drained", {{"events_in_flight", left}});
+    }
+    return left;
+}
+
+} // namespace outbox::relay

@@ -1,0 +1,46 @@
+#include "outbox/relay/options.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/postgres/options.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace outbox::relay {
+
+RelayOptions relay_options(const Settings& settings) {
+    RelayOptions options;
+    options.name = settings.has("OUTBOX_NAME") ? settings.text("OUTBOX_NAME") : settings.text("DB_NAME");
+    if (!kafka::is_topic_name(options.control_topic())) {
+        throw UsageError(
+            fmt::format("OUTBOX_NAME={} is not allowed: it must be letters, digits, '.', '_' or '-', at"
+                        " most 234 of them, because it names the topic {}",
+                        options.name, options.control_topic()));
+    }
+    options.source =
+        settings.has("OUTBOX_SOURCE") ? settings.text("OUTBOX_SOURCE") : "/outbox/" + options.name;
+    options.poll_interval = settings.seconds("RELAY_POLL_INTERVAL");
+    options.lease = settings.seconds("RELAY_LEASE");
+    options.drain_timeout = settings.seconds("RELAY_DRAIN_TIMEOUT");
+    options.statement_timeout = std::clamp(options.lease / 3, milliseconds(300), milliseconds(5'000));
+    options.max_retries = static_cast<std::int32_t>(settings.integer("RELAY_MAX_RETRIES"));
+    options.first_shards = static_cast<int>(settings.integer("RELAY_SHARDS"));
+    options.claim.rows = static_cast<std::size_t>(settings.integer("RELAY_TRANSACTION_EVENTS"));
+    options.claim.rows_a_statement = static_cast<std::size_t>(settings.integer("RELAY_BATCH_SIZE"));
+    options.claim.track_processing = settings.on("RELAY_TRACK_PROCESSING");
+    options.topics.create = settings.on("KAFKA_CREATE_TOPICS");
+    options.topics.partitions = static_cast<std::int32_t>(settings.integer("KAFKA_TOPIC_PARTITIONS"));
+    if (settings.has("KAFKA_REPLICATION_FACTOR")) {
+        options.topics.replication = static_cast<std::int32_t>(settings.integer("KAFKA_REPLICATION_FACTOR"));
+    }
+    options.kafka = {settings.text("KAFKA_BROKERS"), "outbox-relay"};
+    options.database = postgres::options_from(settings, "outbox-relay");
+    options.database.statement_timeout = options.statement_timeout;
+    options.database.lock_timeout = options.statement_timeout * 2 / 3;
+    options.database.idle_in_transaction_timeout = options.statement_timeout;
+    options.database.tcp_user_timeout = options.statement_timeout;
+    return options;
+}
+
+} // namespace outbox::relay

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "outbox/relay/worker.hpp"
+
+namespace outbox::relay {
+
+/// The batches of one shard between claim and mark. At most one is ready, one at the broker, one published:
+/// far below the control_keys that bound how many may be unmarked.
+struct ShardWorker::Pending {
+    std::unique_ptr<Batch> ready;
+    const Batch* publishing = nullptr; ///< owned by the publisher
+    std::vector<BatchEnd> published;
+    std::optional<milliseconds> next_attempt;
+
+    [[nodiscard]] bool idle() const { return !ready && publishing == nullptr && published.empty(); }
+
+    [[nodiscard]] std::size_t events() const {
+        std::size_t count = ready ? ready->claimed.rows.size() : 0;
+        count += publishing != nullptr ? publishing->claimed.rows.size() : 0;
+        for (const BatchEnd& end : published) {
+            count += end.batch->claimed.rows.size();
+        }
+        return count;
+    }
+
+    /// Rows whose state the database cannot show where PROCESSING is not tracked.
+    [[nodiscard]] std::vector<std::int64_t> seqs_at_broker() const {
+        std::vector<std::int64_t> seqs;
+        if (publishing != nullptr) {
+            for (const store::Row& row : publishing->claimed.rows) {
+                seqs.push_back(row.seq);
+            }
+        }
+        return seqs;
+    }
+};
+
+/// What a committed batch means for the rows.
+std::vector<store::SentRow> sent_rows(const BatchEnd& end);
+
+bool one_topic(const std::vector<store::Row>& rows);
+
+/// Makes a batch of claimed rows, and sorts out those that cannot be sent.
+class BatchBuilder {
+public:
+    struct Built {
+        std::unique_ptr<Batch> batch; ///< null when nothing can be sent
+        std::vector<store::FailedAttempt> failed;
+        std::vector<store::Row> put_back;
+    };
+
+    BatchBuilder(const RelayContext& context, int shard, const std::map<std::int64_t, std::string>& blamed)
+        : context_(context),
+          shard_(shard),
+          blamed_(blamed) {}
+
+    /// @throws KafkaError when the cluster cannot say what it accepts.
+    Built build(store::RowSet claimed, Deadline deadline);
+    void add_manifest(Batch& batch, const store::Ownership& ownership, std::int64_t number) const;
+
+private:
+    [[nodiscard]] std::string why_not(const store::Row& row, const kafka::Record& record,
+                                      const TopicVerdict& verdict) const;
+    const TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
+
+    const RelayContext& context_;
+    int shard_;
+    const std::map<std::int64_t, std::string>& blamed_;
+    std::map<std::string, TopicVerdict, std::less<>> verdicts_;
+};
+
+} // namespace outbox::relay

@@ -1,0 +1,91 @@
+#include "outbox/relay/publisher.hpp"
+
+#include "outbox/relay/fault_point.hpp"
+
+namespace outbox::relay {
+
+Publisher::Publisher(PublisherOptions options, Signal& done)
+    : options_(std::move(options)),
+      done_(done),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+Publisher::~Publisher() {
+    thread_.request_stop();
+    thread_.join();
+}
+
+void Publisher::wait_idle() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !next_ && !sending_; });
+}
+
+void Publisher::stop() {
+    wait_idle();
+    lanes_ = {};
+    end_.reset();
+}
+
+void Publisher::start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on) {
+    stop();
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+        kafka::ProducerOptions options;
+        options.client = options_.client;
+        options.transactional_id = options_.transactional_prefix + "-" + std::to_string(lane);
+        options.batch_bytes = batch_bytes;
+        options.transaction_timeout = options_.transaction_timeout;
+        lanes_.at(lane) = std::make_unique<kafka::Producer>(options);
+    }
+    for (const auto& lane : lanes_) {
+        lane->init(deadline, go_on);
+    }
+}
+
+bool Publisher::busy() const {
+    const std::lock_guard lock(mutex_);
+    return next_ || sending_;
+}
+
+void Publisher::submit(std::unique_ptr<Batch> batch) {
+    const std::lock_guard lock(mutex_);
+    next_ = std::move(batch);
+    changed_.notify_all();
+}
+
+std::optional<BatchEnd> Publisher::take_end() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(end_, std::nullopt);
+}
+
+kafka::TransactionEnd Publisher::send(Batch& batch) {
+    const auto lane = static_cast<std::size_t>(batch.number % 2);
+    fault_point("before-produce");
+    // Open for less than the broker's own timeout, so that this side decides first.
+    auto end = lanes_.at(lane)->send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),
+                                     [] { fault_point("before-commit"); });
+    fault_point("after-commit");
+    if (end.failure || end.strays) {
+        lanes_ = {}; // the records' memory goes with the batch, so the clients must go first
+    }
+    return end;
+}
+
+void Publisher::run(const std::stop_token& stop) {
+    while (true) {
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait(lock, stop, [this] { return next_ != nullptr; })) {
+            return;
+        }
+        auto batch = std::move(next_);
+        sending_ = true;
+        lock.unlock();
+        auto end = send(*batch);
+        lock.lock();
+        end_ = BatchEnd{std::move(batch), std::move(end)};
+        sending_ = false;
+        changed_.notify_all();
+        lock.unlock();
+        done_.notify();
+    }
+}
+
+} // namespace outbox::relay

@@ -1,0 +1,62 @@
+#include "outbox/relay/recovery.hpp"
+
+#include <fmt/format.h>
+
+namespace outbox::relay {
+namespace {
+
+constexpr auto lost_log =
+    "the control topic was emptied or replaced, or the database belongs to another cluster or backup;"
+    " compare the rows with the topics before anything else";
+
+StopShard stop(const std::string& what, const char* advice) {
+    return {fmt::format("{}: {}", what, advice)};
+}
+
+} // namespace
+
+RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquired,
+                           const kafka::ControlTail& tail) {
+    const store::MarkedUpTo& marked = acquired.marked;
+    Settle settle;
+    settle.newest = marked;
+    // Reading starts at the manifest of the last durable mark, so that one must be there.
+    std::int64_t expected = marked.batch == 0 ? 1 : marked.batch;
+    if (marked.batch > 0 && (tail.records.empty() || tail.records.front().offset != marked.offset)) {
+        return stop(fmt::format("the manifest of batch {} is not at offset {}", marked.batch, marked.offset),
+                    lost_log);
+    }
+    for (const kafka::ControlRecord& record : tail.records) {
+        const auto manifest = decode(record.value);
+        if (!manifest) {
+            return stop(fmt::format("control record at offset {} cannot be read", record.offset),
+                        "a newer relay or a foreign program wrote it");
+        }
+        if (manifest->outbox_id != outbox_id) {
+            return stop(fmt::format("control record at offset {} belongs to outbox {}", record.offset,
+                                    manifest->outbox_id.to_string()),
+                        "two outboxes share one OUTBOX_NAME; give each its own");
+        }
+        if (manifest->epoch > acquired.ownership.epoch) {
+            return stop(
+                fmt::format("batch {} was sent under epoch {}, but this database knows only {}",
+                            manifest->batch, manifest->epoch, acquired.ownership.epoch),
+                "a copy of this database is in use elsewhere, or it was restored from an older backup");
+        }
+        if (manifest->batch != expected) {
+            return stop(fmt::format("batch {} follows where {} is due", manifest->batch, expected), lost_log);
+        }
+        ++expected;
+        settle.raise_epoch =
+            manifest->epoch == acquired.ownership.epoch && manifest->owner != acquired.ownership.relay;
+        settle.newest = {manifest->batch, record.offset};
+        if (manifest->batch > marked.batch) {
+            for (const ManifestRow& row : manifest->rows) {
+                settle.rows.push_back({row.bucket, row.seq, row.digest});
+            }
+        }
+    }
+    return settle;
+}
+
+} // namespace outbox::relay

@@ -1,0 +1,131 @@
+#include "outbox/relay/topics.hpp"
+
+#include <outbox/telemetry/log.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace outbox::relay {
+namespace {
+
+using Kind = TopicVerdict::Kind;
+
+constexpr std::chrono::seconds keep_open{60};
+constexpr std::chrono::milliseconds keep_parked{500};
+
+TopicVerdict refused(std::string reason) {
+    TopicVerdict verdict;
+    verdict.kind = Kind::refused;
+    verdict.reason = std::move(reason);
+    return verdict;
+}
+
+} // namespace
+
+std::string create_command(const std::string& topic, const TopicPolicy& policy) {
+    return fmt::format("kafka-topics.sh --bootstrap-server <broker> --create --topic {} --partitions {}{}",
+                       topic, policy.partitions,
+                       policy.replication > 0 ? fmt::format(" --replication-factor {}", policy.replication)
+                                              : "");
+}
+
+TopicVerdict Topics::missing(const std::string& name, Deadline deadline) const {
+    if (!policy_.create) {
+        return refused(fmt::format("topic {} does not exist and KAFKA_CREATE_TOPICS is off; create it: {}",
+                                   name, create_command(name, policy_)));
+    }
+    admin_.create_topic({name, policy_.partitions, policy_.replication, {}}, deadline);
+    log::info("topic created", {{"topic", name}, {"partitions", policy_.partitions}});
+    return ask(name, deadline);
+}
+
+TopicVerdict Topics::ask(const std::string& name, Deadline deadline) const {
+    if (!kafka::is_topic_name(name)) {
+        return refused(
+            fmt::format("'{}' is not a topic name: 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'", name));
+    }
+    try {
+        const auto state = admin_.topic(name, deadline);
+        if (!state) {
+            return missing(name, deadline);
+        }
+        TopicVerdict verdict;
+        verdict.partitions = state->partitions();
+        if (!state->led() || state->partitions() == 0) {
+            verdict.kind = Kind::parked;
+            verdict.reason = fmt::format("a partition of topic {} has no leader", name);
+            return verdict;
+        }
+        verdict.limits = kafka::limits_from(admin_.topic_config(name, deadline));
+        return verdict;
+    } catch (const kafka::KafkaError& error) {
+        if (error.blame() != kafka::Blame::topic) {
+            throw;
+        }
+        return refused(error.what());
+    }
+}
+
+TopicVerdict Topics::look_up(const std::string& name, Deadline deadline) {
+    const std::lock_guard lock(mutex_);
+    Known& known = known_[name];
+    if (known.until > SteadyClock::now()) {
+        return known.verdict;
+    }
+    known.verdict = ask(name, deadline);
+    switch (known.verdict.kind) {
+    case Kind::open:
+        known.until = SteadyClock::now() + keep_open;
+        break;
+    case Kind::parked:
+        log::warn("topic parked", {{"topic", name}, {"reason", known.verdict.reason}});
+        known.until = SteadyClock::now() + keep_parked;
+        break;
+    case Kind::refused:
+        known.until = SteadyClock::now() + keep_parked;
+        break;
+    }
+    return known.verdict;
+}
+
+void Topics::refuse(const std::string& name, const std::string& reason) {
+    const std::lock_guard lock(mutex_);
+    Known& known = known_[name];
+    known.verdict = refused(reason);
+    known.refusals = std::min(known.refusals + 1, 6);
+    known.until = SteadyClock::now() + std::chrono::milliseconds(500 << known.refusals);
+}
+
+void Topics::forget() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, known] : known_) {
+        if (known.verdict.kind == Kind::open) {
+            known.until = {};
+        }
+    }
+}
+
+std::vector<std::string> Topics::parked() {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> names;
+    for (const auto& [name, known] : known_) {
+        if (known.verdict.kind == Kind::parked && known.until > SteadyClock::now()) {
+            names.push_back(name);
+        }
+    }
+    return names;
+}
+
+std::int64_t Topics::smallest_batch_limit() {
+    const std::lock_guard lock(mutex_);
+    std::int64_t smallest = 1'000'000;
+    for (const auto& [name, known] : known_) {
+        if (known.verdict.kind == Kind::open) {
+            smallest = std::min(smallest, known.verdict.limits.max_message_bytes);
+        }
+    }
+    return smallest;
+}
+
+} // namespace outbox::relay

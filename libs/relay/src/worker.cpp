@@ -1,0 +1,383 @@
+#include "outbox/relay/worker.hpp"
+
+#include "outbox/relay/fault_point.hpp"
+#include "outbox/relay/retry_policy.hpp"
+#include "pending.hpp"
+
+#include <outbox/core/event.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace outbox::relay {
+namespace {
+
+constexpr milliseconds recovery_timeout{20'000};
+const Backoff recovery_wait(milliseconds(50), milliseconds(1'000));
+
+std::vector<int> buckets_of(int shard, int shard_count) {
+    std::vector<int> buckets;
+    for (int bucket = shard; bucket < bucket_count; bucket += shard_count) {
+        buckets.push_back(bucket);
+    }
+    return buckets;
+}
+
+PublisherOptions publisher_options(const RelayContext& context, int shard) {
+    return {context.options.kafka,
+            fmt::format("outbox-{}-{}", context.identity.outbox_id.to_string(), shard)};
+}
+
+/// The lanes are gone or doubtful: only a recovery tells what was sent.
+class NeedsRecovery final : public Error {
+public:
+    explicit NeedsRecovery(const std::string& message) : Error(Action::reconnect, message) {}
+};
+
+} // namespace
+
+ShardWorker::ShardWorker(const RelayContext& context, int shard)
+    : context_(context),
+      shard_(shard),
+      publisher_(publisher_options(context, shard), signal_),
+      event_limit_(context.options.claim.rows),
+      thread_([this] { run(); }) {}
+
+ShardWorker::~ShardWorker() {
+    request_release();
+    thread_.join();
+}
+
+void ShardWorker::ring() {
+    rung_ = true;
+    signal_.notify();
+}
+
+void ShardWorker::request_release() {
+    release_ = true;
+    signal_.notify();
+}
+
+store::ClaimLimits ShardWorker::limits() const {
+    store::ClaimLimits limits = context_.options.claim;
+    limits.rows = std::min(limits.rows, event_limit_);
+    return limits;
+}
+
+void ShardWorker::run() {
+    while (!releasing()) {
+        try {
+            session();
+        } catch (const store::NotOwner& lost) {
+            log::info("shard lost", {{"shard", shard_}, {"reason", lost.what()}});
+            break;
+        } catch (const Error& error) {
+            if (error.action() == Action::stop) {
+                stand_still(error.what());
+                break;
+            }
+            ++failures_;
+            log::warn("shard recovers",
+                      {{"shard", shard_}, {"reason", error.what()}, {"failures", failures_}});
+        } catch (const std::exception& error) {
+            ++failures_;
+            log::error("shard recovers from an unexpected error",
+                       {{"shard", shard_}, {"reason", error.what()}});
+        }
+        signal_.wait(Deadline::in(recovery_wait.after(std::max(failures_, 1), dice())));
+    }
+    publisher_.stop();
+    connection_.reset();
+    ended_ = true;
+}
+
+/// One life of the shard: ownership, recovery, work. Returns when it was released or never taken.
+void ShardWorker::session() {
+    if (!connection_ || !connection_->usable()) {
+        open_connection();
+    }
+    if (!take_shard()) {
+        throw store::NotOwner("another relay owns it");
+    }
+    recover();
+    operate();
+    store_->release(acquired_->ownership);
+    log::info("shard released", {{"shard", shard_}});
+}
+
+void ShardWorker::open_connection() {
+    store_.reset();
+    connection_ = postgres::Connection::open(context_.options.database, Deadline::in(milliseconds(5'000)));
+    // The statements know their indexes; a plan must not depend on how fresh the statistics are.
+    connection_->script("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;"
+                        " SET enable_mergejoin = off; SET jit = off; SET synchronous_commit = on",
+                        Deadline::in(context_.options.statement_timeout));
+    store_.emplace(*connection_, shard_, buckets_of(shard_, context_.identity.shard_count),
+                   context_.options.statement_timeout);
+}
+
+bool ShardWorker::take_shard() {
+    store_->wake();
+    acquired_ = store_->acquire(context_.relay);
+    fault_point("after-epoch");
+    return acquired_.has_value();
+}
+
+void ShardWorker::recover() {
+    const auto go_on = [this] { return !releasing() && store_->owns(acquired_->ownership); };
+    const Deadline deadline = Deadline::in(recovery_timeout);
+    publisher_.start(static_cast<std::size_t>(context_.topics.smallest_batch_limit()), deadline, go_on);
+    fault_point("after-init");
+    const auto& marked = acquired_->marked;
+    const auto tail =
+        kafka::read_control(context_.options.kafka, context_.admin, context_.options.control_topic(), shard_,
+                            marked.batch == 0 ? -1 : marked.offset, deadline, go_on);
+    auto plan = plan_recovery(context_.identity.outbox_id, *acquired_, tail);
+    if (const auto* stop = std::get_if<StopShard>(&plan)) {
+        throw Error(Action::stop, stop->reason);
+    }
+    const auto& settle = std::get<Settle>(plan);
+    if (settle.raise_epoch) {
+        acquired_->ownership = store_->raise_epoch(acquired_->ownership);
+    }
+    const auto settled = store_->settle(acquired_->ownership, settle.rows, settle.newest);
+    fault_point("after-settle");
+    acquired_->marked = settle.newest;
+    next_batch_ = settle.newest.batch + 1;
+    log::info("shard taken", {{"shard", shard_},
+                              {"epoch", acquired_->ownership.epoch},
+                              {"batch", settle.newest.batch},
+                              {"settled_sent", settled.sent},
+                              {"reset", settled.reset}});
+    if (settled.seq_moved) {
+        log::warn("events that Kafka has were lost by the database; its numbering was moved past them",
+                  {{"shard", shard_}});
+    }
+}
+
+void ShardWorker::stand_still(const std::string& reason) {
+    log::error("shard stopped: an operator must act, then restart the relay",
+               {{"shard", shard_}, {"reason", reason}});
+    try {
+        if (store_ && acquired_) {
+            store_->note_stopped(acquired_->ownership, reason);
+        }
+    } catch (const std::exception& error) {
+        log::error("the reason could not be written to outbox_shards",
+                   {{"shard", shard_}, {"error", error.what()}});
+    }
+    publisher_.stop();
+    while (!releasing()) {
+        signal_.wait(Deadline::in(std::chrono::seconds(60)));
+    }
+}
+
+void ShardWorker::operate() {
+    Pending pending;
+    idle_wait_ = milliseconds(1);
+    next_look_ = {};
+    quiet_since_ = SteadyClock::now();
+    while (true) {
+        collect(pending);
+        submit(pending);
+        const bool worked = turn(pending);
+        in_flight_ = pending.events();
+        if (releasing() && pending.idle()) {
+            return;
+        }
+        if (!worked) {
+            wait_for_work(pending);
+        }
+    }
+}
+
+void ShardWorker::collect(Pending& pending) {
+    auto end = publisher_.take_end();
+    if (!end) {
+        return;
+    }
+    pending.publishing = nullptr;
+    if (end->end.failure) {
+        on_failure(*end->batch, *end->end.failure);
+        throw NeedsRecovery(end->end.failure->message);
+    }
+    failures_ = 0;
+    event_limit_ = std::min(event_limit_ * 2, context_.options.claim.rows);
+    if (end->end.strays) {
+        throw NeedsRecovery("a request of the transaction was sent twice or not answered");
+    }
+    pending.published.push_back(std::move(*end));
+}
+
+void ShardWorker::submit(Pending& pending) {
+    if (pending.ready && pending.publishing == nullptr) {
+        pending.publishing = pending.ready.get();
+        publisher_.submit(std::move(pending.ready));
+    }
+}
+
+/// Marks what Kafka has and claims what comes next, in one guarded transaction. @return whether there was
+/// work
+bool ShardWorker::turn(Pending& pending) {
+    const bool claims = !pending.ready && !releasing() && SteadyClock::now() >= next_look_;
+    if (pending.published.empty() && !claims) {
+        return false;
+    }
+    const auto parked = context_.topics.parked();
+    if (pending.published.empty() && pending.idle()) {
+        const auto seen = store_->peek(parked);
+        const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
+        if (!seen.work && !due) {
+            pending.next_attempt = seen.next_attempt;
+            return false;
+        }
+    }
+    fault_point("before-mark");
+    store::RowSet claimed;
+    {
+        store::Turn guarded(*store_, acquired_->ownership);
+        for (const BatchEnd& end : pending.published) {
+            const auto gone =
+                guarded.mark(sent_rows(end), {end.batch->number, end.end.deliveries.back().offset});
+            if (gone > 0) {
+                log::error("events that were sent are not unsent rows any more: somebody changed them",
+                           {{"shard", shard_}, {"rows", gone}});
+            }
+        }
+        if (claims) {
+            const auto in_flight = pending.seqs_at_broker();
+            fault_point("before-claim");
+            claimed = guarded.claim_due(limits(), in_flight, parked);
+            if (claimed.empty()) {
+                claimed = guarded.claim(limits(), in_flight, parked);
+            }
+        }
+        guarded.commit();
+    }
+    fault_point(claimed.empty() ? "after-mark" : "after-claim");
+    const bool worked = !pending.published.empty() || !claimed.empty();
+    pending.published.clear();
+    if (!claimed.empty()) {
+        build(pending, std::move(claimed));
+        idle_wait_ = milliseconds(1);
+        quiet_since_ = SteadyClock::now();
+    }
+    return worked;
+}
+
+void ShardWorker::write_refusals(const std::vector<store::FailedAttempt>& failed,
+                                 const std::vector<store::Row>& put_back) {
+    if (failed.empty() && put_back.empty()) {
+        return;
+    }
+    store::Turn guarded(*store_, acquired_->ownership);
+    guarded.fail(failed);
+    guarded.put_back(put_back);
+    guarded.commit();
+    for (const auto& attempt : failed) {
+        const log::Fields fields{{"shard", shard_},
+                                 {"seq", attempt.seq},
+                                 {"attempt", attempt.retry_count},
+                                 {"error", attempt.error}};
+        if (attempt.give_up) {
+            log::error("event given up: it is FAILED and its key goes on", fields);
+        } else {
+            log::warn("event could not be sent; it is tried again", fields);
+        }
+        blamed_.erase(attempt.seq);
+    }
+}
+
+/// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their
+/// keys.
+void ShardWorker::build(Pending& pending, store::RowSet claimed) {
+    BatchBuilder builder(context_, shard_, blamed_);
+    auto built = builder.build(std::move(claimed), Deadline::in(milliseconds(10'000)));
+    write_refusals(built.failed, built.put_back);
+    if (!built.batch) {
+        return;
+    }
+    builder.add_manifest(*built.batch, acquired_->ownership, next_batch_++);
+    pending.ready = std::move(built.batch);
+    submit(pending);
+}
+
+void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) {
+    const auto& rows = batch.claimed.rows;
+    context_.topics.forget();
+    if (failure.blame == kafka::Blame::fenced) {
+        note_fencing();
+    }
+    if (failure.blame == kafka::Blame::topic && one_topic(rows)) {
+        context_.topics.refuse(std::string(rows.front().topic), failure.message);
+    } else if (failure.blame == kafka::Blame::record || failure.blame == kafka::Blame::topic) {
+        if (rows.size() == 1) {
+            blamed_[rows.front().seq] = failure.message;
+            event_limit_ = context_.options.claim.rows;
+        } else {
+            event_limit_ = std::max<std::size_t>(1, rows.size() / 2);
+        }
+    }
+}
+
+void ShardWorker::note_fencing() {
+    if (!store_->owns(acquired_->ownership)) {
+        throw store::NotOwner("fenced by the new owner");
+    }
+    const auto now = SteadyClock::now();
+    fencings_.push_back(now);
+    while (fencings_.front() + std::chrono::minutes(1) < now) {
+        fencings_.pop_front();
+    }
+    if (fencings_.size() > 3) {
+        throw Error(Action::stop,
+                    "fenced more than three times in a minute while still the owner: a second deployment"
+                    " uses the same outbox (a copy of this database?)");
+    }
+}
+
+void ShardWorker::wait_for_work(Pending& pending) {
+    using namespace std::chrono_literals;
+    constexpr milliseconds longest_poll = 10ms;
+    constexpr milliseconds quiet_before_sleep = 300ms;
+    if (!pending.idle()) {
+        // Something is at the broker: its end rings. Look for more to send meanwhile, unhurriedly.
+        next_look_ = SteadyClock::now() + (pending.ready ? 1s : milliseconds(idle_wait_));
+        idle_wait_ = std::min(idle_wait_ * 2, longest_poll);
+        signal_.wait(pending.ready ? Deadline::in(1s) : Deadline::at(next_look_));
+        return;
+    }
+    if (SteadyClock::now() - quiet_since_ >= quiet_before_sleep && store_->try_sleep()) {
+        sleep_exactly();
+        return;
+    }
+    signal_.wait(Deadline::in(idle_wait_));
+    idle_wait_ = std::min(idle_wait_ * 2, longest_poll);
+}
+
+/// Holds the doorbell's locks, so every writer from now on rings. Polls once more, then waits.
+void ShardWorker::sleep_exactly() {
+    rung_ = false;
+    while (!rung_ && !releasing()) {
+        const auto seen = store_->peek(context_.topics.parked());
+        const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
+        if (seen.work || due) {
+            break;
+        }
+        auto wait = context_.options.poll_interval;
+        if (seen.next_attempt) {
+            wait = std::min(wait, *seen.next_attempt);
+        }
+        if (!context_.topics.parked().empty()) {
+            wait = std::min(wait, milliseconds(500));
+        }
+        signal_.wait(Deadline::in(wait));
+    }
+    store_->wake();
+    idle_wait_ = milliseconds(1);
+    quiet_since_ = SteadyClock::now();
+}
+
+} // namespace outbox::relay

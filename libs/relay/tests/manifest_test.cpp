@@ -1,0 +1,49 @@
+#include <outbox/relay/manifest.hpp>
+
+#include <gtest/gtest.h>
+
+namespace outbox::relay {
+namespace {
+
+Manifest sample() {
+    return {Uuid::random(),
+            Uuid::random(),
+            7,
+            1234567,
+            {{3, 10, 0xDEADBEEF, Outcome::sent},
+             {3, 12, 1, Outcome::sent},
+             {3, 5, 2, Outcome::dead_lettered},
+             {63, 9'000'000'000, 3, Outcome::skipped}}};
+}
+
+TEST(Manifest, ReadsBackWhatItWrites) {
+    const Manifest manifest = sample();
+    EXPECT_EQ(decode(encode(manifest)), manifest);
+}
+
+TEST(Manifest, OfABatchWithoutRowsIsWhole) {
+    const Manifest manifest{Uuid::random(), Uuid::random(), 1, 1, {}};
+    EXPECT_EQ(decode(encode(manifest)), manifest);
+}
+
+TEST(Manifest, CutShortOrForeignIsRefused) {
+    const std::string bytes = encode(sample());
+    EXPECT_FALSE(decode(""));
+    EXPECT_FALSE(decode("{\"a\":1}"));
+    EXPECT_FALSE(decode(bytes.substr(0, bytes.size() - 1)));
+    std::string newer = bytes;
+    newer[0] = 9;
+    EXPECT_FALSE(decode(newer));
+}
+
+TEST(Manifest, TakesAboutEightBytesARow) {
+    Manifest manifest{Uuid::random(), Uuid::random(), 1, 1, {}};
+    for (int i = 0; i < 5000; ++i) {
+        manifest.rows.push_back(
+            {static_cast<std::int16_t>(i / 625), 1'000'000 + i % 625 * 64, 42, Outcome::sent});
+    }
+    EXPECT_LT(encode(manifest).size(), 5000U * 8);
+}
+
+} // namespace
+} // namespace outbox::relay
