@@ -2,6 +2,7 @@
 PRESET ?= release
 BUILD := $(if $(filter release,$(PRESET)),build,build-$(PRESET))
 BIN := $(BUILD)/bin
+COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
 .PHONY: help build run run-relay migrate demo test integration bench lint format \
@@ -52,10 +53,10 @@ stack-down: ## Stop them and remove their data
 	@tools/stack down
 
 docker-up: ## Build the images and start everything in containers
-	docker compose up -d --build
+	$(COMPOSE) up -d --build
 
 docker-down: ## Stop the containers; the volumes stay
-	docker compose down
+	$(COMPOSE) down
 
 restart: ## Restart the containers
-	docker compose restart
+	$(COMPOSE) restart

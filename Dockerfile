@@ -1,0 +1,24 @@
+# The programs, built in one stage and copied into a small one that has only what they load.
+FROM debian:12-slim AS build
+WORKDIR /src
+COPY tools/bootstrap tools/bootstrap
+RUN tools/bootstrap build
+COPY . .
+RUN CMAKE_OPTIONS="-DOUTBOX_TESTS=OFF" tools/build release \
+    && strip build/bin/outbox-*
+
+FROM debian:12-slim
+# Debian 12 takes fixes only, so the versions are left to it.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+        ca-certificates curl libfmt9 libhttp-parser2.9 libpq5 librdkafka1 libspdlog1.10 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --no-create-home outbox
+COPY --from=build /src/build/bin/outbox-* /usr/local/bin/
+# A library that is missing here fails the build, not the first start.
+RUN for program in /usr/local/bin/outbox-*; do "$program" --version || exit 1; done
+USER 10001
+ENV SERVER_BIND=0.0.0.0
+EXPOSE 8081
+CMD ["outbox-server"]
