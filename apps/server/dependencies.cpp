@@ -1,0 +1,43 @@
+#include "dependencies.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <fmt/format.h>
+
+namespace outbox {
+namespace {
+
+constexpr postgres::Statement tables_statement{
+    "health", "SELECT to_regclass('users') IS NOT NULL AND to_regclass('outbox_events') IS NOT NULL"};
+
+std::string command_for(const kafka::NewTopic& topic) {
+    return fmt::format("kafka-topics.sh --bootstrap-server <broker> --create --topic {} --partitions {}{}",
+                       topic.name, topic.partitions,
+                       topic.replication > 0 ? fmt::format(" --replication-factor {}", topic.replication)
+                                             : "");
+}
+
+} // namespace
+
+void Database::check(Deadline deadline) {
+    auto connection = pool_.borrow(deadline);
+    if (!connection->run(tables_statement, {}, deadline).boolean(0, 0)) {
+        throw Error(Action::stop, "the tables are missing; run: outbox-migrate up");
+    }
+}
+
+void EventTopic::check(Deadline deadline) {
+    if (admin_.topic(topic_.name, deadline)) {
+        return;
+    }
+    if (!create_) {
+        throw Error(Action::stop,
+                    fmt::format("topic {} does not exist and KAFKA_CREATE_TOPICS is off; create it: {}",
+                                topic_.name, command_for(topic_)));
+    }
+    admin_.create_topic(topic_, deadline);
+    log::info("topic created", {{"topic", topic_.name}, {"partitions", topic_.partitions}});
+}
+
+} // namespace outbox

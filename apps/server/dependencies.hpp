@@ -1,0 +1,41 @@
+#pragma once
+
+#include <outbox/http/health.hpp>
+#include <outbox/kafka/admin.hpp>
+#include <outbox/postgres/pool.hpp>
+
+#include <string>
+
+namespace outbox {
+
+/// PostgreSQL: reachable, and with our tables in it.
+class Database final : public http::Dependency {
+public:
+    explicit Database(postgres::ConnectOptions options) : pool_(std::move(options), 1) {}
+
+    [[nodiscard]] std::string_view name() const noexcept override { return "database"; }
+    void check(Deadline deadline) override;
+
+private:
+    postgres::Pool pool_; ///< one connection of its own: busy workers must not make the database look lost
+};
+
+/// Kafka: reachable, with the topic of our events. A missing topic is made where that is wished.
+class EventTopic final : public http::Dependency {
+public:
+    /// @param create  make the topic when it is missing; else check() says the command that does.
+    EventTopic(const kafka::ClientOptions& options, kafka::NewTopic topic, bool create)
+        : admin_(options),
+          topic_(std::move(topic)),
+          create_(create) {}
+
+    [[nodiscard]] std::string_view name() const noexcept override { return "kafka"; }
+    void check(Deadline deadline) override;
+
+private:
+    const kafka::Admin admin_;
+    const kafka::NewTopic topic_;
+    const bool create_;
+};
+
+} // namespace outbox

@@ -1,0 +1,174 @@
+#include "dependencies.hpp"
+#include "openapi.hpp"
+
+#include <outbox/core/command_line.hpp>
+#include <outbox/core/error.hpp>
+#include <outbox/http/health.hpp>
+#include <outbox/http/server.hpp>
+#include <outbox/http/worker_pool.hpp>
+#include <outbox/postgres/options.hpp>
+#include <outbox/postgres/pool.hpp>
+#include <outbox/telemetry/log.hpp>
+#include <outbox/users/api.hpp>
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <tuple>
+
+using namespace outbox;
+
+namespace {
+
+CommandLineSpec command_line() {
+    return {.program = Program::server,
+            .name = "outbox-server",
+            .description =
+                "HTTP API of the worked example: users, each change with its event in one transaction.",
+            .words_help = "",
+            .options = {}};
+}
+
+/// SIGTERM and SIGINT, taken by one thread in order; the others never see them.
+class StopSignals {
+public:
+    StopSignals() {
+        sigemptyset(&signals_);
+        sigaddset(&signals_, SIGTERM);
+        sigaddset(&signals_, SIGINT);
+        pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    }
+    /// @return whether one came before the deadline.
+    [[nodiscard]] bool wait(Deadline deadline) const {
+        const auto left = deadline.left().count();
+        const timespec span{.tv_sec = left / 1000, .tv_nsec = (left % 1000) * 1'000'000};
+        return sigtimedwait(&signals_, nullptr, &span) > 0;
+    }
+
+private:
+    sigset_t signals_{};
+};
+
+/// Every wait for the server ends before the request's deadline, so that it is an answer and not a lost
+/// connection.
+postgres::ConnectOptions database_options(const Settings& settings) {
+    const auto timeout = settings.seconds("SERVER_REQUEST_TIMEOUT");
+    auto options = postgres::options_from(settings, "outbox-server");
+    options.connect_timeout = timeout;
+    options.statement_timeout = timeout * 3 / 4;
+    options.lock_timeout = timeout / 2;
+    options.idle_in_transaction_timeout = timeout * 2;
+    return options;
+}
+
+std::unique_ptr<http::Dependency> event_topic(const Settings& settings) {
+    kafka::NewTopic topic;
+    topic.name = settings.text("KAFKA_TOPIC");
+    topic.partitions = static_cast<std::int32_t>(settings.integer("KAFKA_TOPIC_PARTITIONS"));
+    if (settings.has("KAFKA_REPLICATION_FACTOR")) {
+        topic.replication = static_cast<std::int32_t>(settings.integer("KAFKA_REPLICATION_FACTOR"));
+    }
+    if (!kafka::is_topic_name(topic.name)) {
+        throw UsageError(
+            fmt::format("KAFKA_TOPIC={} is not allowed: it must be 1 to 249 of a-z, A-Z, 0-9, '.', '_' "
+                        "and '-'",
+                        topic.name));
+    }
+    return std::make_unique<EventTopic>(kafka::ClientOptions{settings.text("KAFKA_BROKERS"), "outbox-server"},
+                                        std::move(topic), settings.on("KAFKA_CREATE_TOPICS"));
+}
+
+http::Health make_health(const Settings& settings) {
+    constexpr milliseconds fresh_for{1'000};
+    const milliseconds check_timeout =
+        std::min(settings.seconds("SERVER_REQUEST_TIMEOUT") / 3, milliseconds(2'000));
+    std::vector<std::unique_ptr<http::Dependency>> dependencies;
+    dependencies.push_back(std::make_unique<Database>(database_options(settings)));
+    dependencies.push_back(event_topic(settings));
+    return {std::move(dependencies), fresh_for, check_timeout};
+}
+
+void add_health_routes(http::Router& router, http::Health& health, http::WorkerPool& pool) {
+    const auto report = [&health](const http::Request&) { return health.report(); };
+    router.add({"GET", "/health", &pool, report});
+    router.add({"GET", "/readyz", &pool, report});
+    router.add({"GET", "/livez", nullptr, [](const http::Request&) {
+                    return http::Response{200, "application/json", R"({"status":"up"})", {}};
+                }});
+}
+
+void add_openapi_route(http::Router& router) {
+    router.add({"GET", "/openapi.yaml", nullptr, [](const http::Request&) {
+                    return http::Response{200, "application/yaml", std::string(openapi_document), {}};
+                }});
+}
+
+bool test_api_wanted(const Settings& settings) {
+    const std::string& wish = settings.text("SERVER_TEST_API");
+    return wish == "on" || (wish == "auto" && http::is_loopback(settings.text("SERVER_BIND")));
+}
+
+http::ServerOptions server_options(const Settings& settings) {
+    http::ServerOptions options;
+    options.address = settings.text("SERVER_BIND");
+    options.port = static_cast<std::uint16_t>(settings.integer("PORT"));
+    options.request_timeout = settings.seconds("SERVER_REQUEST_TIMEOUT");
+    return options;
+}
+
+/// Meanwhile asks every second until each dependency has been there once; the first time makes the topic.
+void wait_until_told(const StopSignals& signals, http::Health& health, http::WorkerPool& pool) {
+    const auto ready = std::make_shared<std::atomic<bool>>(false);
+    do {
+        const auto ask = [&health, ready] { *ready = health.report().status == 200; };
+        if (!*ready) {
+            std::ignore = pool.try_submit({Deadline::in(std::chrono::seconds(1)), ask, [] {}});
+        }
+    } while (!signals.wait(Deadline::in(std::chrono::seconds(1))));
+}
+
+int run(const Arguments& arguments) {
+    const Settings& settings = arguments.settings;
+    log::configure(settings, "outbox-server");
+    const StopSignals signals; // before any thread starts
+
+    const auto workers = static_cast<std::size_t>(settings.integer("SERVER_WORKERS"));
+    postgres::Pool connections(database_options(settings), workers);
+    users::UserService service(
+        connections,
+        {settings.text("KAFKA_TOPIC"), static_cast<std::int32_t>(settings.integer("RELAY_MAX_RETRIES"))});
+    http::Health health = make_health(settings);
+
+    http::WorkerPool database_pool(workers, static_cast<std::size_t>(settings.integer("SERVER_QUEUE")));
+    http::WorkerPool health_pool(1, 64);
+    http::Router router;
+    users::add_user_routes(router, service, database_pool);
+    if (test_api_wanted(settings)) {
+        const bool exits = settings.text("SERVER_TEST_CRASH") == "exit";
+        users::add_crash_route(router, service, database_pool,
+                               exits ? users::Crash::exit : users::Crash::answer);
+    }
+    add_health_routes(router, health, health_pool);
+    add_openapi_route(router);
+
+    http::Server server(server_options(settings), router);
+    server.start();
+    log::info("listening", {{"address", settings.text("SERVER_BIND")}, {"port", server.port()}});
+    wait_until_told(signals, health, health_pool);
+
+    log::info("stopping");
+    const auto left =
+        server.drain(Deadline::in(settings.seconds("SERVER_REQUEST_TIMEOUT") + std::chrono::seconds(1)));
+    database_pool.stop();
+    health_pool.stop();
+    log::info("stopped", {{"unanswered", left}});
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    return run_program(command_line(), argc, argv, run);
+}

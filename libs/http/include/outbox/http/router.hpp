@@ -1,0 +1,46 @@
+#pragma once
+
+#include <outbox/http/message.hpp>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace outbox::http {
+
+class WorkerPool;
+
+/// Answers one request. May throw ProblemError or outbox::Error; called from several threads at once.
+using Handler = std::function<Response(const Request&)>;
+
+struct Route {
+    std::string method;  ///< "GET" answers HEAD as well
+    std::string pattern; ///< "/users/{id}": a placeholder stands for one non-empty segment
+    WorkerPool* pool;    ///< where the handler runs; nullptr: on the I/O thread, so it must not block
+    Handler handler;
+};
+
+/// Finds the handler of a method and a path. Fill it first; from then on it is safe to share.
+class Router {
+public:
+    struct Match {
+        const Route* route;
+        std::vector<std::string> parameters;
+    };
+    struct NoSuchPath {};
+    struct NoSuchMethod {
+        std::string allow; ///< "GET, HEAD, PUT"
+    };
+    using Found = std::variant<Match, NoSuchPath, NoSuchMethod>;
+
+    void add(Route route) { routes_.push_back(std::move(route)); }
+
+    [[nodiscard]] Found find(std::string_view method, std::string_view path) const;
+
+private:
+    std::vector<Route> routes_;
+};
+
+} // namespace outbox::http

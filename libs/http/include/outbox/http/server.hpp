@@ -1,0 +1,48 @@
+#pragma once
+
+#include <outbox/core/deadline.hpp>
+#include <outbox/http/router.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace outbox::http {
+
+struct ServerOptions {
+    std::string address = "127.0.0.1"; ///< IPv4 or IPv6 address, or localhost
+    std::uint16_t port = 0;            ///< 0: any free one
+    milliseconds request_timeout{5'000};
+    milliseconds read_timeout{30'000};  ///< for one whole request to come in, and of an idle connection
+    std::size_t max_connections = 1024; ///< further ones wait to be accepted
+    std::size_t max_body = 1024 * 1024; ///< bytes
+};
+
+/// True when only this machine can reach the address.
+bool is_loopback(const std::string& address);
+
+/// An HTTP/1.1 server: one I/O thread, which reads, routes and writes; handlers run where their route says.
+class Server {
+public:
+    /// @param router  outlives the server.
+    Server(ServerOptions options, const Router& router);
+    ~Server();
+
+    /// Binds and serves from then on.
+    /// @throws UsageError when the address cannot be listened on.
+    void start();
+
+    /// The port it listens on. @pre started
+    [[nodiscard]] std::uint16_t port() const noexcept;
+
+    /// Accepts nothing more, answers what has been read, closes every connection.
+    /// Stop the routes' pools after it and before its destruction.
+    /// @return requests that had no answer at the deadline.
+    std::size_t drain(Deadline deadline);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace outbox::http

@@ -1,0 +1,97 @@
+#include "outbox/http/dispatcher.hpp"
+
+#include "outbox/http/problem.hpp"
+#include "outbox/http/worker_pool.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <memory>
+
+namespace outbox::http {
+namespace {
+
+/// The one table from errors to answers. What the client cannot act on stays in the log.
+Problem problem_of(const Error& error) {
+    switch (error.action()) {
+    case Action::retry:
+    case Action::reconnect:
+        return {503, "the database is not available or too busy; nothing was changed, try again"};
+    case Action::stop:
+        return {503, "the database is not ready for this request; nothing was changed"};
+    case Action::quarantine:
+        break;
+    }
+    return {500, "the request could not be handled; nothing was changed"};
+}
+
+void report(const Request& request, int status, const char* reason) {
+    const log::Fields fields{{"method", request.method}, {"status", status}, {"reason", reason}};
+    status == 503 ? log::warn("request failed", fields) : log::error("request failed", fields);
+}
+
+Response not_allowed(std::string allow) {
+    Response response = problem_response({405, "this resource allows: " + allow});
+    response.headers.add("Allow", std::move(allow));
+    return response;
+}
+
+} // namespace
+
+Response answer_of(const Handler& handler, const Request& request) {
+    try {
+        return handler(request);
+    } catch (const ProblemError& error) {
+        return problem_response(error.problem());
+    } catch (const CommitInDoubt& error) {
+        report(request, 503, error.what());
+        return problem_response(
+            {503, "the connection was lost at the commit, so the outcome is unknown: the change "
+                  "may have been made; repeat the request with the same Idempotency-Key, or "
+                  "read before you repeat it"});
+    } catch (const Error& error) {
+        const Problem problem = problem_of(error);
+        report(request, problem.status, error.what());
+        return problem_response(problem);
+    } catch (const std::exception& error) {
+        report(request, 500, error.what());
+        return problem_response({500, "the request could not be handled"});
+    }
+}
+
+void Dispatcher::dispatch(Request request, Respond respond) const {
+    auto found = router_.find(request.method, request.path);
+    if (std::holds_alternative<Router::NoSuchPath>(found)) {
+        respond(problem_response({404, "there is no such resource"}));
+        return;
+    }
+    if (auto* refused = std::get_if<Router::NoSuchMethod>(&found)) {
+        respond(not_allowed(std::move(refused->allow)));
+        return;
+    }
+    auto& [route, parameters] = std::get<Router::Match>(found);
+    request.parameters = std::move(parameters);
+    if (route->pool == nullptr) {
+        respond(answer_of(route->handler, request));
+        return;
+    }
+    // std::function wants copies; one shared exchange makes them cheap.
+    struct Exchange {
+        Request request;
+        Respond respond;
+    };
+    const auto exchange = std::make_shared<Exchange>(Exchange{std::move(request), std::move(respond)});
+    const bool accepted = route->pool->try_submit(
+        {exchange->request.deadline,
+         [exchange, route = route] { exchange->respond(answer_of(route->handler, exchange->request)); },
+         [exchange] {
+             exchange->respond(problem_response(
+                 {503, "no worker was free before the deadline; nothing was changed, try again"}));
+         }});
+    if (!accepted) {
+        exchange->respond(
+            problem_response({503, "too many requests are waiting; nothing was changed, try again"}));
+    }
+}
+
+} // namespace outbox::http

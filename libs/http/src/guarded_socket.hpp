@@ -1,0 +1,110 @@
+#pragma once
+
+#include "boost_asio.hpp"
+
+#include <mutex>
+#include <set>
+
+namespace outbox::http {
+
+namespace asio = boost::asio;
+
+class GuardedSocket;
+
+/// What the sockets of one server share. Lives in its io_context, which one thread runs. Sockets may leave on
+/// other threads: a worker can be the last to hold a connection.
+class Connections final : public asio::execution_context::service {
+public:
+    static asio::execution_context::id id;
+
+    explicit Connections(asio::execution_context& context) : service(context) {}
+
+    void limit(std::size_t connections) { limit_ = connections; }
+    /// @return false when there are too many already.
+    bool enter(GuardedSocket* socket);
+    void leave(GuardedSocket* socket);
+    /// Closes every connection; further ones are closed as they come.
+    void close_all();
+
+    int lingering = 0; ///< refused connections that are being read to their end
+
+private:
+    void shutdown() override {}
+
+    std::mutex mutex_;
+    std::size_t limit_ = 0;
+    std::set<GuardedSocket*> open_;
+};
+
+/// RESTinio answers nothing to what it cannot parse, and has no answer to `Expect: 100-continue`: it just
+/// closes. This socket notices, from inside the connection's own calls, and answers in its place:
+///  - a close in the middle of a message becomes 400, 413, 414 or 431, then the rest is read and dropped, for
+///  a
+///    close with unread input would be a reset that takes the answer with it;
+///  - one connection too many becomes 503.
+/// Used by the I/O thread only, but for its destructor.
+class GuardedSocket : public asio::ip::tcp::socket {
+public:
+    using Base = asio::ip::tcp::socket;
+
+    explicit GuardedSocket(asio::io_context& context)
+        : Base(context),
+          connections_(asio::use_service<Connections>(context)) {}
+    GuardedSocket(GuardedSocket&& other) : Base(std::move(other)), connections_(other.connections_) {}
+    GuardedSocket& operator=(GuardedSocket&&) = delete;
+    ~GuardedSocket() { connections_.leave(this); }
+
+    /// The socket whose bytes are being parsed on this thread; nullptr outside of that.
+    static GuardedSocket* current() noexcept { return current_; }
+
+    void message_began() noexcept { in_message_ = true; }
+    void message_ended() noexcept { in_message_ = false; }
+    /// The status for the message that is being parsed, should it be refused.
+    void refuse_with(int status) noexcept { refusal_ = status; }
+    /// Sends `100 Continue`.
+    void send_continue();
+
+    // RESTinio calls these through its template parameter; they hide those of the base.
+    template <class Buffers, class Handler>
+    void async_read_some(const Buffers& buffers, Handler&& handler) {
+        if (!connections_.enter(this)) {
+            refuse(503);
+            asio::post(this->get_executor(), [kept = std::forward<Handler>(handler)]() mutable {
+                kept(boost::system::error_code(asio::error::operation_aborted), 0);
+            });
+            return;
+        }
+        Base::async_read_some(buffers, watched(std::forward<Handler>(handler)));
+    }
+    template <class Buffers, class Handler>
+    void async_write_some(const Buffers& buffers, Handler&& handler) {
+        Base::async_write_some(buffers, watched(std::forward<Handler>(handler)));
+    }
+    void shutdown(shutdown_type what, boost::system::error_code& ec);
+
+private:
+    template <class Handler>
+    auto watched(Handler&& handler) {
+        auto executor = asio::get_associated_executor(handler, this->get_executor());
+        return asio::bind_executor(
+            executor, [this, kept = std::forward<Handler>(handler)](const boost::system::error_code& ec,
+                                                                    std::size_t bytes) mutable {
+                current_ = this;
+                unparsed_ = (!ec && bytes > 0) || (ec == asio::error::eof && in_message_);
+                kept(ec, bytes); // holds the connection, and with it this socket, until it is destroyed
+                current_ = nullptr;
+            });
+    }
+    void refuse(int status);
+
+    static thread_local GuardedSocket* current_;
+
+    Connections& connections_;
+    bool in_message_ = false; ///< the beginning of a message has been parsed, its end has not
+    bool unparsed_ = false;   ///< there is input that no complete message has accounted for
+    int refusal_ = 0;
+
+    friend class Connections;
+};
+
+} // namespace outbox::http

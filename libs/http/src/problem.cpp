@@ -1,0 +1,29 @@
+#include "outbox/http/problem.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace outbox::http {
+
+Response problem_response(const Problem& problem) {
+    nlohmann::ordered_json json{{"type", "about:blank"},
+                                {"title", reason_phrase(problem.status)},
+                                {"status", problem.status},
+                                {"detail", problem.detail}};
+    for (const FieldError& error : problem.errors) {
+        const std::string pointer = error.field.empty() ? "#" : "#/" + error.field;
+        json["errors"].push_back({{"field", error.field}, {"pointer", pointer}, {"detail", error.detail}});
+    }
+    for (const auto& [name, value] : problem.extensions) {
+        json[name] = value;
+    }
+    Response response;
+    response.status = problem.status;
+    response.content_type = "application/problem+json";
+    response.body = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    if (problem.status == 503) {
+        response.headers.add("Retry-After", "1");
+    }
+    return response;
+}
+
+} // namespace outbox::http

@@ -1,0 +1,135 @@
+#include "outbox/users/api.hpp"
+
+#include "outbox/users/input.hpp"
+#include "outbox/users/trace_context.hpp"
+#include "outbox/users/user_store.hpp"
+
+#include <outbox/http/json_body.hpp>
+#include <outbox/http/problem.hpp>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace outbox::users {
+namespace {
+
+using http::ProblemError;
+using http::Request;
+using http::Response;
+
+Origin origin_of(const Request& request) {
+    return {request.deadline, trace_headers(request.headers)};
+}
+
+std::optional<std::string> idempotency_key_of(const Request& request) {
+    const auto key = request.headers.find("Idempotency-Key");
+    if (!key) {
+        return std::nullopt;
+    }
+    if (request.headers.count("Idempotency-Key") > 1) {
+        throw ProblemError({422, "there must be one header Idempotency-Key"});
+    }
+    check_idempotency_key(*key);
+    return std::string(*key);
+}
+
+ProblemError no_such_user() {
+    return ProblemError({404, "there is no user with this id"});
+}
+
+Uuid id_of(const Request& request) {
+    const auto id = Uuid::parse(request.parameters.at(0));
+    if (!id) {
+        throw no_such_user();
+    }
+    return *id;
+}
+
+/// The service's expected refusals as problems.
+template <class Call>
+auto refusals_as_problems(Call call) {
+    try {
+        return call();
+    } catch (const DuplicateEmail& error) {
+        throw ProblemError({409, error.what(), {{"email", "is taken"}}});
+    } catch (const KeyReused& error) {
+        throw ProblemError({422, error.what()});
+    }
+}
+
+Response post_user(UserService& service, const Request& request) {
+    const auto key = idempotency_key_of(request);
+    const NewUser user = read_new_user(http::read_json_object(request));
+    Answer answer = refusals_as_problems([&] { return service.create(user, key, origin_of(request)); });
+    Response response;
+    response.status = answer.status;
+    response.body = std::move(answer.body);
+    response.headers.add("Location", std::move(answer.location));
+    return response;
+}
+
+Response get_user(UserService& service, const Request& request) {
+    const auto user = service.find(id_of(request), request.deadline);
+    if (!user) {
+        throw no_such_user();
+    }
+    Response response;
+    response.body = to_json(*user);
+    return response;
+}
+
+Response put_user(UserService& service, const Request& request) {
+    const Uuid id = id_of(request);
+    const UserChange change = read_user_change(http::read_json_object(request));
+    const auto user = refusals_as_problems([&] { return service.update(id, change, origin_of(request)); });
+    if (!user) {
+        throw no_such_user();
+    }
+    Response response;
+    response.body = to_json(*user);
+    return response;
+}
+
+[[noreturn]] void crash_now(Crash crash, http::Problem problem) {
+    constexpr int exit_code = 70;
+    if (crash == Crash::exit) {
+        _exit(exit_code);
+    }
+    throw ProblemError(std::move(problem));
+}
+
+Response post_crash(UserService& service, Crash crash, const Request& request) {
+    const auto body = http::read_json_object(request);
+    const NewUser new_user = read_new_user(body);
+    const bool after_commit = read_crash_after_db(body);
+    const auto before_commit = [&] {
+        if (!after_commit) {
+            crash_now(crash, {500, "simulated crash before the commit: neither user nor event exist"});
+        }
+    };
+    const User user = refusals_as_problems(
+        [&] { return service.create_with(new_user, origin_of(request), before_commit); });
+    crash_now(crash,
+              {500,
+               "simulated crash after the commit: user and event exist, and the event will be delivered",
+               {},
+               {{"user_id", user.id.to_string()}}});
+}
+
+} // namespace
+
+void add_user_routes(http::Router& router, UserService& service, http::WorkerPool& pool) {
+    router.add(
+        {"POST", "/users", &pool, [&](const Request& request) { return post_user(service, request); }});
+    router.add(
+        {"GET", "/users/{id}", &pool, [&](const Request& request) { return get_user(service, request); }});
+    router.add(
+        {"PUT", "/users/{id}", &pool, [&](const Request& request) { return put_user(service, request); }});
+}
+
+void add_crash_route(http::Router& router, UserService& service, http::WorkerPool& pool, Crash crash) {
+    router.add({"POST", "/test/crash", &pool,
+                [&service, crash](const Request& request) { return post_crash(service, crash, request); }});
+}
+
+} // namespace outbox::users

@@ -1,0 +1,65 @@
+#include "outbox/users/user_store.hpp"
+
+namespace outbox::users {
+namespace {
+
+#define USER_COLUMNS                                                                                         \
+    "id, email, name, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"          \
+    " to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+constexpr postgres::Statement insert_statement{"users_insert",
+                                               "INSERT INTO users (id, email, name, created_at, updated_at)"
+                                               " VALUES ($1, $2, $3, now(), now()) RETURNING " USER_COLUMNS};
+
+// clock_timestamp(), because now() may lie before the change that this one had to wait for.
+constexpr postgres::Statement update_statement{
+    "users_update",
+    "UPDATE users SET email = coalesce($2, email), name = coalesce($3, name),"
+    " updated_at = greatest(clock_timestamp(), updated_at) WHERE id = $1 RETURNING " USER_COLUMNS};
+
+constexpr postgres::Statement find_statement{"users_find",
+                                             "SELECT " USER_COLUMNS " FROM users WHERE id = $1"};
+
+#undef USER_COLUMNS
+
+User user_from(const postgres::Result& result) {
+    return {result.uuid(0, 0), result.text(0, 1), result.text(0, 2), result.maybe_text(0, 3),
+            result.maybe_text(0, 4)};
+}
+
+/// `email` is the table's only unique column that a client chooses.
+template <class Write>
+postgres::Result unless_duplicate(Write write) {
+    constexpr auto unique_violation = "23505";
+    try {
+        return write();
+    } catch (const postgres::DatabaseError& error) {
+        if (error.sqlstate() == unique_violation) {
+            throw DuplicateEmail();
+        }
+        throw;
+    }
+}
+
+} // namespace
+
+User insert_user(postgres::Transaction& transaction, const NewUser& user) {
+    return user_from(unless_duplicate([&] {
+        return transaction.run(insert_statement, {Uuid::time_ordered(), user.email, user.name});
+    }));
+}
+
+std::optional<User> update_user(postgres::Transaction& transaction, const Uuid& id,
+                                const UserChange& change) {
+    const auto result = unless_duplicate([&] {
+        return transaction.run(update_statement, {id, change.email, change.name});
+    });
+    return result.empty() ? std::nullopt : std::optional(user_from(result));
+}
+
+std::optional<User> find_user(postgres::Connection& connection, const Uuid& id, Deadline deadline) {
+    const auto result = connection.run(find_statement, {id}, deadline);
+    return result.empty() ? std::nullopt : std::optional(user_from(result));
+}
+
+} // namespace outbox::users
