@@ -57,8 +57,8 @@ public:
     /// The socket whose bytes are being parsed on this thread; nullptr outside of that.
     static GuardedSocket* current() noexcept { return current_; }
 
-    void message_began() noexcept { in_message_ = true; }
-    void message_ended() noexcept { in_message_ = false; }
+    void message_began() noexcept { in_message_ = unparsed_ = true; }
+    void message_ended() noexcept { in_message_ = unparsed_ = false; }
     /// The status for the message that is being parsed, should it be refused.
     void refuse_with(int status) noexcept { refusal_ = status; }
     /// Sends `100 Continue`.
@@ -74,23 +74,24 @@ public:
             });
             return;
         }
-        Base::async_read_some(buffers, watched(std::forward<Handler>(handler)));
+        Base::async_read_some(buffers, watched(std::forward<Handler>(handler), true));
     }
     template <class Buffers, class Handler>
     void async_write_some(const Buffers& buffers, Handler&& handler) {
-        Base::async_write_some(buffers, watched(std::forward<Handler>(handler)));
+        Base::async_write_some(buffers, watched(std::forward<Handler>(handler), false));
     }
     void shutdown(shutdown_type what, boost::system::error_code& ec);
 
 private:
+    /// Input is parsed from inside the handlers of reads and, for pipelined requests, of writes.
     template <class Handler>
-    auto watched(Handler&& handler) {
+    auto watched(Handler&& handler, bool is_read) {
         auto executor = asio::get_associated_executor(handler, this->get_executor());
         return asio::bind_executor(
-            executor, [this, kept = std::forward<Handler>(handler)](const boost::system::error_code& ec,
-                                                                    std::size_t bytes) mutable {
+            executor, [this, is_read, kept = std::forward<Handler>(handler)](
+                          const boost::system::error_code& ec, std::size_t bytes) mutable {
                 current_ = this;
-                unparsed_ = (!ec && bytes > 0) || (ec == asio::error::eof && in_message_);
+                unparsed_ = is_read && (!ec || (ec == asio::error::eof && in_message_));
                 kept(ec, bytes); // holds the connection, and with it this socket, until it is destroyed
                 current_ = nullptr;
             });
@@ -103,8 +104,6 @@ private:
     bool in_message_ = false; ///< the beginning of a message has been parsed, its end has not
     bool unparsed_ = false;   ///< there is input that no complete message has accounted for
     int refusal_ = 0;
-
-    friend class Connections;
 };
 
 } // namespace outbox::http

@@ -99,10 +99,13 @@ struct Server::Impl {
 
 restinio::request_handling_status_t Server::Impl::accept(const restinio::request_handle_t& incoming) {
     in_flight.enter();
-    Request request = request_from(incoming, options.request_timeout);
-    const bool head = request.method == "HEAD";
-    dispatcher.dispatch(std::move(request), [this, incoming, head](Response response) {
-        answer(incoming, std::move(response), head);
+    // Not from inside this call: an answer that comes before it returns makes RESTinio read a pipelined
+    // request twice.
+    asio::post(io, [this, incoming, request = request_from(incoming, options.request_timeout)]() mutable {
+        const bool head = request.method == "HEAD";
+        dispatcher.dispatch(std::move(request), [this, incoming, head](Response response) {
+            answer(incoming, std::move(response), head);
+        });
     });
     return restinio::request_accepted();
 }

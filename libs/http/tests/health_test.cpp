@@ -1,0 +1,67 @@
+#include <outbox/http/health.hpp>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <stdexcept>
+
+namespace outbox::http {
+namespace {
+
+struct State {
+    bool up = true;
+    int checks = 0;
+};
+
+class Fake : public Dependency {
+public:
+    Fake(std::string_view name, State& state) : name_(name), state_(state) {}
+    [[nodiscard]] std::string_view name() const noexcept override { return name_; }
+    void check(Deadline) override {
+        ++state_.checks;
+        if (!state_.up) {
+            throw std::runtime_error("no answer");
+        }
+    }
+
+private:
+    std::string_view name_;
+    State& state_;
+};
+
+class HealthTest : public testing::Test {
+protected:
+    Health health(milliseconds fresh_for) {
+        std::vector<std::unique_ptr<Dependency>> dependencies;
+        dependencies.push_back(std::make_unique<Fake>("database", database));
+        dependencies.push_back(std::make_unique<Fake>("kafka", kafka));
+        return {std::move(dependencies), fresh_for, milliseconds(100)};
+    }
+
+    State database;
+    State kafka;
+};
+
+TEST_F(HealthTest, EveryDependencyMustBeUp) {
+    Health subject = health(milliseconds(0));
+    EXPECT_EQ(subject.report().status, 200);
+    kafka.up = false;
+    const Response response = subject.report();
+    EXPECT_EQ(response.status, 503);
+    EXPECT_EQ(nlohmann::json::parse(response.body),
+              nlohmann::json::parse(R"({"status": "down", "dependencies": {
+        "database": {"status": "up"}, "kafka": {"status": "down", "error": "no answer"}}})"));
+    kafka.up = true;
+    EXPECT_EQ(subject.report().status, 200);
+}
+
+TEST_F(HealthTest, AnAnswerIsKeptForAWhile) {
+    Health subject = health(milliseconds(60'000));
+    for (int i = 0; i < 10; ++i) {
+        std::ignore = subject.report();
+    }
+    EXPECT_EQ(database.checks, 1);
+}
+
+} // namespace
+} // namespace outbox::http
