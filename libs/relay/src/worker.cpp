@@ -67,11 +67,13 @@ store::ClaimLimits ShardWorker::limits() const {
 }
 
 void ShardWorker::run() {
-    while (!releasing()) {
+    // Told to release, it still settles what it owns; the node's drain sets the limit.
+    while (!releasing() || acquired_) {
         try {
             session();
         } catch (const store::NotOwner& lost) {
             log::info("shard lost", {{"shard", shard_}, {"reason", lost.what()}});
+            acquired_.reset();
             break;
         } catch (const Error& error) {
             if (error.action() == Action::stop) {
@@ -104,6 +106,7 @@ void ShardWorker::session() {
     recover();
     operate();
     store_->release(acquired_->ownership);
+    acquired_.reset();
     log::info("shard released", {{"shard", shard_}});
 }
 
@@ -121,12 +124,14 @@ void ShardWorker::open_connection() {
 bool ShardWorker::take_shard() {
     store_->wake();
     acquired_ = store_->acquire(context_.relay);
-    fault_point("after-epoch");
+    if (acquired_) {
+        fault_point("after-epoch");
+    }
     return acquired_.has_value();
 }
 
 void ShardWorker::recover() {
-    const auto go_on = [this] { return !releasing() && store_->owns(acquired_->ownership); };
+    const auto go_on = [this] { return store_->owns(acquired_->ownership); };
     const Deadline deadline = Deadline::in(recovery_timeout);
     publisher_.start(static_cast<std::size_t>(context_.topics.smallest_batch_limit()), deadline, go_on);
     fault_point("after-init");
