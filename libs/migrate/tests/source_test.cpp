@@ -15,6 +15,7 @@ using testing::HasSubstr;
 
 std::vector<File> named(const std::vector<std::string>& names) {
     std::vector<File> files;
+    files.reserve(names.size());
     for (const std::string& name : names) {
         files.push_back({.name = name, .bytes = "SELECT 1;"});
     }

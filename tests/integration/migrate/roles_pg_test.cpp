@@ -14,9 +14,9 @@ constexpr auto accepted = "accepted";
 class Roles : public testing::Test {
 protected:
     void SetUp() override {
+        const std::string script = OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql";
         support::Command psql{.words = {"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v",
-                                        "app=" + app_.name(), "-v", "relay=" + relay_.name(), "-f",
-                                        OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql"},
+                                        "app=" + app_.name(), "-v", "relay=" + relay_.name(), "-f", script},
                               .environment = {}};
         const auto options = database_.options();
         psql.environment = {{"PGHOST", options.host},

@@ -18,7 +18,7 @@ protected:
     }
 
     std::string insert(const std::string& names = "", const std::string& values = "") {
-        const std::string id = database_.value("SELECT gen_random_uuid()");
+        std::string id = database_.value("SELECT gen_random_uuid()");
         database_.query(
             "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic" +
             names + ") VALUES ('" + id + "', 'user', 'u1', 'user.created', '{\"a\": 1}', 'user-events'" +

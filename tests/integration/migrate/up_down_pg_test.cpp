@@ -59,6 +59,7 @@ TEST(MigrateUp, TwiceDoesNothingTheSecondTime) {
 TEST(MigrateUp, EightAtOnceOnNothingAllEndWellAndApplyEachFileOnce) {
     TestDatabase database(TestDatabase::Start::absent);
     std::vector<support::Process> processes;
+    processes.reserve(8);
     for (int i = 0; i < 8; ++i) {
         processes.emplace_back(migrate_command(database, {"up"}));
     }

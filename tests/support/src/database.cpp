@@ -125,6 +125,7 @@ Rows TestDatabase::query(const std::string& sql, const std::vector<std::string>&
         session_ = open_session(options());
     }
     std::vector<const char*> values;
+    values.reserve(params.size());
     for (const std::string& param : params) {
         values.push_back(param.c_str());
     }

@@ -49,7 +49,7 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
     }
     for (const auto& [name, value] : changes) {
         if (!value.empty()) {
-            variables.push_back(name + "=" + value);
+            variables.push_back(fmt::format("{}={}", name, value));
         }
     }
     return variables;
@@ -57,6 +57,7 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
 
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
     std::vector<char*> pointers;
+    pointers.reserve(words.size() + 1);
     for (std::string& word : words) {
         pointers.push_back(word.data());
     }
