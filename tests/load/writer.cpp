@@ -181,6 +181,8 @@ bool Writer::try_connect() {
     if (PQstatus(connection_.get()) != CONNECTION_OK) {
         return false;
     }
+    PQsetNoticeProcessor(
+        connection_.get(), [](void*, const char*) {}, nullptr); // what matters comes as an error
     try {
         run("SELECT pg_advisory_lock($1)", {std::to_string(lock_)});
         return true;
