@@ -76,8 +76,8 @@ INSTANTIATE_TEST_SUITE_P(NamedPoints, CrashAt,
                          testing::Values("after-epoch", "after-init", "after-settle", "before-claim",
                                          "after-claim", "before-produce", "before-commit", "after-commit",
                                          "before-mark", "after-mark"),
-                         [](const auto& info) {
-                             std::string name = info.param;
+                         [](const auto& point) {
+                             std::string name = point.param;
                              name.replace(name.find('-'), 1, "_");
                              return name;
                          });

@@ -14,7 +14,7 @@
 #include <vector>
 
 struct pg_conn;
-extern "C" void PQfinish(pg_conn*);
+extern "C" void PQfinish(pg_conn*); // NOLINT(readability-identifier-naming): of libpq
 
 namespace outbox::postgres {
 

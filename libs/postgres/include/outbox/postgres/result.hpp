@@ -10,7 +10,7 @@
 
 // libpq's own declarations stay in the .cpp files.
 struct pg_result;
-extern "C" void PQclear(pg_result*);
+extern "C" void PQclear(pg_result*); // NOLINT(readability-identifier-naming): of libpq
 
 namespace outbox::postgres {
 
