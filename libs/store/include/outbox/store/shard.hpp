@@ -77,7 +77,7 @@ struct Peek {
 struct ClaimLimits {
     std::size_t rows = 5000; ///< of all statements together
     std::size_t rows_a_statement = 100;
-    std::size_t bytes = 1 << 20; ///< about; at least one statement is taken
+    std::size_t bytes = 512 << 10; ///< about; at least one statement is taken
     bool track_processing = true;
 };
 
