@@ -17,6 +17,16 @@ constexpr postgres::Statement update_statement{
     "UPDATE users SET email = coalesce($2, email), name = coalesce($3, name),"
     " updated_at = greatest(clock_timestamp(), updated_at) WHERE id = $1 RETURNING " USER_COLUMNS};
 
+constexpr postgres::Statement lock_row_statement{"users_lock",
+                                                 "SELECT email FROM users WHERE id = $1 FOR UPDATE"};
+
+// In the order of the hashes. The class of these advisory locks; the doorbell's is 1868693505.
+constexpr postgres::Statement lock_addresses_statement{
+    "users_lock_addresses",
+    "SELECT pg_advisory_xact_lock(1868693507, hash) FROM"
+    " (SELECT DISTINCT hashtext(address) AS hash FROM unnest(ARRAY[$1, $2]::text[]) address"
+    "  ORDER BY 1) sorted"};
+
 constexpr postgres::Statement find_statement{"users_find",
                                              "SELECT " USER_COLUMNS " FROM users WHERE id = $1"};
 
@@ -41,6 +51,16 @@ postgres::Result unless_duplicate(Write write) {
     }
 }
 
+/// Users who swap their addresses would wait for each other in the unique index, for a second, until the
+/// database ends one of them. So who changes an address first locks the row, then the old and the new address
+/// in a fixed order. One who adds a user needs no lock: it holds nothing that others wait for while it waits.
+void lock_addresses(postgres::Transaction& transaction, const Uuid& id, const std::string& email) {
+    const auto row = transaction.run(lock_row_statement, {id});
+    if (!row.empty() && row.bytes(0, 0) != email) {
+        transaction.run(lock_addresses_statement, {row.bytes(0, 0), email});
+    }
+}
+
 } // namespace
 
 User insert_user(postgres::Transaction& transaction, const NewUser& user) {
@@ -51,6 +71,9 @@ User insert_user(postgres::Transaction& transaction, const NewUser& user) {
 
 std::optional<User> update_user(postgres::Transaction& transaction, const Uuid& id,
                                 const UserChange& change) {
+    if (change.email) {
+        lock_addresses(transaction, id, *change.email);
+    }
     const auto result = unless_duplicate([&] {
         return transaction.run(update_statement, {id, change.email, change.name});
     });

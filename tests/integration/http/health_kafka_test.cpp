@@ -1,0 +1,92 @@
+#include "fixture.hpp"
+#include "proxy.hpp"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+namespace outbox {
+namespace {
+
+using std::chrono::seconds;
+
+class HealthTest : public testing::Test {
+protected:
+    TestServer start(const std::map<std::string, std::string>& settings) const {
+        return TestServer(with(database.environment(), settings));
+    }
+    static nlohmann::json dependency(const TestServer& server, const char* name) {
+        return server.ask("GET", "/health").json().at("dependencies").at(name);
+    }
+
+    support::TestDatabase database;
+    const std::string topic = database.name() + "-events"; ///< one that nobody has made yet
+};
+
+TEST_F(HealthTest, WithDatabaseAndKafkaEverythingIs200) {
+    TestServer server = start({});
+    ASSERT_TRUE(eventually([&] { return server.ask("GET", "/health").status == 200; }));
+    EXPECT_EQ(server.ask("GET", "/health").json(), nlohmann::json::parse(R"({"status": "up", "dependencies": {
+        "database": {"status": "up"}, "kafka": {"status": "up"}}})"));
+    EXPECT_EQ(server.ask("GET", "/readyz").status, 200);
+    EXPECT_EQ(server.ask("HEAD", "/health").status, 200);
+    EXPECT_EQ(server.ask("GET", "/livez").json(), nlohmann::json::parse(R"({"status": "up"})"));
+}
+
+TEST_F(HealthTest, WithoutKafkaHealthIs503AndUsersAreServed) {
+    TestServer server = start({{"KAFKA_BROKERS", fmt::format("127.0.0.1:{}", closed_port())}});
+    const Reply health = server.ask("GET", "/health");
+    EXPECT_EQ(health.status, 503);
+    EXPECT_TRUE(health.headers.contains("retry-after"));
+    EXPECT_EQ(health.json().at("dependencies").at("database").at("status"), "up");
+    EXPECT_EQ(health.json().at("dependencies").at("kafka").at("status"), "down");
+    EXPECT_EQ(server.ask("POST", "/users", user_json("ada@example.com")).status, 201)
+        << "this is what an outbox is for";
+    EXPECT_EQ(server.ask("GET", "/livez").status, 200);
+}
+
+TEST_F(HealthTest, ABrokerThatNeverAnswersDoesNotHoldHealthUp) {
+    Proxy silent("127.0.0.1", 1, Proxy::Mode::swallow);
+    TestServer server = start({{"KAFKA_BROKERS", fmt::format("127.0.0.1:{}", silent.port())}});
+    const auto begin = SteadyClock::now();
+    EXPECT_EQ(dependency(server, "kafka").at("status"), "down");
+    EXPECT_LT(SteadyClock::now() - begin, seconds(6));
+}
+
+TEST_F(HealthTest, TheTopicIsMadeAtStartWithItsPartitions) {
+    TestServer server = start({{"KAFKA_TOPIC", topic}, {"KAFKA_TOPIC_PARTITIONS", "3"}});
+    ASSERT_TRUE(server.process().wait_for_text("topic created", Deadline::in(seconds(20))))
+        << server.process().errors();
+    EXPECT_TRUE(eventually([&] { return dependency(server, "kafka").at("status") == "up"; }));
+    TestServer second = start({{"KAFKA_TOPIC", topic}, {"KAFKA_TOPIC_PARTITIONS", "3"}});
+    EXPECT_TRUE(eventually([&] { return dependency(second, "kafka").at("status") == "up"; }));
+    EXPECT_EQ(second.process().errors().find("topic created"), std::string::npos);
+}
+
+TEST_F(HealthTest, WithCreationOffAMissingTopicIsReportedWithTheCommand) {
+    TestServer server = start({{"KAFKA_TOPIC", topic}, {"KAFKA_CREATE_TOPICS", "off"}});
+    const auto kafka = dependency(server, "kafka");
+    EXPECT_EQ(kafka.at("status"), "down");
+    EXPECT_NE(kafka.at("error").get<std::string>().find("--create --topic " + topic + " --partitions 6"),
+              std::string::npos)
+        << kafka;
+}
+
+TEST_F(HealthTest, TheDatabaseIsAskedAtMostOnceASecond) {
+    TestServer server = start({});
+    ASSERT_TRUE(eventually([&] { return server.ask("GET", "/health").status == 200; }));
+    const auto statements = [&] {
+        return database.number("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
+    };
+    std::this_thread::sleep_for(seconds(1));
+    const auto before = statements();
+    const Deadline end = Deadline::in(seconds(1));
+    while (!end.passed()) {
+        server.ask("GET", "/health");
+    }
+    std::this_thread::sleep_for(seconds(1));
+    EXPECT_LT(statements() - before, 15);
+}
+
+} // namespace
+} // namespace outbox

@@ -1,0 +1,201 @@
+#include "fixture.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace outbox {
+namespace {
+
+/// HTTP itself: what arrives malformed, oversized, in pieces or all at once.
+class MessagesTest : public HttpTest {
+protected:
+    /// What the server says to these bytes; `finish` says that no more will come.
+    Reply say(std::string_view bytes, bool finish = false) const {
+        Client client(server.port());
+        client.send(bytes);
+        if (finish) {
+            client.finish_sending();
+        }
+        Reply reply = client.read();
+        EXPECT_TRUE(reply.status == 0 || client.closed_by_server(Deadline::in(std::chrono::seconds(5))));
+        return reply;
+    }
+    std::string of_size(std::size_t bytes) const {
+        const std::string frame = user_json("big@example.com", "");
+        return user_json("big@example.com", std::string(bytes - frame.size(), 'x'));
+    }
+};
+
+constexpr std::size_t mebibyte = 1024 * 1024;
+
+TEST_F(MessagesTest, AnErrorIsAProblemDocument) {
+    const Reply reply = ask("GET", "/nothing");
+    EXPECT_EQ(reply.status, 404);
+    EXPECT_EQ(reply.headers.at("content-type"), "application/problem+json");
+    EXPECT_EQ(reply.json().at("status"), 404);
+    EXPECT_EQ(reply.json().at("title"), "Not Found");
+    EXPECT_TRUE(reply.json().contains("type") && reply.json().contains("detail"));
+}
+
+TEST_F(MessagesTest, AWrongMethodIs405WithAllow) {
+    const Reply reply = ask("DELETE", "/users/018f3c2e-8a5b-7c1d-9e2f-3a4b5c6d7e8f");
+    EXPECT_EQ(reply.status, 405);
+    EXPECT_EQ(reply.headers.at("allow"), "GET, HEAD, PUT");
+    EXPECT_EQ(ask("GET", "/users").headers.at("allow"), "POST");
+    EXPECT_EQ(ask("POST", "/health", "{}").headers.at("allow"), "GET, HEAD");
+}
+
+TEST_F(MessagesTest, ABodyThatIsNotJsonIs400) {
+    for (const char* body :
+         {"{", "{\"email\":\"a@b\",\"name\":\"x\"", "name=x", "{\"email\":\"a@b\",\"name\":\"\xff\"}",
+          "{\"email\":\"a@b\",\"name\":\"Zo\xeb\"}"}) {
+        EXPECT_EQ(ask("POST", "/users", body).status, 400) << body;
+    }
+    EXPECT_EQ(
+        ask("POST", "/users", "", {{"Content-Type", "application/json"}, {"Content-Length", "0"}}).status,
+        400);
+    EXPECT_EQ(ask("POST", "/users", std::string(500'000, '[')).status, 400);
+}
+
+TEST_F(MessagesTest, AnotherMediaTypeIs415) {
+    EXPECT_EQ(ask("POST", "/users", user_json("a@b"), {{"Content-Type", "text/plain"}}).status, 415);
+    EXPECT_EQ(ask("POST", "/users", user_json("a@b"), {{"Content-Encoding", "gzip"}}).status, 415);
+    EXPECT_EQ(
+        ask("PUT", add_user("c@d"), "x=1", {{"Content-Type", "application/x-www-form-urlencoded"}}).status,
+        415);
+}
+
+TEST_F(MessagesTest, ABodyOverOneMebibyteIs413) {
+    EXPECT_EQ(ask("POST", "/users", of_size(mebibyte)).status, 422)
+        << "exactly 1 MiB is read; the name is too long";
+    EXPECT_EQ(say(request_text("POST", "/users", of_size(mebibyte + 1))).status, 413);
+    EXPECT_EQ(say(request_text("POST", "/users", of_size(8 * mebibyte))).status, 413) << "sent to the end";
+    EXPECT_EQ(say("POST /users HTTP/1.1\r\nHost: x\r\nContent-Length: 1099511627776\r\n\r\n").status, 413);
+}
+
+TEST_F(MessagesTest, AChunkedBodyHasTheSameLimit) {
+    const auto chunked = [](std::size_t size, const std::string& piece) {
+        std::string text = request_text(
+            "POST", "/users", "", {{"Transfer-Encoding", "chunked"}, {"Content-Type", "application/json"}});
+        const std::string chunk = fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
+        for (std::size_t i = 0; i < size; i += piece.size()) {
+            text += chunk;
+        }
+        return text + "0\r\n\r\n";
+    };
+    EXPECT_EQ(ask("POST", "/users", "e\r\n{\"email\":\"c@d\"\r\n9\r\n,\"name\":\"\r\n3\r\nc\"}\r\n0\r\n\r\n",
+                  {{"Transfer-Encoding", "chunked"}})
+                  .status,
+              201);
+    EXPECT_EQ(say(chunked(2 * mebibyte, std::string(64 * 1024, 'x'))).status, 413);
+    EXPECT_EQ(Client(server.port()).send(chunked(mebibyte / 2, "x")), true) << "one byte a chunk";
+}
+
+TEST_F(MessagesTest, WhatIsNotHttpIs400) {
+    for (const char* bytes :
+         {"garbage\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/x.y\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
+          "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", "GET /livez HTTP/1.1\r\n\r\n",
+          "GET /livez HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+          "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: "
+          "chunked\r\n\r\n"}) {
+        Reply reply = say(bytes);
+        EXPECT_EQ(reply.status, 400) << bytes;
+        EXPECT_EQ(reply.headers["content-type"], "application/problem+json");
+    }
+}
+
+TEST_F(MessagesTest, HeadersThatAreTooLargeAreRefused) {
+    EXPECT_EQ(say(request_text("GET", "/" + std::string(20'000, 'a'))).status, 414);
+    EXPECT_EQ(say(request_text("GET", "/livez", "", {{"X", std::string(20'000, 'a')}})).status, 431);
+    Fields many;
+    for (int i = 0; i < 200; ++i) {
+        many["X-" + std::to_string(i)] = "1";
+    }
+    EXPECT_EQ(say(request_text("GET", "/livez", "", many)).status, 431);
+}
+
+TEST_F(MessagesTest, ATruncatedRequestIs400AndWritesNothing) {
+    const std::string whole = request_text("POST", "/users", user_json("cut@example.com"));
+    for (const std::size_t length : {10UL, 60UL, whole.size() - 30, whole.size() - 1}) {
+        EXPECT_EQ(say(whole.substr(0, length), true).status, 400) << length;
+    }
+    EXPECT_EQ(database.number("SELECT count(*) FROM users"), 0);
+}
+
+TEST_F(MessagesTest, ClientsThatVanishLeaveNothingBehind) {
+    const auto open_files = [&] {
+        return std::distance(
+            std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", server.process().id())),
+            std::filesystem::directory_iterator());
+    };
+    ask("POST", "/users", user_json("first@example.com")); // its connection to the database stays
+    const auto before = open_files();
+    const std::string whole = request_text("POST", "/users", user_json("gone@example.com"));
+    for (std::size_t length = 0; length < whole.size(); ++length) {
+        Client(server.port()).send(std::string_view(whole).substr(0, length));
+    }
+    EXPECT_TRUE(eventually([&] { return open_files() <= before + 8; })) << before << " -> " << open_files();
+    EXPECT_EQ(ask("GET", "/livez").status, 200);
+}
+
+TEST_F(MessagesTest, AConnectionIsKeptAndServesOneRequestAfterAnother) {
+    Client client(server.port());
+    for (int i = 0; i < 50; ++i) {
+        EXPECT_EQ(client.ask("POST", "/users", user_json(fmt::format("{}@example.com", i))).status, 201);
+        EXPECT_EQ(client.ask("GET", "/livez").status, 200);
+    }
+    EXPECT_EQ(client.ask("GET", "/livez", "", {{"Connection", "close"}}).headers.at("connection"), "close");
+    EXPECT_TRUE(client.closed_by_server(Deadline::in(std::chrono::seconds(5))));
+}
+
+TEST_F(MessagesTest, PipelinedRequestsAreAnsweredInOrder) {
+    std::string all;
+    for (int i = 0; i < 20; ++i) {
+        all += request_text("POST", "/users", user_json(fmt::format("{}@example.com", i)));
+        all += request_text("GET", "/livez");
+        all += request_text("GET", "/users/x");
+    }
+    Client client(server.port());
+    client.send(all);
+    for (int i = 0; i < 20; ++i) {
+        const Reply added = client.read();
+        EXPECT_EQ(added.status, 201);
+        EXPECT_EQ(added.json().at("email"), fmt::format("{}@example.com", i));
+        EXPECT_EQ(client.read().status, 200);
+        EXPECT_EQ(client.read().status, 404);
+    }
+}
+
+TEST_F(MessagesTest, ARequestMayComeOneByteAtATime) {
+    Client client(server.port());
+    for (const char byte : request_text("POST", "/users", user_json("slow@example.com"))) {
+        client.send({&byte, 1});
+    }
+    EXPECT_EQ(client.read().status, 201);
+}
+
+TEST_F(MessagesTest, AClientThatWaitsToBeAskedForItsBodyIsAsked) {
+    Client client(server.port());
+    const std::string body = user_json("polite@example.com");
+    client.send(request_text("POST", "/users", "",
+                             {{"Expect", "100-continue"},
+                              {"Content-Type", "application/json"},
+                              {"Content-Length", std::to_string(body.size())}}));
+    EXPECT_EQ(client.read().status, 100);
+    client.send(body);
+    EXPECT_EQ(client.read().status, 201);
+    Client large(server.port());
+    large.send(
+        request_text("POST", "/users", "", {{"Expect", "100-continue"}, {"Content-Length", "9000000"}}));
+    EXPECT_EQ(large.read().status, 413);
+}
+
+TEST_F(MessagesTest, AnOfferToUpgradeIsDeclined) {
+    const Reply reply = ask("GET", "/livez", "", {{"Connection", "Upgrade"}, {"Upgrade", "h2c"}});
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_EQ(reply.headers.at("connection"), "close");
+}
+
+} // namespace
+} // namespace outbox
