@@ -54,7 +54,7 @@ Client make_client(rd_kafka_type_t type, Configuration configuration) {
         throw KafkaError(rd_kafka_last_error(),
                          std::string("a Kafka client could not be made: ") + why.data());
     }
-    configuration.release(); // rd_kafka_new took it over
+    static_cast<void>(configuration.release()); // rd_kafka_new took it over
     return Client(client);
 }
 

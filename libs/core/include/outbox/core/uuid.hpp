@@ -30,7 +30,8 @@ public:
     [[nodiscard]] const Bytes& bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::string to_string() const;
 
-    auto operator<=>(const Uuid&) const = default;
+    auto operator<=>(const Uuid&) const =
+        default; // NOLINT(modernize-use-nullptr): the check mistakes the operator
 
 private:
     Bytes bytes_{};
