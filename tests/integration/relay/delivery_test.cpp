@@ -1,0 +1,160 @@
+// From a committed row to a record: who may write it, in what order, and how soon.
+
+#include "fixture.hpp"
+
+#include <fmt/format.h>
+
+namespace outbox::relays {
+namespace {
+
+using Delivery = Relays;
+
+TEST_F(Delivery, RowsWithOnlyThePublishedColumnsArrive) {
+    const Process relay = ready_relay();
+    const auto columns = "(id, aggregate_type, aggregate_id, event_type, event_data, status, topic, "
+                         "partition_key, created_at, processed_at, retry_count, max_retries, error_message)";
+    database.query(fmt::format("INSERT INTO outbox_events {} VALUES (gen_random_uuid(), 'user', 'a', "
+                               "'user.created', '{{}}', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL)",
+                               columns, topic));
+    database.query(fmt::format("INSERT INTO outbox_events {} VALUES (gen_random_uuid(), 'user', 'b', "
+                               "'user.created', '{{}}', 'NEW', '{}', 'k', now(), NULL, 0, 3, NULL)",
+                               columns, topic));
+    insert({.key = "c"});
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 3; }, 30s)) << relay.errors();
+    expect_exactly_once();
+    EXPECT_EQ(read_topic(topic).size(), 3U);
+}
+
+TEST_F(Delivery, RowsCommittedOutOfSeqOrderAllArrive) {
+    const Process relay = ready_relay();
+    auto early = database.connect();
+    auto late = database.connect();
+    script(early, "BEGIN; " + insert_sql({.key = "same"}) + "; " + insert_sql({.key = "early"}));
+    script(late, insert_sql({.key = "late"}) + "; " + insert_sql({.key = "early"}));
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 2; }, 30s)) << relay.errors();
+    script(early, "COMMIT");
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 4; }, 30s)) << relay.errors();
+    // Key "early" was written without a lock on its aggregate, so only its number is promised, not its order.
+    EXPECT_EQ(read_topic(topic).size(), 4U);
+}
+
+TEST_F(Delivery, ATransactionOpenFor15SecondsHoldsUpNobodyElse) {
+    const Process relay = ready_relay();
+    auto slow = database.connect();
+    script(slow, "BEGIN; " + insert_sql({.key = "slow"}));
+    const Deadline open = Deadline::in(15s);
+    for (int i = 0; !open.passed(); ++i) {
+        const auto id = insert({.key = fmt::format("k{}", i % 7)});
+        ASSERT_TRUE(wait_sent(id, 3s)) << relay.errors();
+        stay_quiet(300ms);
+    }
+    EXPECT_EQ(count("aggregate_id = 'slow'"), 0);
+    script(slow, "COMMIT");
+    EXPECT_TRUE(wait_until([&] { return count("aggregate_id = 'slow' AND status = 'SENT'") == 1; }, 3s));
+    expect_exactly_once();
+}
+
+TEST_F(Delivery, ARepeatableReadWriterWakesASleepingRelay) {
+    const Process relay = ready_relay();
+    auto writer = database.connect();
+    script(writer, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM outbox_events");
+    stay_quiet(3s); // the relay falls asleep after this snapshot was taken
+    script(writer, insert_sql({.key = "a"}) + "; COMMIT");
+    EXPECT_LT(time_until([&] { return count("status = 'SENT'") == 1; }, 10s), 2s) << relay.errors();
+    expect_exactly_once();
+}
+
+TEST_F(Delivery, ARolledBackTransactionDeliversNothing) {
+    const Process relay = ready_relay();
+    auto writer = database.connect();
+    script(writer, "BEGIN; " + insert_sql({.key = "never", .data = R"({"rolled":"back"})"}) + "; ROLLBACK");
+    EXPECT_TRUE(wait_sent(insert({.key = "never"}))) << relay.errors();
+    const auto messages = read_topic(topic);
+    ASSERT_EQ(messages.size(), 1U);
+    EXPECT_EQ(messages.front().value, "{}");
+    expect_exactly_once();
+}
+
+TEST_F(Delivery, AMessageCarriesKeyTimestampAndCloudEventsHeaders) {
+    const Process relay = ready_relay({{"OUTBOX_SOURCE", "/here"}});
+    const auto id = database.value(
+        fmt::format("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, "
+                    "topic, partition_key, created_at, headers) VALUES (gen_random_uuid(), 'user', 'u-1', "
+                    "'user.updated', '{{\"n\": 7}}', '{}', 'k-1', '2026-01-02 03:04:05.678901+00', "
+                    "'{{\"traceparent\": \"00-1-2-01\", \"ce_id\": \"stolen\"}}') RETURNING id",
+                    topic));
+    ASSERT_TRUE(wait_sent(id)) << relay.errors();
+    const auto messages = read_topic(topic);
+    ASSERT_EQ(messages.size(), 1U);
+    const Message& message = messages.front();
+    EXPECT_EQ(message.key, "k-1");
+    EXPECT_EQ(message.value, R"({"n": 7})");
+    EXPECT_EQ(message.timestamp_ms, 1'767'323'045'678);
+    const Variables wanted{{"ce_specversion", "1.0"},
+                           {"ce_id", id},
+                           {"ce_source", "/here"},
+                           {"ce_type", "user.updated"},
+                           {"ce_time", "2026-01-02T03:04:05.678901Z"},
+                           {"ce_subject", "u-1"},
+                           {"ce_partitionkey", "k-1"},
+                           {"content-type", "application/json"},
+                           {"traceparent", "00-1-2-01"}};
+    EXPECT_EQ(message.headers, wanted);
+    EXPECT_EQ(database.number("SELECT kafka_partition FROM outbox_events"), message.partition);
+    EXPECT_EQ(database.number("SELECT kafka_offset FROM outbox_events"), message.offset);
+    expect_exactly_once(); // the partition is the Java client's, which outbox-check computes by itself
+}
+
+TEST_F(Delivery, AnInsertAfter20SecondsOfQuietArrivesWithin250Milliseconds) {
+    const Process relay = ready_relay({{"RELAY_POLL_INTERVAL", "5"}});
+    ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors(); // creates the topic
+    stay_quiet(20s);
+    const auto id = insert({.key = "second"});
+    const auto took = time_until([&] { return sent(id); }, 10s);
+    RecordProperty("milliseconds", std::to_string(took.count()));
+    EXPECT_LT(took, 250ms) << relay.errors();
+    expect_exactly_once();
+}
+
+TEST_F(Delivery, AnIdleRelayIssuesFewStatementsAndHoldsNoSnapshot) {
+    const Process relay = ready_relay({{"RELAY_SHARDS", "8"}});
+    ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
+    auto onlooker = postgres::Connection::open(support::server_options("postgres"), Deadline::in(30s));
+    const auto ask = [&](const std::string& sql) {
+        return onlooker.query(sql, {database.name()}, Deadline::in(30s)).integer(0, 0);
+    };
+    const auto transactions = [&] {
+        return ask("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1");
+    };
+    stay_quiet(5s); // until what was counted before is in the statistics
+    const auto before = transactions();
+    int samples = 0;
+    int with_snapshot = 0;
+    const Deadline end = Deadline::in(10s);
+    while (!end.passed()) {
+        ++samples;
+        with_snapshot += static_cast<int>(
+            ask("SELECT least(1, count(*)) FROM pg_stat_activity WHERE datname = $1"
+                " AND application_name LIKE 'outbox-relay%'"
+                " AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL OR state LIKE 'idle in%')"));
+        stay_quiet(100ms);
+    }
+    const auto issued = transactions() - before;
+    RecordProperty("statements_in_10_s", std::to_string(issued));
+    EXPECT_LE(issued, 40);
+    EXPECT_LE(with_snapshot, samples / 10) << "a statement may be met in passing, not more";
+}
+
+TEST_F(Delivery, WhatAWriterCommitsAsynchronouslyArrives) {
+    const Process relay = ready_relay();
+    auto writer = database.connect();
+    script(writer, "SET synchronous_commit = off");
+    for (int i = 0; i < 200; ++i) {
+        script(writer, insert_sql({.key = fmt::format("k{}", i % 10)}));
+    }
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 200; }, 30s)) << relay.errors();
+    expect_exactly_once();
+}
+
+} // namespace
+} // namespace outbox::relays

@@ -1,0 +1,156 @@
+// Events that cannot be sent: they are tried again, given up, and never hold up another key.
+
+#include "fixture.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <csignal>
+
+namespace outbox::relays {
+namespace {
+
+using testing::HasSubstr;
+
+class Failure : public Relays {
+protected:
+    static std::string text_of(std::size_t bytes) {
+        return R"({"text": ")" + std::string(bytes, 'x') + R"("})";
+    }
+    std::string error_of(const std::string& id) {
+        return database.value("SELECT error_message FROM outbox_events WHERE id = $1", {id});
+    }
+    std::int64_t retries_of(const std::string& id) {
+        return database.number("SELECT retry_count FROM outbox_events WHERE id = $1", {id});
+    }
+    bool waits(const std::string& id) {
+        return wait_until([&] { return retries_of(id) > 0; }, 30s);
+    }
+    bool wait_failed(const std::string& id) {
+        return wait_until([&] { return status(id) == "FAILED"; }, 60s);
+    }
+    /// Until `id` is FAILED, no event but it may be settled for its key.
+    void expect_followers_wait_for(const std::string& id, const std::string& key) {
+        bool failed = false;
+        const Deadline deadline = Deadline::in(60s);
+        while (!failed && !deadline.passed()) {
+            const auto seen = database.query( // one snapshot
+                "SELECT (SELECT status FROM outbox_events WHERE id = $1), (SELECT count(*) FROM "
+                "outbox_events WHERE aggregate_id = $2 AND status = 'SENT')",
+                {id, key});
+            failed = seen[0][0] == "FAILED";
+            if (!failed) {
+                ASSERT_EQ(seen[0][1], "0") << "a later event overtook the one that waits";
+            }
+            stay_quiet(10ms);
+        }
+        EXPECT_TRUE(failed);
+    }
+    void insert_many(const std::string& key_sql, int rows, const std::string& data = "{}") {
+        database.query(
+            fmt::format("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, "
+                        "event_data, topic) SELECT gen_random_uuid(), 'user', {}, 'user.created', $1, $2 "
+                        "FROM generate_series(1, {}) AS i",
+                        key_sql, rows),
+            {data, topic});
+    }
+};
+
+TEST_F(Failure, ATooLargeRowInABatchOf1000DelaysOnlyItsOwnKey) {
+    create_topic(topic, 6, {{"max.message.bytes", "20000"}});
+    const Process relay = ready_relay();
+    auto writer = database.connect();
+    script(
+        writer,
+        "BEGIN; INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic)"
+        " SELECT gen_random_uuid(), 'user', 'k' || i, 'user.created', CASE i WHEN 500 THEN "
+        "jsonb_build_object('text', repeat('x', 60000)) ELSE '{}' END, '" +
+            topic + "' FROM generate_series(1, 1000) AS i; " + insert_sql({.key = "k500"}) + "; " +
+            insert_sql({.key = "k500"}) + "; COMMIT");
+    const auto poison = database.value("SELECT id FROM outbox_events WHERE length(event_data::text) > 50000");
+    const auto took =
+        time_until([&] { return count("status = 'SENT' AND aggregate_id <> 'k500'") == 999; }, 30s);
+    RecordProperty("milliseconds_for_999", std::to_string(took.count()));
+    EXPECT_LT(took, 3s) << relay.errors();
+    expect_followers_wait_for(poison, "k500");
+    EXPECT_EQ(retries_of(poison), 3);
+    EXPECT_THAT(error_of(poison), HasSubstr("max.message.bytes"));
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 1001; }, 10s));
+    EXPECT_THAT(relay.errors(), HasSubstr("given up"));
+    expect_exactly_once({"--wait", "30", "--allow-failed"});
+}
+
+TEST_F(Failure, AnInvalidTopicNameFailsWithItsReason) {
+    const Process relay = ready_relay();
+    const auto bad = insert({.key = "bad", .topic = "no/such topic", .max_retries = 1});
+    const auto good = insert({.key = "good"});
+    EXPECT_TRUE(wait_sent(good)) << relay.errors();
+    EXPECT_TRUE(wait_failed(bad)) << relay.errors();
+    EXPECT_EQ(retries_of(bad), 1);
+    EXPECT_THAT(error_of(bad), HasSubstr("is not a topic name"));
+    expect_exactly_once({"--wait", "30", "--allow-failed"});
+}
+
+TEST_F(Failure, AMissingTopicThatMayNotBeCreatedIsRefusedWithTheCommandToType) {
+    {
+        Process first = ready_relay(); // creates the control topic
+        EXPECT_EQ(stop(first).exit_code, 0);
+    }
+    const Process relay = ready_relay({{"KAFKA_CREATE_TOPICS", "off"}});
+    const auto id = insert({.key = "a", .max_retries = 1000});
+    ASSERT_TRUE(waits(id)) << relay.errors();
+    EXPECT_THAT(error_of(id), HasSubstr("kafka-topics.sh"));
+    EXPECT_THAT(error_of(id), HasSubstr("--create --topic " + topic));
+    create_topic(topic, 6);
+    EXPECT_TRUE(wait_sent(id, 60s)) << relay.errors();
+    expect_exactly_once();
+}
+
+TEST_F(Failure, ABlockedKeyWith100000WaitingRowsDoesNotSlowTheOthers) {
+    Process relay = ready_relay();
+    ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors(); // creates the topic
+    const auto poison = insert({.key = "blocked", .topic = "no/such topic", .max_retries = 1000});
+    ASSERT_TRUE(waits(poison)) << relay.errors();
+    insert_many("'blocked'", 100'000);
+    database.query("ANALYZE outbox_events");
+    // Keys of the same bucket have the same index range to walk.
+    const auto neighbours =
+        database.query("SELECT k FROM (SELECT 'k' || i AS k FROM generate_series(1, 2000) AS i) AS keys WHERE"
+                       " get_byte(decode(md5(k), 'hex'), 0) & 63 = get_byte(decode(md5('blocked'), 'hex'), 0)"
+                       " & 63 LIMIT 5");
+    ASSERT_EQ(neighbours.size(), 5U);
+    for (const auto& key : neighbours) {
+        const auto id = insert({.key = key[0]});
+        const auto took = time_until([&] { return sent(id); }, 20s);
+        EXPECT_LT(took, 1s) << relay.errors();
+    }
+    EXPECT_EQ(count("aggregate_id = 'blocked' AND status = 'SENT'"), 0);
+    EXPECT_EQ(stop(relay).exit_code, 0);
+    expect_exactly_once({"--final"});
+}
+
+TEST_F(Failure, ABigBatchOfSmallRowsFitsATopicThatTakesSmallBatches) {
+    create_topic(topic, 6, {{"max.message.bytes", "10000"}});
+    const Process relay = ready_relay();
+    insert_many("'k' || i % 50", 2'000, text_of(3'000));
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 2'000; }, 60s)) << relay.errors();
+    EXPECT_EQ(count("retry_count > 0 OR error_message IS NOT NULL"), 0);
+    expect_exactly_once();
+}
+
+TEST_F(Failure, AKeyThatWaitsForItsRetryStillWaitsAfterATakeover) {
+    create_topic(topic, 6, {{"max.message.bytes", "20000"}});
+    Process first = ready_relay();
+    const auto poison = insert({.key = "a", .data = text_of(60'000), .max_retries = 4});
+    ASSERT_TRUE(waits(poison)) << first.errors();
+    insert_many("'a'", 20);
+    first.kill();
+    const Process second = start_relay();
+    expect_followers_wait_for(poison, "a");
+    EXPECT_EQ(retries_of(poison), 4);
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 20; }, 30s)) << second.errors();
+    expect_exactly_once({"--wait", "30", "--allow-failed"});
+}
+
+} // namespace
+} // namespace outbox::relays

@@ -1,0 +1,270 @@
+#include "fixture.hpp"
+
+#include <outbox/support/environment.hpp>
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <poll.h>
+
+#include <array>
+#include <csignal>
+#include <memory>
+#include <stdexcept>
+
+namespace outbox::relays {
+namespace {
+
+template <auto Destroy>
+struct Deleter {
+    template <class T>
+    void operator()(T* object) const noexcept {
+        Destroy(object);
+    }
+};
+template <class T, auto Destroy>
+using Owned = std::unique_ptr<T, Deleter<Destroy>>;
+using Client = Owned<rd_kafka_t, rd_kafka_destroy>;
+using Queue = Owned<rd_kafka_queue_t, rd_kafka_queue_destroy>;
+using Record = Owned<rd_kafka_message_t, rd_kafka_message_destroy>;
+using Reply = Owned<rd_kafka_event_t, rd_kafka_event_destroy>;
+
+constexpr int patience_ms = 30'000;
+
+Client client(rd_kafka_type_t type, const Variables& settings) {
+    std::array<char, 512> reason{};
+    auto* conf = rd_kafka_conf_new();
+    Variables all{{"bootstrap.servers", support::required_variable("KAFKA_BROKERS")}, {"log_level", "2"}};
+    all.insert(settings.begin(), settings.end());
+    for (const auto& [name, value] : all) {
+        if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason.data(), reason.size()) !=
+            RD_KAFKA_CONF_OK) {
+            rd_kafka_conf_destroy(conf);
+            throw std::runtime_error(reason.data());
+        }
+    }
+    auto* handle = rd_kafka_new(type, conf, reason.data(), reason.size());
+    if (handle == nullptr) {
+        rd_kafka_conf_destroy(conf);
+        throw std::runtime_error(reason.data());
+    }
+    return Client(handle);
+}
+
+void check(rd_kafka_resp_err_t code, const std::string& what) {
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw std::runtime_error(what + ": " + rd_kafka_err2str(code));
+    }
+}
+
+Reply reply(rd_kafka_queue_t* queue, const std::string& what) {
+    Reply event(rd_kafka_queue_poll(queue, patience_ms));
+    if (!event) {
+        throw std::runtime_error(what + ": no answer");
+    }
+    check(rd_kafka_event_error(event.get()), what);
+    return event;
+}
+
+int partitions_of(rd_kafka_t* handle, const std::string& name) {
+    const struct rd_kafka_metadata* metadata = nullptr;
+    check(rd_kafka_metadata(handle, 1, nullptr, &metadata, patience_ms), "metadata");
+    int count = 0;
+    for (int i = 0; i < metadata->topic_cnt; ++i) {
+        if (name == metadata->topics[i].topic) {
+            count = metadata->topics[i].partition_cnt;
+        }
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return count;
+}
+
+Message message_of(const rd_kafka_message_t& record) {
+    Message message;
+    message.key.assign(static_cast<const char*>(record.key), record.key_len);
+    message.value.assign(static_cast<const char*>(record.payload), record.len);
+    message.partition = record.partition;
+    message.offset = record.offset;
+    message.timestamp_ms = rd_kafka_message_timestamp(&record, nullptr);
+    rd_kafka_headers_t* headers = nullptr;
+    if (rd_kafka_message_headers(&record, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const char* name = nullptr;
+        const void* value = nullptr;
+        std::size_t size = 0;
+        for (std::size_t i = 0;
+             rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+            message.headers[name].assign(static_cast<const char*>(value), size);
+        }
+    }
+    return message;
+}
+
+std::size_t occurrences(const std::string& text, const std::string& word) {
+    std::size_t count = 0;
+    for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + word.size())) {
+        ++count;
+    }
+    return count;
+}
+
+} // namespace
+
+bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
+    const Deadline deadline = Deadline::in(limit);
+    while (!condition()) {
+        if (deadline.passed()) {
+            return false;
+        }
+        poll(nullptr, 0, 5);
+    }
+    return true;
+}
+
+void stay_quiet(std::chrono::milliseconds span) {
+    wait_until([] { return false; }, span);
+}
+
+std::chrono::milliseconds time_until(const std::function<bool()>& condition,
+                                     std::chrono::milliseconds limit) {
+    const auto start = SteadyClock::now();
+    wait_until(condition, limit);
+    return std::chrono::duration_cast<milliseconds>(SteadyClock::now() - start);
+}
+
+void script(postgres::Connection& session, const std::string& sql) {
+    session.script(sql, Deadline::in(30s));
+}
+
+void create_topic(const std::string& name, int partitions, const Variables& config) {
+    const Client admin = client(RD_KAFKA_PRODUCER, {});
+    const Queue queue(rd_kafka_queue_new(admin.get()));
+    std::array<char, 512> reason{};
+    auto* wanted = rd_kafka_NewTopic_new(name.c_str(), partitions, 1, reason.data(), reason.size());
+    for (const auto& [key, value] : config) {
+        rd_kafka_NewTopic_set_config(wanted, key.c_str(), value.c_str());
+    }
+    rd_kafka_CreateTopics(admin.get(), &wanted, 1, nullptr, queue.get());
+    rd_kafka_NewTopic_destroy(wanted);
+    const Reply done = reply(queue.get(), "create " + name);
+    std::size_t count = 0;
+    const auto* const* results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(done.get()), &count);
+    check(rd_kafka_topic_result_error(results[0]), "create " + name);
+    if (!wait_until([&] { return partitions_of(admin.get(), name) == partitions; }, 30s)) {
+        throw std::runtime_error("topic " + name + " does not appear");
+    }
+}
+
+void delete_topic(const std::string& name) {
+    const Client admin = client(RD_KAFKA_PRODUCER, {});
+    const Queue queue(rd_kafka_queue_new(admin.get()));
+    auto* unwanted = rd_kafka_DeleteTopic_new(name.c_str());
+    rd_kafka_DeleteTopics(admin.get(), &unwanted, 1, nullptr, queue.get());
+    rd_kafka_DeleteTopic_destroy(unwanted);
+    reply(queue.get(), "delete " + name);
+    if (!wait_until([&] { return partitions_of(admin.get(), name) == 0; }, 30s)) {
+        throw std::runtime_error("topic " + name + " does not go");
+    }
+}
+
+std::vector<Message> read_topic(const std::string& name) {
+    const Client consumer = client(RD_KAFKA_CONSUMER, {{"group.id", "relay-test"},
+                                                       {"isolation.level", "read_committed"},
+                                                       {"enable.partition.eof", "true"},
+                                                       {"enable.auto.commit", "false"},
+                                                       {"auto.offset.reset", "earliest"}});
+    rd_kafka_poll_set_consumer(consumer.get());
+    int open = partitions_of(consumer.get(), name);
+    auto* list = rd_kafka_topic_partition_list_new(open);
+    for (int partition = 0; partition < open; ++partition) {
+        rd_kafka_topic_partition_list_add(list, name.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    }
+    const auto assigned = rd_kafka_assign(consumer.get(), list);
+    rd_kafka_topic_partition_list_destroy(list);
+    check(assigned, "assign " + name);
+    std::vector<Message> messages;
+    const Deadline deadline = Deadline::in(30s);
+    while (open > 0) {
+        if (deadline.passed()) {
+            throw std::runtime_error("topic " + name + " could not be read to its end");
+        }
+        const Record record(rd_kafka_consumer_poll(consumer.get(), 100));
+        if (record && record->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            --open;
+        } else if (record && record->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            messages.push_back(message_of(*record));
+        }
+    }
+    return messages;
+}
+
+Variables Relays::environment(const Variables& changes) const {
+    Variables variables = database.environment();
+    variables["KAFKA_BROKERS"] = support::required_variable("KAFKA_BROKERS");
+    variables["OUTBOX_NAME"] = database.name();
+    variables["RELAY_SHARDS"] = std::to_string(shards);
+    variables["RELAY_LEASE"] = "3";
+    for (const auto& [name, value] : changes) {
+        variables[name] = value;
+    }
+    return variables;
+}
+
+Process Relays::start_relay(const Variables& changes) const {
+    return Process({{support::program("outbox-relay")}, environment(changes)});
+}
+
+Process Relays::start_relay_with_fault(const std::string& fault) const {
+    return Process({{support::program("outbox-relay-faults")}, environment({{"OUTBOX_FAULT", fault}})});
+}
+
+Process Relays::ready_relay(const Variables& changes) const {
+    Process relay = start_relay(changes);
+    const auto wanted = static_cast<std::size_t>(std::stoi(environment(changes)["RELAY_SHARDS"]));
+    if (!wait_until([&] { return occurrences(relay.errors(), "shard taken") >= wanted; }, 40s)) {
+        throw std::runtime_error("the relay does not get ready: " + relay.errors());
+    }
+    return relay;
+}
+
+support::Command Relays::load(const std::vector<std::string>& words, const Variables& changes) const {
+    support::Command command{{support::program("outbox-load"), "--topic", topic}, environment(changes)};
+    command.words.insert(command.words.end(), words.begin(), words.end());
+    return command;
+}
+
+std::string Relays::insert_sql(const Event& event) const {
+    return fmt::format("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, "
+                       "topic, max_retries) VALUES (gen_random_uuid(), 'user', '{}', 'user.created', '{}', "
+                       "'{}', {})",
+                       event.key, event.data, event.topic.empty() ? topic : event.topic, event.max_retries);
+}
+
+std::string Relays::insert(const Event& event) {
+    return database.value(insert_sql(event) + " RETURNING id");
+}
+
+std::int64_t Relays::count(const std::string& where) {
+    return database.number("SELECT count(*) FROM outbox_events WHERE " + where);
+}
+
+std::string Relays::status(const std::string& id) {
+    return database.value("SELECT status FROM outbox_events WHERE id = $1", {id});
+}
+
+bool Relays::wait_sent(const std::string& id, std::chrono::milliseconds limit) {
+    return wait_until([&] { return sent(id); }, limit);
+}
+
+void Relays::expect_exactly_once(const std::vector<std::string>& words) {
+    support::Command command{{support::program("outbox-check")}, environment()};
+    command.words.insert(command.words.end(), words.begin(), words.end());
+    const auto verdict = support::run(command, 120s);
+    EXPECT_EQ(verdict.exit_code, 0) << verdict.output << verdict.errors;
+}
+
+support::Outcome Relays::stop(Process& relay) {
+    relay.signal(SIGTERM);
+    return relay.wait(Deadline::in(30s));
+}
+
+} // namespace outbox::relays

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <outbox/support/database.hpp>
+#include <outbox/support/process.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace outbox::relays {
+
+using namespace std::chrono_literals;
+using support::Process;
+using Variables = std::map<std::string, std::string>;
+
+/// A record as a read_committed consumer sees it.
+struct Message {
+    std::string key;
+    std::string value;
+    std::map<std::string, std::string> headers;
+    std::int64_t timestamp_ms = 0;
+    std::int32_t partition = -1;
+    std::int64_t offset = -1;
+};
+
+/// What a plain writer says about an event; all else is left out.
+struct Event {
+    std::string key;
+    std::string data = "{}";
+    std::string topic = {}; ///< empty: the test's own
+    int max_retries = 3;
+};
+
+/// Asks again and again. @return false at the deadline.
+bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit);
+/// Lets time go by; only where the quiet itself is the subject.
+void stay_quiet(std::chrono::milliseconds span);
+/// How long until it holds. @return `limit` when it never does.
+std::chrono::milliseconds time_until(const std::function<bool()>& condition, std::chrono::milliseconds limit);
+
+/// Statements in a session of the test's own.
+void script(postgres::Connection& session, const std::string& sql);
+
+void create_topic(const std::string& name, int partitions, const Variables& config = {});
+void delete_topic(const std::string& name);
+/// Every committed record from the topic's beginning to its end as of now.
+std::vector<Message> read_topic(const std::string& name);
+
+/// A database and a topic of the test's own, and relays on them. OUTBOX_NAME is the database's name.
+class Relays : public testing::Test {
+protected:
+    static constexpr int shards = 4;
+
+    [[nodiscard]] Variables environment(const Variables& changes = {}) const;
+    [[nodiscard]] Process start_relay(const Variables& changes = {}) const;
+    [[nodiscard]] Process start_relay_with_fault(const std::string& fault) const;
+    /// One that has recovered all its shards.
+    [[nodiscard]] Process ready_relay(const Variables& changes = {}) const;
+    [[nodiscard]] support::Command load(const std::vector<std::string>& words,
+                                        const Variables& changes = {}) const;
+
+    [[nodiscard]] std::string insert_sql(const Event& event) const;
+    /// @return the new event's id.
+    std::string insert(const Event& event);
+    std::int64_t count(const std::string& where);
+    std::string status(const std::string& id);
+    bool sent(const std::string& id) { return status(id) == "SENT"; }
+    bool wait_sent(const std::string& id, std::chrono::milliseconds limit = 30s);
+
+    /// outbox-check, with these words more.
+    void expect_exactly_once(const std::vector<std::string>& words = {"--wait", "60"});
+    /// SIGTERM, and what it wrote.
+    static support::Outcome stop(Process& relay);
+
+    support::TestDatabase database;
+    std::string topic = database.name();
+};
+
+} // namespace outbox::relays

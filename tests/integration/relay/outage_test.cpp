@@ -1,0 +1,182 @@
+// Kafka and PostgreSQL go away and come back; the servers are this program's own.
+
+#include "fixture.hpp"
+
+#include <outbox/support/environment.hpp>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+namespace outbox::relays {
+namespace {
+
+using testing::HasSubstr;
+
+/// Brought up when first needed, down with the program.
+class OwnStack {
+public:
+    OwnStack() {
+        std::string name = (std::filesystem::temp_directory_path() / "outbox-outage.XXXXXX").string();
+        if (mkdtemp(name.data()) == nullptr) {
+            throw std::runtime_error("no folder for a stack");
+        }
+        folder_ = name;
+        run("up");
+        std::istringstream lines(run("env"));
+        for (std::string line; std::getline(lines, line);) {
+            const auto equals = line.find('=');
+            const std::string word = "export ";
+            if (line.starts_with(word) && equals != std::string::npos) {
+                const auto variable = line.substr(word.size(), equals - word.size());
+                setenv(variable.c_str(), line.c_str() + equals + 1, 1); // NOLINT(concurrency-mt-unsafe)
+            }
+        }
+    }
+    OwnStack(const OwnStack&) = delete;
+    OwnStack& operator=(const OwnStack&) = delete;
+    ~OwnStack() {
+        try {
+            run("down");
+        } catch (const std::exception& error) {
+            std::cerr << "the stack in " << folder_ << " is left behind: " << error.what() << '\n';
+        }
+    }
+
+    std::string run(const std::string& word) const {
+        const auto outcome =
+            support::run({{std::string(OUTBOX_SOURCE_DIR) + "/tools/stack", "--dir", folder_, word},
+                          // A late flush makes what is visible and not yet durable frequent.
+                          {{"STACK_POSTGRES_OPTIONS", "wal_writer_delay = 10s"}}},
+                         120s);
+        if (outcome.exit_code != 0) {
+            throw std::runtime_error("tools/stack " + word + ": " + outcome.output + outcome.errors);
+        }
+        return outcome.output;
+    }
+
+private:
+    std::string folder_;
+};
+
+std::unique_ptr<OwnStack> stack;
+
+class Servers : public testing::Environment {
+public:
+    void SetUp() override { stack = std::make_unique<OwnStack>(); }
+    void TearDown() override { stack.reset(); }
+};
+
+const auto* const servers = testing::AddGlobalTestEnvironment(new Servers); // owned by gtest
+
+class Outage : public Relays {
+protected:
+    /// In a session of its own: the fixture's ends with the server.
+    std::int64_t count_now(const std::string& where) const {
+        auto session = database.connect();
+        return session.query("SELECT count(*) FROM outbox_events WHERE " + where, {}, Deadline::in(30s))
+            .integer(0, 0);
+    }
+    bool wait_sent_rows(std::int64_t wanted, std::chrono::milliseconds limit) const {
+        auto session = database.connect();
+        return wait_until(
+            [&] {
+                return session
+                           .query("SELECT count(*) FROM outbox_events WHERE status = 'SENT'", {},
+                                  Deadline::in(30s))
+                           .integer(0, 0) >= wanted;
+            },
+            limit);
+    }
+    static void expect_success(Process& process) {
+        const auto outcome = process.wait(Deadline::in(120s));
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.output << outcome.errors;
+    }
+};
+
+TEST_F(Outage, KafkaAwayFor30SecondsCostsNoRetryAndNoEvent) {
+    const Process relay = ready_relay();
+    Process writer(load({"--events", "2000", "--rate", "50", "--keys", "50"}));
+    ASSERT_TRUE(wait_sent_rows(50, 30s)) << relay.errors();
+    stack->run("stop-kafka");
+    stay_quiet(30s);
+    EXPECT_EQ(count("status = 'FAILED' OR retry_count > 0"), 0);
+    const auto before = count("status = 'SENT'");
+    stack->run("start-kafka");
+    const auto took = time_until([&] { return count("status = 'SENT'") > before; }, 60s);
+    std::cout << "goes on " << took.count() << " ms after Kafka's return\n";
+    RecordProperty("milliseconds_after_return", std::to_string(took.count()));
+    EXPECT_LE(took, 5s) << relay.errors();
+    expect_success(writer);
+    expect_exactly_once();
+    EXPECT_EQ(count("status = 'FAILED' OR retry_count > 0"), 0);
+}
+
+TEST_F(Outage, PostgresKilledInMidBatchLosesAndRepeatsNothing) {
+    const Process relay = ready_relay({{"RELAY_TRANSACTION_EVENTS", "200"}});
+    Process writer(load({"--events", "20000", "--writers", "2", "--batch", "20", "--keys", "200"}));
+    ASSERT_TRUE(wait_sent_rows(500, 30s)) << relay.errors();
+    stack->run("kill-postgres");
+    stack->run("start-postgres");
+    expect_success(writer);
+    expect_exactly_once();
+    EXPECT_EQ(count_now("retry_count > 0"), 0);
+}
+
+TEST_F(Outage, AnImmediateRestartUnderAsynchronousCommitsLeavesNoPhantom) {
+    const Process relay = ready_relay();
+    for (int round = 0; round < 3; ++round) {
+        Process writer(load({"--events", "3000", "--writers", "2", "--keys", "100", "--rate", "1000"},
+                            {{"PGOPTIONS", "-c synchronous_commit=off"}}));
+        ASSERT_TRUE(wait_sent_rows(count_now("true") + 300, 60s)) << relay.errors();
+        stack->run("kill-postgres");
+        stack->run("start-postgres");
+        expect_success(writer);
+    }
+    expect_exactly_once(); // a record without its row would be a stranger
+}
+
+TEST_F(Outage, AControlTopicThatWasReplacedStopsTheShardsWithTheReason) {
+    const auto control = "outbox." + database.name() + ".control";
+    Process first = ready_relay();
+    ASSERT_EQ(support::run(load({"--events", "500"}), 60s).exit_code, 0);
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 500; }, 30s)) << first.errors();
+    EXPECT_EQ(stop(first).exit_code, 0);
+    delete_topic(control);
+    create_topic(control, 64, {{"cleanup.policy", "compact"}});
+    const auto touched = database.number("SELECT count(*) FROM outbox_shards WHERE marked_batch > 0");
+    ASSERT_GT(touched, 0);
+    Process second = start_relay();
+    EXPECT_TRUE(wait_until(
+        [&] {
+            return database.number("SELECT count(*) FROM outbox_shards WHERE stopped IS NOT NULL") == touched;
+        },
+        60s))
+        << second.errors();
+    EXPECT_THAT(database.value("SELECT min(stopped) FROM outbox_shards"), HasSubstr("control topic"));
+    EXPECT_THAT(second.errors(), HasSubstr("shard stopped"));
+    EXPECT_EQ(read_topic(topic).size(), 500U);
+    EXPECT_EQ(stop(second).exit_code, 0);
+}
+
+TEST_F(Outage, SigtermUnderLoadDrains) {
+    Process relay = ready_relay();
+    Process writer(load({"--events", "10000", "--writers", "2", "--batch", "10"}));
+    ASSERT_TRUE(wait_sent_rows(500, 30s)) << relay.errors();
+    const auto outcome = stop(relay);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_EQ(count("status = 'PROCESSING'"), 0) << outcome.errors;
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_shards WHERE owner IS NOT NULL"), 0);
+    expect_success(writer);
+    const Process next = start_relay();
+    expect_exactly_once();
+}
+
+} // namespace
+} // namespace outbox::relays
