@@ -21,7 +21,7 @@ function(outbox_test name)
   if(NOT OUTBOX_TESTS)
     return()
   endif()
-  cmake_parse_arguments(TEST "" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(TEST "SERIAL" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
   if(NOT TEST_LABEL)
     set(TEST_LABEL unit)
   endif()
@@ -34,6 +34,6 @@ function(outbox_test name)
     OUTBOX_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OUTBOX_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   target_link_libraries(${name}_${TEST_LABEL}_test PRIVATE ${TEST_DEPENDS} GTest::gtest GTest::gtest_main GTest::gmock)
   gtest_discover_tests(${name}_${TEST_LABEL}_test
-    PROPERTIES LABELS ${TEST_LABEL} TIMEOUT ${TEST_TIMEOUT}
+    PROPERTIES LABELS ${TEST_LABEL} TIMEOUT ${TEST_TIMEOUT} RUN_SERIAL ${TEST_SERIAL}
     DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
 endfunction()

@@ -26,7 +26,7 @@ protected:
         auto variables = database.environment();
         variables["KAFKA_BROKERS"] = support::required_variable("KAFKA_BROKERS");
         variables["RELAY_SHARDS"] = "4";
-        variables["RELAY_LEASE"] = "3";
+        variables["RELAY_LEASE"] = "9"; // statements may take a third of it
         variables["LOG_LEVEL"] = "info";
         return variables;
     }
@@ -114,7 +114,7 @@ TEST_F(Crash, ARelayStoppedBetweenEpochAndInitDoesNoHarmWhenItGoesOn) {
     }
     Process successor = relay();
     Process writer(load(4'000, 400));
-    ASSERT_TRUE(successor.wait_for_text("shard taken", Deadline::in(30s))) << successor.errors();
+    ASSERT_TRUE(successor.wait_for_text("shard taken", Deadline::in(60s))) << successor.errors();
     hung.signal(SIGCONT);
     EXPECT_EQ(writer.wait(Deadline::in(60s)).exit_code, 0);
     expect_exactly_once(60s);
@@ -135,7 +135,7 @@ TEST_F(Crash, ARelayHungInMidTransactionIsReplacedAndItsEventsAreSeenOnce) {
 
 TEST_F(Crash, SigtermDrainsAndLeavesNothingInFlight) {
     Process stopping = relay();
-    ASSERT_TRUE(stopping.wait_for_text("shard taken", Deadline::in(30s)));
+    ASSERT_TRUE(stopping.wait_for_text("shard taken", Deadline::in(60s)));
     ASSERT_EQ(support::run(load(20'000)).exit_code, 0);
     stopping.signal(SIGTERM);
     const auto outcome = stopping.wait(Deadline::in(20s));
