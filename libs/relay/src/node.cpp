@@ -45,8 +45,10 @@ void Node::stop() noexcept {
 void Node::connect() {
     relays_.reset();
     connection_ = postgres::Connection::open(options_.database, Deadline::in(5s));
-    connection_->script("SET synchronous_commit = off",
-                        Deadline::in(options_.statement_timeout)); // heartbeats only
+    // Heartbeats only: they need not be durable, and compiling the small query would cost more than running
+    // it.
+    connection_->script("SET synchronous_commit = off; SET jit = off",
+                        Deadline::in(options_.statement_timeout));
     relays_.emplace(*connection_, options_.statement_timeout);
 }
 
