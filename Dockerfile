@@ -14,7 +14,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ca-certificates curl libfmt9 libhttp-parser2.9 libpq5 librdkafka1 libspdlog1.10 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home outbox
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin outbox
 COPY --from=build /src/build/bin/outbox-* /usr/local/bin/
 # A library that is missing here fails the build, not the first start.
 RUN for program in /usr/local/bin/outbox-*; do "$program" --version || exit 1; done
