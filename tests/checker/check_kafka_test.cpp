@@ -26,12 +26,14 @@ protected:
         } catch (const std::exception& error) {
             FAIL() << error.what();
         }
+        database_->run("BEGIN");
         for (int n = 0; n < 30; ++n) {
             messages_.push_back({.id = fmt::format("00000000-0000-7000-8000-{:012x}", n),
                                  .key = fmt::format("key-{}", n % 7),
                                  .value = fmt::format(R"({{"n": {}, "name": "Zoë"}})", n)});
             insert(messages_.back());
         }
+        database_->run("COMMIT");
     }
 
     void insert(const Message& message) {
@@ -53,11 +55,17 @@ protected:
                                    message.delivered_partition, message.delivered_offset, message.id));
     }
 
-    void send_and_mark_all() {
-        send(messages_);
+    void mark_all() {
+        database_->run("BEGIN");
         for (const auto& message : messages_) {
             mark(message);
         }
+        database_->run("COMMIT");
+    }
+
+    void send_and_mark_all() {
+        send(messages_);
+        mark_all();
     }
 
     static Outcome check(const std::string& flags = "") {
@@ -127,9 +135,7 @@ TEST_F(CheckTest, AnAbortedEventThatTheTableCallsSentIsLost) {
     topic_->begin();
     topic_->produce(messages_);
     topic_->abort();
-    for (const auto& message : messages_) {
-        mark(message);
-    }
+    mark_all();
     expect(check("--kafka-deadline 10"), 1, "lost=30 ");
 }
 
@@ -203,9 +209,7 @@ TEST_F(CheckTest, WaitingEndsAsSoonAsAllIsSent) {
     send(messages_);
     std::jthread later([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
-        for (const auto& message : messages_) {
-            mark(message);
-        }
+        mark_all();
     });
     const auto start = std::chrono::steady_clock::now();
     expect(check("--wait 60"), 0, clean);

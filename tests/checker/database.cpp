@@ -101,6 +101,7 @@ Database::Unsent Database::unsent() {
 std::vector<std::string> Database::topics() {
     const auto result = run("SELECT DISTINCT topic FROM outbox_events ORDER BY topic");
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(PQntuples(result.get())));
     for (int i = 0; i < PQntuples(result.get()); ++i) {
         names.emplace_back(PQgetvalue(result.get(), i, 0));
     }
@@ -150,6 +151,7 @@ std::vector<EventId> Database::known(const std::vector<EventId>& ids,
         run("SELECT id FROM outbox_events WHERE id = ANY ($1::uuid[]) AND topic = ANY ($2::text[])",
             {array_of(texts), array_of(topics)});
     std::vector<EventId> found;
+    found.reserve(ids.size());
     for (int i = 0; i < PQntuples(result.get()); ++i) {
         found.push_back(EventId::parse(PQgetvalue(result.get(), i, 0)).value());
     }

@@ -14,7 +14,8 @@ namespace checker {
 struct EventId {
     std::array<unsigned char, 16> bytes{};
 
-    friend auto operator<=>(const EventId&, const EventId&) = default;
+    friend bool operator==(const EventId&, const EventId&) = default;
+    friend bool operator<(const EventId& a, const EventId& b) { return a.bytes < b.bytes; }
 
     /// Text of 32 hexadecimal digits in groups of 8-4-4-4-12; nothing for anything else.
     [[nodiscard]] static std::optional<EventId> parse(std::string_view text) noexcept;

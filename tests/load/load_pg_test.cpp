@@ -106,7 +106,7 @@ TEST_P(LostConnectionTest, EveryEventIsCommittedOnceAndEveryIdNoted) {
     });
     int killed = 0;
     while (!done) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(40));
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
         killed += std::stoi(database_->ask("SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM"
                                            " pg_stat_activity WHERE datname = current_database() AND"
                                            " backend_type = 'client backend' AND pid <> pg_backend_pid()"));
@@ -114,7 +114,7 @@ TEST_P(LostConnectionTest, EveryEventIsCommittedOnceAndEveryIdNoted) {
     writers.join();
     EXPECT_EQ(outcome.status, 0) << outcome.out;
     EXPECT_GT(killed, 4) << "the test killed too few connections to say anything";
-    EXPECT_EQ(rows(), "12000");
+    EXPECT_EQ(rows(), "6000");
     EXPECT_EQ(out_of_order(), "0");
     std::set<std::string> ids;
     std::size_t lines = 0;
@@ -122,14 +122,14 @@ TEST_P(LostConnectionTest, EveryEventIsCommittedOnceAndEveryIdNoted) {
     for (std::string line; std::getline(file, line); ++lines) {
         ids.insert(line);
     }
-    EXPECT_EQ(lines, 12000U);
-    EXPECT_EQ(ids.size(), 12000U);
+    EXPECT_EQ(lines, 6000U);
+    EXPECT_EQ(ids.size(), 6000U);
     std::remove(ids_file.c_str());
 }
 
 INSTANTIATE_TEST_SUITE_P(By, LostConnectionTest,
-                         testing::Values("--events 12000 --batch 3 --rollback-percent 5",
-                                         "--events 12000 --batch 20 --copy"),
+                         testing::Values("--events 6000 --batch 3 --rollback-percent 5",
+                                         "--events 6000 --batch 10 --copy"),
                          [](const auto& way) { return way.index == 0 ? "Insert" : "Copy"; });
 
 TEST_F(LoadTest, ADatabaseThatIsNotThereEndsInOneLine) {
