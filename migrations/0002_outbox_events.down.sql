@@ -3,7 +3,7 @@ BEGIN
     IF obj_description(to_regclass('outbox_events'), 'pg_class') LIKE 'adopted by outbox-migrate%' THEN
         COMMENT ON TABLE outbox_events IS NULL;
         DROP TRIGGER outbox_refuse_change ON outbox_events;
-        DROP INDEX outbox_events_waiting, outbox_events_unsent;
+        DROP INDEX outbox_events_due, outbox_events_waiting, outbox_events_unsent;
         ALTER TABLE outbox_events
             DROP CONSTRAINT outbox_events_status_check,
             DROP COLUMN kafka_offset,

@@ -70,13 +70,15 @@ ALTER TABLE outbox_events
 
 SELECT setval(pg_get_serial_sequence('outbox_events', 'seq'), max(seq)) FROM outbox_events HAVING max(seq) IS NOT NULL;
 
--- Claims walk this one. A NULL status counts as NEW.
+-- Unsent rows are ready or waiting. Claims walk the ready ones. A NULL status counts as NEW.
 CREATE INDEX outbox_events_unsent ON outbox_events (bucket, seq)
-    WHERE coalesce(status, 'NEW') IN ('NEW', 'PROCESSING');
+    WHERE coalesce(status, 'NEW') IN ('NEW', 'PROCESSING') AND next_attempt_at IS NULL;
 
--- Rows that wait for a retry. Each blocks the later events of its key; claims look them up by key.
-CREATE INDEX outbox_events_waiting ON outbox_events (bucket, (coalesce(partition_key, aggregate_id)))
-    WHERE next_attempt_at IS NOT NULL AND coalesce(status, 'NEW') IN ('NEW', 'PROCESSING');
+-- Rows that wait: for a retry, or until 'infinity' as later events of a key that is blocked (outbox_blocked_keys).
+CREATE INDEX outbox_events_waiting ON outbox_events (bucket, (coalesce(partition_key, aggregate_id)), seq)
+    WHERE coalesce(status, 'NEW') IN ('NEW', 'PROCESSING') AND next_attempt_at IS NOT NULL;
+CREATE INDEX outbox_events_due ON outbox_events (bucket, next_attempt_at)
+    WHERE coalesce(status, 'NEW') IN ('NEW', 'PROCESSING') AND next_attempt_at IS NOT NULL;
 
 -- While a row may be in flight its identity and its content stand still.
 CREATE FUNCTION outbox_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

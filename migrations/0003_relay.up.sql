@@ -29,6 +29,14 @@ CREATE TABLE outbox_relays (
     heartbeat_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
 
+-- Keys of which an event waits for a retry. Their later events are held aside (next_attempt_at = 'infinity'), so that a
+-- claim never walks over them; a key stands here as long as one waits.
+CREATE TABLE outbox_blocked_keys (
+    bucket SMALLINT,
+    key    TEXT,
+    PRIMARY KEY (bucket, key)
+);
+
 -- The doorbell. A relay that sleeps holds the bucket's advisory lock exclusively, so the shared try fails: ring.
 -- One that is awake cannot get it exclusively before this writer's transaction ends, and polls once more after.
 -- Locks are not MVCC: no snapshot can be stale. 1868693505 is the class of the doorbell's locks.

@@ -96,7 +96,8 @@ TopicReader::Consumer TopicReader::consumer(const char* isolation) const {
     set(conf, "allow.auto.create.topics", "false");
     set(conf, "fetch.wait.max.ms", "50");
     set(conf, "queued.max.messages.kbytes", "32768");
-    set(conf, "queued.min.messages", "10000000"); // a full queue stops librdkafka for a whole second: bytes are limit enough
+    set(conf, "queued.min.messages",
+        "10000000"); // a full queue stops librdkafka for a whole second: bytes are limit enough
     set(conf, "log_level", "3");
     std::array<char, 256> reason{};
     auto* handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason.data(), reason.size());

@@ -81,11 +81,13 @@ Connection open_or_create(const ConnectOptions& options, Deadline deadline,
         return Connection::open(options, deadline);
     } catch (const DatabaseError&) {
         auto maintenance = open_maintenance(options, deadline);
-        if (!maintenance || exists(*maintenance, options.database, deadline)) {
+        if (!maintenance) {
             throw;
         }
-        // Copying the template may take longer than connecting.
-        if (create(*maintenance, options, Deadline::in(std::chrono::minutes(2)))) {
+        // It may exist by now: somebody else's `up` was faster. Copying the template may take longer than
+        // connecting.
+        if (!exists(*maintenance, options.database, deadline) &&
+            create(*maintenance, options, Deadline::in(std::chrono::minutes(2)))) {
             progress(fmt::format("database {} created", quoted(options.database)));
         }
     }

@@ -60,12 +60,13 @@ std::string BatchBuilder::why_not(const store::Row& row, const kafka::Record& re
     return {};
 }
 
-BatchBuilder::Built BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
-    Built built;
+BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
+    BuiltBatch built;
     auto batch = std::make_unique<Batch>();
     std::unordered_set<std::string_view> blocked; // keys of rows that do not go now
     std::vector<store::Row> going;
     const std::int64_t now = now_ms();
+    const bool alone = claimed.rows.size() == 1;
     for (const store::Row& row : claimed.rows) {
         if (blocked.contains(row.key)) {
             built.put_back.push_back(row);
@@ -84,6 +85,11 @@ BatchBuilder::Built BatchBuilder::build(store::RowSet claimed, Deadline deadline
             blocked.insert(row.key);
             built.failed.push_back(
                 next_attempt(row, context_.options.max_retries, std::move(reason), dice()));
+            continue;
+        }
+        if (row.retry_count > 0 && !alone) {
+            blocked.insert(row.key);
+            built.postponed.push_back(row);
             continue;
         }
         record.partition =

@@ -24,14 +24,23 @@ struct ShardWorker::Pending {
     }
 
     /// Rows whose state the database cannot show where PROCESSING is not tracked.
-    [[nodiscard]] std::vector<std::int64_t> seqs_at_broker() const {
-        std::vector<std::int64_t> seqs;
-        if (publishing != nullptr) {
-            for (const store::Row& row : publishing->claimed.rows) {
-                seqs.push_back(row.seq);
+    [[nodiscard]] std::vector<std::int64_t> seqs() const {
+        std::vector<std::int64_t> all;
+        const auto add = [&all](const Batch* batch) {
+            for (const store::Row& row : batch->claimed.rows) {
+                all.push_back(row.seq);
             }
+        };
+        if (ready) {
+            add(ready.get());
         }
-        return seqs;
+        if (publishing != nullptr) {
+            add(publishing);
+        }
+        for (const BatchEnd& end : published) {
+            add(end.batch.get());
+        }
+        return all;
     }
 };
 
@@ -40,22 +49,24 @@ std::vector<store::SentRow> sent_rows(const BatchEnd& end);
 
 bool one_topic(const std::vector<store::Row>& rows);
 
+/// What became of claimed rows.
+struct BuiltBatch {
+    std::unique_ptr<Batch> batch; ///< null when nothing can be sent
+    std::vector<store::FailedAttempt> failed;
+    std::vector<store::Row> put_back;
+    std::vector<store::Row> postponed; ///< have failed before: each travels alone
+};
+
 /// Makes a batch of claimed rows, and sorts out those that cannot be sent.
 class BatchBuilder {
 public:
-    struct Built {
-        std::unique_ptr<Batch> batch; ///< null when nothing can be sent
-        std::vector<store::FailedAttempt> failed;
-        std::vector<store::Row> put_back;
-    };
-
     BatchBuilder(const RelayContext& context, int shard, const std::map<std::int64_t, std::string>& blamed)
         : context_(context),
           shard_(shard),
           blamed_(blamed) {}
 
     /// @throws KafkaError when the cluster cannot say what it accepts.
-    Built build(store::RowSet claimed, Deadline deadline);
+    BuiltBatch build(store::RowSet claimed, Deadline deadline);
     void add_manifest(Batch& batch, const store::Ownership& ownership, std::int64_t number) const;
 
 private:

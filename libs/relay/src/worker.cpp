@@ -183,10 +183,13 @@ void ShardWorker::operate() {
     Pending pending;
     idle_wait_ = milliseconds(1);
     next_look_ = {};
+    next_tend_ = {};
+    free_keys_.clear();
     quiet_since_ = SteadyClock::now();
     while (true) {
         collect(pending);
         submit(pending);
+        tend_waiting(pending);
         const bool worked = turn(pending);
         in_flight_ = pending.events();
         if (releasing() && pending.idle()) {
@@ -223,6 +226,30 @@ void ShardWorker::submit(Pending& pending) {
     }
 }
 
+/// Ready rows and waiting ones take turns: neither keeps the other from being sent.
+store::RowSet ShardWorker::claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
+                                 const std::vector<std::string>& parked) {
+    store::RowSet claimed;
+    if (std::exchange(ready_first_, false)) {
+        claimed = guarded.claim(limits(), in_flight, parked);
+        if (!claimed.empty()) {
+            return claimed;
+        }
+    }
+    claimed = guarded.claim_due(parked);
+    while (claimed.empty() && !free_keys_.empty()) {
+        claimed = guarded.claim_held(free_keys_.front(), limits(), parked);
+        if (claimed.empty()) {
+            free_keys_.pop_front();
+        }
+    }
+    if (claimed.empty()) {
+        return guarded.claim(limits(), in_flight, parked);
+    }
+    ready_first_ = true;
+    return claimed;
+}
+
 /// Marks what Kafka has and claims what comes next, in one guarded transaction. @return whether there was
 /// work
 bool ShardWorker::turn(Pending& pending) {
@@ -234,7 +261,7 @@ bool ShardWorker::turn(Pending& pending) {
     if (pending.published.empty() && pending.idle()) {
         const auto seen = store_->peek(parked);
         const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
-        if (!seen.work && !due) {
+        if (!seen.work && !due && free_keys_.empty()) {
             pending.next_attempt = seen.next_attempt;
             return false;
         }
@@ -252,17 +279,19 @@ bool ShardWorker::turn(Pending& pending) {
             }
         }
         if (claims) {
-            const auto in_flight = pending.seqs_at_broker();
+            const auto in_flight = pending.seqs();
             fault_point("before-claim");
-            claimed = guarded.claim_due(limits(), in_flight, parked);
-            if (claimed.empty()) {
-                claimed = guarded.claim(limits(), in_flight, parked);
-            }
+            claimed = claim(guarded, in_flight, parked);
         }
         guarded.commit();
     }
     fault_point(claimed.empty() ? "after-mark" : "after-claim");
     const bool worked = !pending.published.empty() || !claimed.empty();
+    for (const BatchEnd& end : pending.published) {
+        if (end.batch->claimed.rows.front().retry_count > 0) {
+            next_tend_ = {}; // its followers need not wait any more
+        }
+    }
     pending.published.clear();
     if (!claimed.empty()) {
         build(pending, std::move(claimed));
@@ -272,16 +301,36 @@ bool ShardWorker::turn(Pending& pending) {
     return worked;
 }
 
-void ShardWorker::write_refusals(const std::vector<store::FailedAttempt>& failed,
-                                 const std::vector<store::Row>& put_back) {
-    if (failed.empty() && put_back.empty()) {
+/// Later events of blocked keys are held aside; keys that need wait no more are noted for the next claims.
+void ShardWorker::tend_waiting(const Pending& pending) {
+    if (SteadyClock::now() < next_tend_) {
+        return;
+    }
+    next_tend_ = SteadyClock::now() + std::chrono::seconds(1);
+    free_keys_.clear();
+    const auto in_flight = pending.seqs();
+    for (const int bucket : store_->blocked_buckets()) {
+        store::Turn guarded(*store_, acquired_->ownership);
+        if (guarded.hold_followers(bucket, in_flight) == store::hold_limit) {
+            next_tend_ = {}; // there are more
+        }
+        const auto free = guarded.sort_blocked(bucket);
+        guarded.commit();
+        free_keys_.insert(free_keys_.end(), free.begin(), free.end());
+    }
+}
+
+void ShardWorker::write_refusals(const BuiltBatch& built) {
+    if (built.failed.empty() && built.put_back.empty() && built.postponed.empty()) {
         return;
     }
     store::Turn guarded(*store_, acquired_->ownership);
-    guarded.fail(failed);
-    guarded.put_back(put_back);
+    guarded.fail(built.failed);
+    guarded.put_back(built.put_back);
+    guarded.postpone(built.postponed);
     guarded.commit();
-    for (const auto& attempt : failed) {
+    next_tend_ = {};
+    for (const auto& attempt : built.failed) {
         const log::Fields fields{{"shard", shard_},
                                  {"seq", attempt.seq},
                                  {"attempt", attempt.retry_count},
@@ -300,7 +349,7 @@ void ShardWorker::write_refusals(const std::vector<store::FailedAttempt>& failed
 void ShardWorker::build(Pending& pending, store::RowSet claimed) {
     BatchBuilder builder(context_, shard_, blamed_);
     auto built = builder.build(std::move(claimed), Deadline::in(milliseconds(10'000)));
-    write_refusals(built.failed, built.put_back);
+    write_refusals(built);
     if (!built.batch) {
         return;
     }
@@ -368,7 +417,8 @@ void ShardWorker::sleep_exactly() {
     while (!rung_ && !releasing()) {
         const auto seen = store_->peek(context_.topics.parked());
         const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
-        if (seen.work || due) {
+        const bool tend = seen.blocked && SteadyClock::now() >= next_tend_;
+        if (seen.work || due || tend) {
             break;
         }
         auto wait = context_.options.poll_interval;

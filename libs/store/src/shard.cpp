@@ -5,6 +5,7 @@
 #include <outbox/core/event.hpp>
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 namespace outbox::store {
@@ -40,16 +41,14 @@ constexpr Statement stop_shard{"outbox_stop_shard", "UPDATE outbox_shards SET st
 constexpr Statement look{
     "outbox_peek",
     "SELECT EXISTS (SELECT 1 FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
-    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_UNSENT
-    " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at IS NULL AND o.topic <> ALL ($2::text[])"
-    " AND NOT EXISTS (SELECT 1 FROM outbox_events AS w WHERE w.bucket = o.bucket"
-    " AND coalesce(w.partition_key, w.aggregate_id) = coalesce(o.partition_key, o.aggregate_id)"
-    " AND w.next_attempt_at IS NOT NULL AND coalesce(w.status, 'NEW') IN ('NEW', 'PROCESSING'))"
-    " ORDER BY o.seq LIMIT 1) AS found),"
-    " (SELECT ceil(greatest(0, extract(epoch FROM min(o.next_attempt_at) - clock_timestamp()) * "
-    "1000))::bigint"
-    " FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[]) AND o.next_attempt_at IS NOT NULL"
-    " AND " OUTBOX_UNSENT " AND o.topic <> ALL ($2::text[]))"};
+    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_NEW
+    " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_BLOCKED " ORDER BY o.seq LIMIT 1) AS found),"
+    " (SELECT ceil(extract(epoch FROM min(due.at) - clock_timestamp()) * 1000)::bigint"
+    " FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
+    " (SELECT o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_WAITING
+    " AND o.next_attempt_at < 'infinity'"
+    " AND o.topic <> ALL ($2::text[]) ORDER BY o.next_attempt_at LIMIT 1) AS due(at)),"
+    " EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[]))"};
 
 constexpr Statement lock_doorbell{
     "outbox_lock_doorbell",
@@ -59,21 +58,34 @@ constexpr Statement unlock_doorbell{
     "outbox_unlock_doorbell",
     "SELECT count(pg_advisory_unlock(1868693505, b.bucket)) FROM unnest($1::integer[]) AS b(bucket)"};
 
-constexpr Statement ids_of{
-    "outbox_ids_of", "SELECT m.at, o.id FROM unnest($1::smallint[], $2::bigint[]) WITH ORDINALITY"
-                     " AS m(bucket, seq, at) JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"
-                     " AND " OUTBOX_UNSENT};
+#define OUTBOX_SETTLE_SENT                                                                                   \
+    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(),"                       \
+    " next_attempt_at = NULL, error_message = NULL "
 
-constexpr Statement settle_sent{
-    "outbox_settle_sent",
-    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), next_attempt_at = NULL,"
-    " error_message = NULL FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
-    " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_UNSENT};
+constexpr Statement settle_ready{"outbox_settle_ready", OUTBOX_SETTLE_SENT
+                                 "FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
+                                 " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_READY
+                                 " RETURNING o.seq, o.id"};
 
-constexpr Statement reset_processing{
-    "outbox_reset_processing",
-    "UPDATE outbox_events AS o SET status = 'NEW' WHERE o.bucket = ANY ($1::smallint[]) AND " OUTBOX_UNSENT
-    " AND o.status = 'PROCESSING'"};
+constexpr Statement settle_waiting{"outbox_settle_waiting", OUTBOX_SETTLE_SENT
+                                   "WHERE o.bucket = ANY ($1::smallint[]) AND o.seq = ANY ($2::bigint[])"
+                                   " AND " OUTBOX_WAITING " RETURNING o.seq, o.id"};
+
+constexpr Statement reset_ready{"outbox_reset_ready",
+                                "UPDATE outbox_events AS o SET " OUTBOX_BACK
+                                " WHERE o.bucket = ANY ($1::smallint[]) AND o.status = 'PROCESSING'"
+                                " AND " OUTBOX_READY};
+
+constexpr Statement reset_waiting{"outbox_reset_waiting",
+                                  "UPDATE outbox_events AS o SET status = 'NEW'"
+                                  " WHERE o.bucket = ANY ($1::smallint[]) AND o.status = 'PROCESSING'"
+                                  " AND " OUTBOX_WAITING};
+
+constexpr Statement block_waiting_keys{
+    "outbox_block_waiting_keys",
+    "INSERT INTO outbox_blocked_keys (bucket, key) SELECT DISTINCT o.bucket, " OUTBOX_KEY_OF(
+        "o") " FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[]) AND " OUTBOX_WAITING
+             " ON CONFLICT DO NOTHING"};
 
 constexpr Statement move_mark{
     "outbox_settle_mark", "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
@@ -101,16 +113,20 @@ std::string buckets_of(std::span<const ManifestedRow> rows) {
                     [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.bucket); });
 }
 
-void check_digests(const Result& found, std::span<const ManifestedRow> rows) {
-    for (int i = 0; i < found.rows(); ++i) {
-        const ManifestedRow& named = rows[static_cast<std::size_t>(found.integer(i, 0) - 1)];
-        if (id_digest(found.uuid(i, 1)) != named.digest) {
+void check_digests(const Result& settled, std::span<const ManifestedRow> rows) {
+    std::unordered_map<std::int64_t, std::uint32_t> digests;
+    for (const ManifestedRow& row : rows) {
+        digests.emplace(row.seq, row.digest);
+    }
+    for (int i = 0; i < settled.rows(); ++i) {
+        const std::int64_t seq = settled.integer(i, 0);
+        if (id_digest(settled.uuid(i, 1)) != digests.at(seq)) {
             throw Error(
                 Action::stop,
                 fmt::format(
                     "seq {} is another event than the one the manifest names: the database was restored"
                     " from a backup or failed over asynchronously and gave the number out again",
-                    named.seq));
+                    seq));
         }
     }
 }
@@ -173,13 +189,18 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
     if (!rows.empty()) {
         const std::string buckets = buckets_of(rows);
         const std::string seqs = seqs_of(rows);
-        check_digests(transaction.run(ids_of, {buckets, seqs}), rows);
-        settled.sent = transaction.run(settle_sent, {buckets, seqs}).affected();
+        const Result ready = transaction.run(settle_ready, {buckets, seqs});
+        const Result waiting = transaction.run(settle_waiting, {bucket_array_, seqs});
+        check_digests(ready, rows);
+        check_digests(waiting, rows);
+        settled.sent = ready.affected() + waiting.affected();
         const auto largest = std::max_element(rows.begin(), rows.end(),
                                               [](const auto& a, const auto& b) { return a.seq < b.seq; });
         settled.seq_moved = !transaction.run(move_seq, {largest->seq}).empty();
     }
-    settled.reset = transaction.run(reset_processing, {bucket_array_}).affected();
+    transaction.run(block_waiting_keys, {bucket_array_});
+    settled.reset = transaction.run(reset_ready, {bucket_array_}).affected() +
+                    transaction.run(reset_waiting, {bucket_array_}).affected();
     transaction.run(move_mark, {shard_, newest.batch, newest.offset});
     transaction.commit();
     return settled;
@@ -190,8 +211,9 @@ Peek ShardStore::peek(std::span<const std::string> parked_topics) {
     Peek peek;
     peek.work = found.boolean(0, 0);
     if (!found.is_null(0, 1)) {
-        peek.next_attempt = milliseconds(found.integer(0, 1));
+        peek.next_attempt = milliseconds(std::max<std::int64_t>(0, found.integer(0, 1)));
     }
+    peek.blocked = found.boolean(0, 2);
     return peek;
 }
 

@@ -14,8 +14,26 @@ inline constexpr int doorbell_locks = 1868693505; ///< key: bucket
 inline constexpr int shard_locks = 1868693506;    ///< key: shard
 inline constexpr int relay_locks = 1868693507;    ///< key: outbox_relays.lock_key
 
-/// The predicate of the indexes on unsent rows; must stay textually equal to the migrations'.
-#define OUTBOX_UNSENT "coalesce(o.status, 'NEW') IN ('NEW', 'PROCESSING')"
+// Predicates of the indexes on unsent rows, for a table alias; must stay textually equal to the migrations'.
+#define OUTBOX_UNSENT_OF(t) "coalesce(" t ".status, 'NEW') IN ('NEW', 'PROCESSING')"
+#define OUTBOX_READY_OF(t) OUTBOX_UNSENT_OF(t) " AND " t ".next_attempt_at IS NULL"
+#define OUTBOX_WAITING_OF(t) OUTBOX_UNSENT_OF(t) " AND " t ".next_attempt_at IS NOT NULL"
+#define OUTBOX_KEY_OF(t) "coalesce(" t ".partition_key, " t ".aggregate_id)"
+#define OUTBOX_UNSENT OUTBOX_UNSENT_OF("o")
+#define OUTBOX_READY OUTBOX_READY_OF("o")
+#define OUTBOX_WAITING OUTBOX_WAITING_OF("o")
+
+/// A ready row that nobody has claimed.
+#define OUTBOX_NEW OUTBOX_READY " AND coalesce(o.status, 'NEW') = 'NEW'"
+
+/// An event of row o's key waits, so it must not be sent now.
+#define OUTBOX_BLOCKED                                                                                       \
+    "EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = o.bucket AND k.key = " OUTBOX_KEY_OF(   \
+        "o") ")"
+
+/// Where a claimed row of a blocked key goes back to: later events of the key may be held already.
+#define OUTBOX_BACK                                                                                          \
+    "status = 'NEW', next_attempt_at = CASE WHEN " OUTBOX_BLOCKED " THEN 'infinity'::timestamptz END"
 
 /// A relay is alive while its lease runs and its session stands. Right after a restart of the server, when
 /// every session is new, the lease alone counts.

@@ -1,23 +1,19 @@
 #include "outbox/store/shard.hpp"
+#include "rows.hpp"
 #include "sql.hpp"
 
 #include <outbox/telemetry/log.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <unordered_map>
 
 namespace outbox::store {
 namespace {
 
 using postgres::Format;
+using postgres::Params;
 using postgres::Result;
 using postgres::Statement;
-
-#define OUTBOX_COLUMNS                                                                                       \
-    "o.ctid, o.seq, o.id, o.bucket, coalesce(o.retry_count, 0), o.max_retries, o.created_at,"                \
-    " o.next_attempt_at IS NOT NULL, o.topic, coalesce(o.partition_key, o.aggregate_id), o.aggregate_type,"  \
-    " o.aggregate_id, o.event_type, o.event_data::text, o.headers::text"
 
 // One snapshot for the whole claim: a row that commits later with a smaller seq waits for the next claim,
 // and so do the later events of its key.
@@ -25,20 +21,9 @@ constexpr Statement open_claim{
     "outbox_open_claim",
     "DECLARE outbox_claim NO SCROLL CURSOR FOR SELECT " OUTBOX_COLUMNS
     " FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL (SELECT o.ctid, o.* FROM outbox_events AS o"
-    " WHERE o.bucket = b.bucket AND " OUTBOX_UNSENT " AND coalesce(o.status, 'NEW') = 'NEW'"
-    " AND o.next_attempt_at IS NULL AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[])"
-    " AND NOT EXISTS (SELECT 1 FROM outbox_events AS w WHERE w.bucket = o.bucket"
-    " AND coalesce(w.partition_key, w.aggregate_id) = coalesce(o.partition_key, o.aggregate_id)"
-    " AND w.next_attempt_at IS NOT NULL AND coalesce(w.status, 'NEW') IN ('NEW', 'PROCESSING'))"
+    " WHERE o.bucket = b.bucket AND " OUTBOX_NEW
+    " AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[]) AND NOT " OUTBOX_BLOCKED
     " ORDER BY o.seq) AS o"};
-
-constexpr Statement open_due{
-    "outbox_open_due", "DECLARE outbox_claim NO SCROLL CURSOR FOR SELECT " OUTBOX_COLUMNS
-                       " FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[])"
-                       " AND o.next_attempt_at IS NOT NULL AND " OUTBOX_UNSENT
-                       " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at <= clock_timestamp()"
-                       " AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[])"
-                       " ORDER BY o.next_attempt_at, o.seq LIMIT 1"};
 
 constexpr Statement to_processing{
     "outbox_to_processing",
@@ -53,31 +38,44 @@ constexpr Statement mark_sent{
                         "partition, kafka_offset)"
                         " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_UNSENT " RETURNING o.seq"};
 
-constexpr Statement mark_moved{"outbox_mark_moved",
-                               "UPDATE outbox_events AS o SET status = 'SENT', processed_at = "
-                               "clock_timestamp(), kafka_partition = m.partition,"
-                               " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
-                               " FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[]) AS "
-                               "m(bucket, seq, partition, kafka_offset)"
-                               " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_UNSENT
-                               " RETURNING o.seq"};
+// Rows that somebody changed while they were at the broker.
+#define OUTBOX_MARK_MOVED                                                                                    \
+    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(),"                       \
+    " kafka_partition = m.partition, kafka_offset = m.kafka_offset, next_attempt_at = NULL,"                 \
+    " error_message = NULL FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[])"           \
+    " AS m(bucket, seq, partition, kafka_offset) WHERE o.bucket = m.bucket AND o.seq = m.seq AND "
+
+constexpr Statement mark_moved_ready{"outbox_mark_moved_ready", OUTBOX_MARK_MOVED OUTBOX_READY};
+constexpr Statement mark_moved_waiting{"outbox_mark_moved_waiting", OUTBOX_MARK_MOVED OUTBOX_WAITING};
 
 constexpr Statement move_mark{
     "outbox_move_mark", "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
 
+// Rows that wait block their keys.
+#define OUTBOX_BLOCK_KEYS                                                                                    \
+    " INSERT INTO outbox_blocked_keys (bucket, key) SELECT DISTINCT bucket, key FROM waiting"                \
+    " ON CONFLICT DO NOTHING"
+
 constexpr Statement fail_attempts{
     "outbox_fail_attempts",
-    "UPDATE outbox_events AS o SET status = CASE WHEN m.give_up THEN 'FAILED' ELSE 'NEW' END,"
+    "WITH failed AS (UPDATE outbox_events AS o SET status = CASE WHEN m.give_up THEN 'FAILED' ELSE 'NEW' END,"
     " retry_count = m.retry_count, error_message = m.error,"
     " next_attempt_at = CASE WHEN NOT m.give_up THEN clock_timestamp() + m.wait_ms * interval '1 "
     "millisecond' END"
     " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::boolean[], $5::bigint[], $6::text[])"
     " AS m(tid, seq, retry_count, give_up, wait_ms, error) WHERE o.ctid = m.tid AND o.seq = m.seq "
-    "AND " OUTBOX_UNSENT};
+    "AND " OUTBOX_UNSENT " RETURNING o.bucket, " OUTBOX_KEY_OF(
+        "o") " AS key, m.give_up),"
+             " waiting AS (SELECT bucket, key FROM failed WHERE NOT give_up)" OUTBOX_BLOCK_KEYS};
 
 constexpr Statement to_new{"outbox_to_new",
-                           "UPDATE outbox_events AS o SET status = 'NEW' WHERE o.ctid = ANY ($1::tid[])"
+                           "UPDATE outbox_events AS o SET " OUTBOX_BACK " WHERE o.ctid = ANY ($1::tid[])"
                            " AND o.status = 'PROCESSING'"};
+
+constexpr Statement to_due{"outbox_to_due",
+                           "WITH waiting AS (UPDATE outbox_events AS o SET status = 'NEW', next_attempt_at = "
+                           "clock_timestamp() WHERE o.ctid = ANY ($1::tid[]) AND " OUTBOX_UNSENT
+                           " RETURNING o.bucket, " OUTBOX_KEY_OF("o") " AS key)" OUTBOX_BLOCK_KEYS};
 
 /// Leaves a record in the log, so that the commit flushes everything the claim could see.
 constexpr Statement log_claim{"outbox_log_claim", "SELECT pg_logical_emit_message(true, 'outbox', '')"};
@@ -86,44 +84,6 @@ std::string guard(const Ownership& ownership) {
     return fmt::format("BEGIN; SELECT pg_advisory_xact_lock_shared({0}, {1});"
                        " SELECT epoch FROM outbox_shards WHERE shard = {1} AND owner = '{2}' AND epoch = {3}",
                        shard_locks, ownership.shard, ownership.relay.to_string(), ownership.epoch);
-}
-
-Tid tid_of(std::string_view bytes) {
-    const auto byte = [&](std::size_t at) {
-        return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at]));
-    };
-    return {byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3),
-            static_cast<std::uint16_t>(byte(4) << 8 | byte(5))};
-}
-
-std::int64_t unix_microseconds(std::int64_t since_2000) {
-    constexpr std::int64_t offset = 946'684'800'000'000;
-    constexpr auto last = std::numeric_limits<std::int64_t>::max();
-    return since_2000 > last - offset ? last : since_2000 + offset;
-}
-
-Row row_of(const Result& result, int at) {
-    Row row;
-    row.tid = tid_of(result.bytes(at, 0));
-    row.seq = result.integer(at, 1);
-    row.id = result.uuid(at, 2);
-    row.bucket = static_cast<std::int16_t>(result.integer(at, 3));
-    row.retry_count = static_cast<std::int32_t>(result.integer(at, 4));
-    if (!result.is_null(at, 5)) {
-        row.max_retries = static_cast<std::int32_t>(result.integer(at, 5));
-    }
-    if (!result.is_null(at, 6)) {
-        row.created_at_us = unix_microseconds(result.integer(at, 6));
-    }
-    row.retry = result.boolean(at, 7);
-    row.topic = result.bytes(at, 8);
-    row.key = result.bytes(at, 9);
-    row.aggregate_type = result.bytes(at, 10);
-    row.aggregate_id = result.bytes(at, 11);
-    row.event_type = result.bytes(at, 12);
-    row.data = result.bytes(at, 13);
-    row.headers = result.bytes(at, 14);
-    return row;
 }
 
 template <class Rows>
@@ -168,10 +128,11 @@ std::size_t Turn::mark(std::span<const SentRow> rows, const MarkedUpTo& marked) 
     std::vector<SentRow> moved;
     std::copy_if(rows.begin(), rows.end(), std::back_inserter(moved),
                  [&](const SentRow& row) { return !found.contains(row.seq); });
-    const Result late =
-        transaction_.run(mark_moved, {column(moved, &SentRow::bucket), column(moved, &SentRow::seq),
-                                      column(moved, &SentRow::partition), column(moved, &SentRow::offset)});
-    return moved.size() - static_cast<std::size_t>(late.rows());
+    const Params named{column(moved, &SentRow::bucket), column(moved, &SentRow::seq),
+                       column(moved, &SentRow::partition), column(moved, &SentRow::offset)};
+    const auto late = transaction_.run(mark_moved_ready, named).affected() +
+                      transaction_.run(mark_moved_waiting, named).affected();
+    return moved.size() - static_cast<std::size_t>(late);
 }
 
 void Turn::mark_processing(RowSet& claimed, std::size_t from) {
@@ -230,12 +191,6 @@ RowSet Turn::claim(const ClaimLimits& limits, std::span<const std::int64_t> in_f
     return fetch(limits);
 }
 
-RowSet Turn::claim_due(const ClaimLimits& limits, std::span<const std::int64_t> in_flight,
-                       std::span<const std::string> parked_topics) {
-    transaction_.run(open_due, {store_.bucket_array_, numbers(in_flight), texts(parked_topics)});
-    return fetch(limits);
-}
-
 void Turn::fail(std::span<const FailedAttempt> attempts) {
     if (attempts.empty()) {
         return;
@@ -258,6 +213,13 @@ void Turn::put_back(std::span<const Row> rows) {
     if (!rows.empty()) {
         written_ = true;
         transaction_.run(to_new, {tids(rows)});
+    }
+}
+
+void Turn::postpone(std::span<const Row> rows) {
+    if (!rows.empty()) {
+        written_ = true;
+        transaction_.run(to_due, {tids(rows)});
     }
 }
 

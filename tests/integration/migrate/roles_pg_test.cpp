@@ -54,7 +54,8 @@ TEST_F(Roles, TheApplicationInsertsEventsAndThatIsAll) {
     EXPECT_EQ(as(app_, "DELETE FROM outbox_events"), denied);
     EXPECT_EQ(as(app_, "TRUNCATE outbox_events"), denied);
     EXPECT_EQ(as(app_, "SELECT nextval('outbox_events_seq_seq')"), denied);
-    for (const char* table : {"outbox_meta", "outbox_shards", "outbox_relays", "outbox_migrations"}) {
+    for (const char* table :
+         {"outbox_meta", "outbox_shards", "outbox_relays", "outbox_blocked_keys", "outbox_migrations"}) {
         EXPECT_EQ(as(app_, "SELECT * FROM " + std::string(table)), denied) << table;
     }
 }

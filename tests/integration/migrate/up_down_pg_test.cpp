@@ -12,8 +12,8 @@ using testing::HasSubstr;
 constexpr auto tables_sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' "
                             "ORDER BY 1";
 
-const Rows all_tables{{"idempotency_keys"}, {"outbox_events"}, {"outbox_meta"}, {"outbox_migrations"},
-                      {"outbox_relays"},    {"outbox_shards"}, {"users"}};
+const Rows all_tables{{"idempotency_keys"},  {"outbox_blocked_keys"}, {"outbox_events"}, {"outbox_meta"},
+                      {"outbox_migrations"}, {"outbox_relays"},       {"outbox_shards"}, {"users"}};
 
 TEST(MigrateUp, OnNothingCreatesDatabaseAndTables) {
     TestDatabase database(TestDatabase::Start::absent);

@@ -113,6 +113,8 @@ TEST_F(Failure, ABlockedKeyWith100000WaitingRowsDoesNotSlowTheOthers) {
     ASSERT_TRUE(waits(poison)) << relay.errors();
     insert_many("'blocked'", 100'000);
     database.query("ANALYZE outbox_events");
+    EXPECT_TRUE(wait_until([&] { return count("next_attempt_at = 'infinity'") == 100'000; }, 30s))
+        << "the followers are not held aside: " << relay.errors();
     // Keys of the same bucket have the same index range to walk.
     const auto neighbours =
         database.query("SELECT k FROM (SELECT 'k' || i AS k FROM generate_series(1, 2000) AS i) AS keys WHERE"
@@ -122,11 +124,11 @@ TEST_F(Failure, ABlockedKeyWith100000WaitingRowsDoesNotSlowTheOthers) {
     for (const auto& key : neighbours) {
         const auto id = insert({.key = key[0]});
         const auto took = time_until([&] { return sent(id); }, 20s);
-        EXPECT_LT(took, 1s) << relay.errors();
+        EXPECT_LT(took, 500ms) << relay.errors();
     }
     EXPECT_EQ(count("aggregate_id = 'blocked' AND status = 'SENT'"), 0);
-    EXPECT_EQ(stop(relay).exit_code, 0);
-    expect_exactly_once({"--final"});
+    database.query("UPDATE outbox_events SET status = 'SKIPPED' WHERE id = $1", {poison});
+    expect_exactly_once({"--wait", "60"});
 }
 
 TEST_F(Failure, ABigBatchOfSmallRowsFitsATopicThatTakesSmallBatches) {

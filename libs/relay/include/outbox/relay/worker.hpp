@@ -20,6 +20,8 @@
 
 namespace outbox::relay {
 
+struct BuiltBatch;
+
 /// What the shards of one relay share. Outlives every worker.
 struct RelayContext {
     const RelayOptions& options;
@@ -62,9 +64,11 @@ private:
     void collect(Pending& pending);
     void submit(Pending& pending);
     bool turn(Pending& pending);
+    store::RowSet claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
+                        const std::vector<std::string>& parked);
+    void tend_waiting(const Pending& pending);
     void build(Pending& pending, store::RowSet claimed);
-    void write_refusals(const std::vector<store::FailedAttempt>& failed,
-                        const std::vector<store::Row>& put_back);
+    void write_refusals(const BuiltBatch& built);
     void on_failure(const Batch& batch, const kafka::Failure& failure);
     void note_fencing();
     void wait_for_work(Pending& pending);
@@ -89,10 +93,13 @@ private:
     std::size_t event_limit_;                      ///< halved while a record is sought that spoils its batch
     std::map<std::int64_t, std::string> blamed_;   ///< seq -> why it failed alone
     std::deque<SteadyClock::time_point> fencings_; ///< while still owner
+    std::deque<store::BlockedKey> free_keys_;      ///< whose held rows need wait no more
+    bool ready_first_ = false;                     ///< the last claim took waiting rows
     int failures_ = 0;                             ///< recoveries in a row without a batch sent
     milliseconds idle_wait_{1};
     SteadyClock::time_point quiet_since_{};
     SteadyClock::time_point next_look_{};
+    SteadyClock::time_point next_tend_{};
     std::thread thread_;
 };
 

@@ -25,8 +25,7 @@ struct Row {
     std::int32_t retry_count = 0;
     std::optional<std::int32_t> max_retries;
     std::optional<std::int64_t>
-        created_at_us;  ///< since the Unix epoch; PostgreSQL's infinities are the extremes
-    bool retry = false; ///< has failed before: travels alone
+        created_at_us; ///< since the Unix epoch; PostgreSQL's infinities are the extremes
     std::string_view topic;
     std::string_view key;
     std::string_view aggregate_type;

@@ -72,7 +72,17 @@ struct Settled {
 struct Peek {
     bool work = false;                        ///< claimable rows
     std::optional<milliseconds> next_attempt; ///< until the earliest waiting row is due; 0: now
+    bool blocked = false;                     ///< some keys are blocked
 };
+
+/// A key of which an event waits.
+struct BlockedKey {
+    int bucket = 0;
+    std::string key;
+};
+
+/// Rows that one statement holds aside at most.
+inline constexpr std::size_t hold_limit = 10'000;
 
 struct ClaimLimits {
     std::size_t rows = 5000; ///< of all statements together
@@ -112,6 +122,9 @@ public:
     /// Looks without a lock; what it says is a hint. Rows in `in_flight` do not count.
     Peek peek(std::span<const std::string> parked_topics);
 
+    /// Buckets in which keys are blocked.
+    std::vector<int> blocked_buckets();
+
     /// Takes the doorbell's locks of every bucket: from then on writers ring.
     /// @return false when a writer is under way that thinks the relay awake; nothing is held then.
     bool try_sleep();
@@ -146,12 +159,23 @@ public:
                  std::span<const std::string> parked_topics);
 
     /// Claims the one waiting row that has been due longest; empty when none is.
-    RowSet claim_due(const ClaimLimits& limits, std::span<const std::int64_t> in_flight,
-                     std::span<const std::string> parked_topics);
+    RowSet claim_due(std::span<const std::string> parked_topics);
+
+    /// Claims held rows of a key, oldest first, unless the key's oldest row waits for a retry; unblocks a key
+    /// of which nothing waits any more.
+    RowSet claim_held(const BlockedKey& key, const ClaimLimits& limits,
+                      std::span<const std::string> parked_topics);
 
     void fail(std::span<const FailedAttempt> attempts);
     /// PROCESSING -> NEW for rows that were claimed and will not be sent now.
     void put_back(std::span<const Row> rows);
+    /// Claimed rows wait, due at once: claim_due() takes them one by one.
+    void postpone(std::span<const Row> rows);
+
+    /// Ready rows of a bucket's blocked keys are held aside. @return how many, at most `hold_limit`
+    std::size_t hold_followers(int bucket, std::span<const std::int64_t> in_flight);
+    /// Unblocks keys of which no row waits. @return keys whose held rows need wait no more
+    std::vector<BlockedKey> sort_blocked(int bucket);
 
     /// Commits synchronously. After a claim the log up to its snapshot is on disk: every claimed row is
     /// durable.

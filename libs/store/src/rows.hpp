@@ -1,0 +1,21 @@
+#pragma once
+
+#include "sql.hpp"
+
+#include <outbox/store/row.hpp>
+
+namespace outbox::store {
+
+/// What a claim reads, in the order of row_of().
+#define OUTBOX_COLUMNS                                                                                       \
+    "o.ctid, o.seq, o.id, o.bucket, coalesce(o.retry_count, 0), o.max_retries, o.created_at, "               \
+    "o.topic, " OUTBOX_KEY_OF(                                                                               \
+        "o") ", o.aggregate_type, o.aggregate_id, o.event_type, o.event_data::text, o.headers::text"
+
+/// @pre the result is binary
+Tid tid_of(std::string_view bytes);
+
+/// A claimed row; its views point into the result.
+Row row_of(const postgres::Result& result, int at);
+
+} // namespace outbox::store

@@ -1,0 +1,128 @@
+// Keys of which an event waits. Their later events are held aside, and come back in order when it waits no
+// more.
+#include "outbox/store/shard.hpp"
+#include "rows.hpp"
+#include "sql.hpp"
+
+#include <algorithm>
+
+namespace outbox::store {
+namespace {
+
+using postgres::Format;
+using postgres::Result;
+using postgres::Statement;
+
+// The row becomes a ready one: should the relay die now, it is found like any other.
+constexpr Statement take_due{
+    "outbox_take_due",
+    "UPDATE outbox_events AS o SET status = 'PROCESSING', next_attempt_at = NULL WHERE o.ctid ="
+    " (SELECT due.ctid FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
+    " (SELECT o.ctid, o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_WAITING
+    " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at <= clock_timestamp()"
+    " AND o.topic <> ALL ($2::text[]) ORDER BY o.next_attempt_at LIMIT 1) AS due"
+    " ORDER BY due.next_attempt_at LIMIT 1) AND " OUTBOX_WAITING " RETURNING " OUTBOX_COLUMNS};
+
+#define OUTBOX_WAITING_OF_KEY "o.bucket = k.bucket AND " OUTBOX_KEY_OF("o") " = k.key AND " OUTBOX_WAITING
+
+constexpr Statement take_held{
+    "outbox_take_held",
+    "UPDATE outbox_events AS o SET status = 'PROCESSING', next_attempt_at = NULL WHERE o.ctid = ANY (ARRAY("
+    "SELECT held.ctid FROM (SELECT $1::smallint, $2::text) AS k(bucket, key) CROSS JOIN LATERAL"
+    " (SELECT o.ctid FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
+    " AND o.next_attempt_at = 'infinity' AND o.topic <> ALL ($3::text[]) ORDER BY o.seq LIMIT $4) AS held"
+    " WHERE (SELECT o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
+    " ORDER BY o.seq LIMIT 1) = 'infinity')) AND " OUTBOX_WAITING " RETURNING " OUTBOX_COLUMNS};
+
+constexpr Statement unblock{
+    "outbox_unblock", "DELETE FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND k.key = $2"
+                      " AND NOT EXISTS (SELECT 1 FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY ")"};
+
+constexpr Statement unblock_all{
+    "outbox_unblock_all",
+    "DELETE FROM outbox_blocked_keys AS k WHERE k.bucket = $1"
+    " AND NOT EXISTS (SELECT 1 FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY ")"};
+
+constexpr Statement find_free{
+    "outbox_find_free", "SELECT k.key FROM outbox_blocked_keys AS k WHERE k.bucket = $1"
+                        " AND (SELECT o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
+                        " ORDER BY o.seq LIMIT 1) = 'infinity' LIMIT 1000"};
+
+constexpr Statement find_blocked_buckets{
+    "outbox_blocked_buckets",
+    "SELECT DISTINCT k.bucket FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[])"};
+
+constexpr Statement hold{
+    "outbox_hold", "UPDATE outbox_events AS o SET next_attempt_at = 'infinity' WHERE o.ctid = ANY (ARRAY("
+                   "SELECT o.ctid FROM outbox_events AS o WHERE o.bucket = $1 AND " OUTBOX_NEW
+                   " AND o.seq <> ALL ($2::bigint[]) AND " OUTBOX_BLOCKED " ORDER BY o.seq LIMIT $3))"
+                   " AND " OUTBOX_NEW};
+
+} // namespace
+
+std::vector<int> ShardStore::blocked_buckets() {
+    const Result found = connection_.run(find_blocked_buckets, {bucket_array_}, Deadline::in(timeout_));
+    std::vector<int> buckets;
+    for (int i = 0; i < found.rows(); ++i) {
+        buckets.push_back(static_cast<int>(found.integer(i, 0)));
+    }
+    return buckets;
+}
+
+RowSet Turn::claim_due(std::span<const std::string> parked_topics) {
+    RowSet claimed;
+    Result taken = transaction_.run(take_due, {store_.bucket_array_, texts(parked_topics)}, Format::binary);
+    if (!taken.empty()) {
+        written_ = true;
+        claimed.rows.push_back(row_of(taken, 0));
+        claimed.storage.push_back(std::move(taken));
+    }
+    return claimed;
+}
+
+RowSet Turn::claim_held(const BlockedKey& key, const ClaimLimits& limits,
+                        std::span<const std::string> parked_topics) {
+    RowSet claimed;
+    std::size_t bytes = 0;
+    const std::size_t step = std::min(limits.rows_a_statement, limits.rows);
+    bool more = true;
+    while (more && claimed.rows.size() + step <= limits.rows && bytes < limits.bytes) {
+        Result taken = transaction_.run(
+            take_held, {key.bucket, key.key, texts(parked_topics), static_cast<std::int64_t>(step)},
+            Format::binary);
+        more = static_cast<std::size_t>(taken.rows()) == step;
+        for (int i = 0; i < taken.rows(); ++i) {
+            claimed.rows.push_back(row_of(taken, i));
+            bytes += claimed.rows.back().bytes();
+        }
+        claimed.storage.push_back(std::move(taken));
+    }
+    // UPDATE returns rows as they lie in the table.
+    std::sort(claimed.rows.begin(), claimed.rows.end(),
+              [](const Row& a, const Row& b) { return a.seq < b.seq; });
+    written_ = true;
+    if (!more) {
+        transaction_.run(unblock, {key.bucket, key.key});
+    }
+    return claimed;
+}
+
+std::size_t Turn::hold_followers(int bucket, std::span<const std::int64_t> in_flight) {
+    written_ = true;
+    return static_cast<std::size_t>(
+        transaction_.run(hold, {bucket, numbers(in_flight), static_cast<std::int64_t>(hold_limit)})
+            .affected());
+}
+
+std::vector<BlockedKey> Turn::sort_blocked(int bucket) {
+    written_ = true;
+    transaction_.run(unblock_all, {bucket});
+    const Result found = transaction_.run(find_free, {bucket});
+    std::vector<BlockedKey> keys;
+    for (int i = 0; i < found.rows(); ++i) {
+        keys.push_back({bucket, found.text(i, 0)});
+    }
+    return keys;
+}
+
+} // namespace outbox::store
