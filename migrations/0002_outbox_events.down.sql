@@ -10,8 +10,10 @@ BEGIN
             DROP COLUMN kafka_partition,
             DROP COLUMN next_attempt_at,
             DROP COLUMN headers,
+            DROP COLUMN unsent,
             DROP COLUMN bucket,
             DROP COLUMN seq;
+        ALTER TABLE outbox_events RESET (fillfactor);
     ELSE
         DROP TABLE IF EXISTS outbox_events;
     END IF;

@@ -46,11 +46,16 @@ CREATE TABLE IF NOT EXISTS outbox_events (
     error_message  TEXT
 );
 
+-- Room in each page for the versions that a row goes through.
+ALTER TABLE outbox_events SET (fillfactor = 70);
+
 ALTER TABLE outbox_events
     ADD COLUMN seq             BIGINT,
     -- First byte of the md5 of the key, modulo 64: any language can compute it.
     ADD COLUMN bucket          SMALLINT GENERATED ALWAYS AS
         ((get_byte(decode(md5(coalesce(partition_key, aggregate_id)), 'hex'), 0) & 63)::smallint) STORED,
+    -- Stays true from NEW to PROCESSING, so that the indexes below do not see that update (it is HOT).
+    ADD COLUMN unsent          BOOLEAN GENERATED ALWAYS AS (coalesce(status, 'NEW') IN ('NEW', 'PROCESSING')) STORED,
     ADD COLUMN headers         JSONB CHECK (jsonb_typeof(headers) = 'object'),
     ADD COLUMN next_attempt_at TIMESTAMPTZ,
     ADD COLUMN kafka_partition INTEGER,
@@ -72,15 +77,16 @@ SELECT setval(pg_get_serial_sequence('outbox_events', 'seq'), max(seq)) FROM out
 
 -- Unsent rows are ready or waiting. Claims walk the ready ones. A NULL status counts as NEW.
 CREATE INDEX outbox_events_unsent ON outbox_events (bucket, seq)
-    WHERE coalesce(status, 'NEW') IN ('NEW', 'PROCESSING') AND next_attempt_at IS NULL;
+    WHERE unsent AND next_attempt_at IS NULL;
 
 -- Rows that wait: for a retry, or until 'infinity' as later events of a key that is blocked (outbox_blocked_keys).
 CREATE INDEX outbox_events_waiting ON outbox_events (bucket, (coalesce(partition_key, aggregate_id)), seq)
-    WHERE coalesce(status, 'NEW') IN ('NEW', 'PROCESSING') AND next_attempt_at IS NOT NULL;
+    WHERE unsent AND next_attempt_at IS NOT NULL;
 CREATE INDEX outbox_events_due ON outbox_events (bucket, next_attempt_at)
-    WHERE coalesce(status, 'NEW') IN ('NEW', 'PROCESSING') AND next_attempt_at IS NOT NULL;
+    WHERE unsent AND next_attempt_at < 'infinity';
 
--- While a row may be in flight its identity and its content stand still.
+-- While a row may be in flight its identity and its content stand still. AFTER, because a BEFORE trigger locks each row
+-- of every update once more, also of those that it has nothing to do with.
 CREATE FUNCTION outbox_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'event % is %: its identity, key, topic and content cannot change before it is sent',
@@ -88,7 +94,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER outbox_refuse_change
-    BEFORE UPDATE OF id, seq, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers
+    AFTER UPDATE OF id, seq, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers
     ON outbox_events FOR EACH ROW
     WHEN (coalesce(OLD.status, 'NEW') IN ('NEW', 'PROCESSING'))
     EXECUTE FUNCTION outbox_refuse_change();

@@ -16,6 +16,7 @@ CREATE TABLE outbox_shards (
     owned_since   TIMESTAMPTZ,
     marked_batch  BIGINT NOT NULL DEFAULT 0,    -- newest batch whose rows are durably marked
     marked_offset BIGINT NOT NULL DEFAULT -1,   -- where its manifest stands in the control partition
+    claimed_seq   BIGINT NOT NULL DEFAULT 0,    -- no row above it has ever been PROCESSING
     stopped       TEXT                          -- why the shard stands still until an operator acts
 ) WITH (fillfactor = 50);
 

@@ -27,6 +27,8 @@ std::vector<store::SentRow> sent_rows(const BatchEnd& end) {
         sent.push_back({rows[i].tid, rows[i].seq, rows[i].bucket, end.batch->records[i].partition,
                         end.end.deliveries[i].offset});
     }
+    // Page by page: rows of a batch lie scattered over the table, several to a page.
+    std::sort(sent.begin(), sent.end(), [](const auto& a, const auto& b) { return a.tid < b.tid; });
     return sent;
 }
 

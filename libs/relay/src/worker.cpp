@@ -207,6 +207,7 @@ void ShardWorker::collect(Pending& pending) {
         return;
     }
     pending.publishing = nullptr;
+    next_look_ = {}; // the turn that marks it claims as well
     if (end->end.failure) {
         on_failure(*end->batch, *end->end.failure);
         throw NeedsRecovery(end->end.failure->message);
@@ -230,9 +231,9 @@ void ShardWorker::submit(Pending& pending) {
 store::RowSet ShardWorker::claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
                                  const std::vector<std::string>& parked) {
     store::RowSet claimed;
-    if (std::exchange(ready_first_, false)) {
+    if (!waiting_ || std::exchange(ready_first_, false)) {
         claimed = guarded.claim(limits(), in_flight, parked);
-        if (!claimed.empty()) {
+        if (!waiting_ || !claimed.empty()) {
             return claimed;
         }
     }
@@ -260,6 +261,7 @@ bool ShardWorker::turn(Pending& pending) {
     const auto parked = context_.topics.parked();
     if (pending.published.empty() && pending.idle()) {
         const auto seen = store_->peek(parked);
+        waiting_ = waiting_ || seen.blocked || seen.next_attempt;
         const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
         if (!seen.work && !due && free_keys_.empty()) {
             pending.next_attempt = seen.next_attempt;
@@ -309,7 +311,9 @@ void ShardWorker::tend_waiting(const Pending& pending) {
     next_tend_ = SteadyClock::now() + std::chrono::seconds(1);
     free_keys_.clear();
     const auto in_flight = pending.seqs();
-    for (const int bucket : store_->blocked_buckets()) {
+    const auto buckets = store_->waiting_buckets();
+    waiting_ = !buckets.empty();
+    for (const int bucket : buckets) {
         store::Turn guarded(*store_, acquired_->ownership);
         if (guarded.hold_followers(bucket, in_flight) == store::hold_limit) {
             next_tend_ = {}; // there are more
@@ -330,6 +334,7 @@ void ShardWorker::write_refusals(const BuiltBatch& built) {
     guarded.postpone(built.postponed);
     guarded.commit();
     next_tend_ = {};
+    waiting_ = true;
     for (const auto& attempt : built.failed) {
         const log::Fields fields{{"shard", shard_},
                                  {"seq", attempt.seq},
@@ -398,9 +403,13 @@ void ShardWorker::wait_for_work(Pending& pending) {
     constexpr milliseconds quiet_before_sleep = 300ms;
     if (!pending.idle()) {
         // Something is at the broker: its end rings. Look for more to send meanwhile, unhurriedly.
-        next_look_ = SteadyClock::now() + (pending.ready ? 1s : milliseconds(idle_wait_));
+        if (pending.ready) {
+            signal_.wait(Deadline::in(1s));
+            return;
+        }
+        next_look_ = SteadyClock::now() + idle_wait_;
         idle_wait_ = std::min(idle_wait_ * 2, longest_poll);
-        signal_.wait(pending.ready ? Deadline::in(1s) : Deadline::at(next_look_));
+        signal_.wait(Deadline::at(next_look_));
         return;
     }
     if (SteadyClock::now() - quiet_since_ >= quiet_before_sleep && store_->try_sleep()) {

@@ -45,8 +45,7 @@ constexpr Statement look{
     " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_BLOCKED " ORDER BY o.seq LIMIT 1) AS found),"
     " (SELECT ceil(extract(epoch FROM min(due.at) - clock_timestamp()) * 1000)::bigint"
     " FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
-    " (SELECT o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_WAITING
-    " AND o.next_attempt_at < 'infinity'"
+    " (SELECT o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_RETRY
     " AND o.topic <> ALL ($2::text[]) ORDER BY o.next_attempt_at LIMIT 1) AS due(at)),"
     " EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[]))"};
 
@@ -73,8 +72,9 @@ constexpr Statement settle_waiting{"outbox_settle_waiting", OUTBOX_SETTLE_SENT
 
 constexpr Statement reset_ready{"outbox_reset_ready",
                                 "UPDATE outbox_events AS o SET " OUTBOX_BACK
-                                " WHERE o.bucket = ANY ($1::smallint[]) AND o.status = 'PROCESSING'"
-                                " AND " OUTBOX_READY};
+                                " FROM outbox_shards AS s, unnest($1::smallint[]) AS b(bucket)"
+                                " WHERE s.shard = $2 AND o.bucket = b.bucket AND o.seq <= s.claimed_seq"
+                                " AND o.status = 'PROCESSING' AND " OUTBOX_READY};
 
 constexpr Statement reset_waiting{"outbox_reset_waiting",
                                   "UPDATE outbox_events AS o SET status = 'NEW'"
@@ -199,7 +199,7 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
         settled.seq_moved = !transaction.run(move_seq, {largest->seq}).empty();
     }
     transaction.run(block_waiting_keys, {bucket_array_});
-    settled.reset = transaction.run(reset_ready, {bucket_array_}).affected() +
+    settled.reset = transaction.run(reset_ready, {bucket_array_, shard_}).affected() +
                     transaction.run(reset_waiting, {bucket_array_}).affected();
     transaction.run(move_mark, {shard_, newest.batch, newest.offset});
     transaction.commit();

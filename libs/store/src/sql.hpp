@@ -15,13 +15,20 @@ inline constexpr int shard_locks = 1868693506;    ///< key: shard
 inline constexpr int relay_locks = 1868693507;    ///< key: outbox_relays.lock_key
 
 // Predicates of the indexes on unsent rows, for a table alias; must stay textually equal to the migrations'.
-#define OUTBOX_UNSENT_OF(t) "coalesce(" t ".status, 'NEW') IN ('NEW', 'PROCESSING')"
+#define OUTBOX_UNSENT_OF(t) t ".unsent"
 #define OUTBOX_READY_OF(t) OUTBOX_UNSENT_OF(t) " AND " t ".next_attempt_at IS NULL"
 #define OUTBOX_WAITING_OF(t) OUTBOX_UNSENT_OF(t) " AND " t ".next_attempt_at IS NOT NULL"
 #define OUTBOX_KEY_OF(t) "coalesce(" t ".partition_key, " t ".aggregate_id)"
 #define OUTBOX_UNSENT OUTBOX_UNSENT_OF("o")
 #define OUTBOX_READY OUTBOX_READY_OF("o")
 #define OUTBOX_WAITING OUTBOX_WAITING_OF("o")
+
+/// The same as `unsent`, for rows that are found by ctid: in other words than the partial indexes', or the
+/// planner, when it thinks such an index small, walks all of it instead.
+#define OUTBOX_STILL_UNSENT "coalesce(o.status, 'NEW') IN ('NEW', 'PROCESSING')"
+
+/// Waits for a retry, as opposed to rows held aside until 'infinity'.
+#define OUTBOX_RETRY OUTBOX_UNSENT " AND o.next_attempt_at < 'infinity'"
 
 /// A ready row that nobody has claimed.
 #define OUTBOX_NEW OUTBOX_READY " AND coalesce(o.status, 'NEW') = 'NEW'"

@@ -31,12 +31,13 @@ constexpr Statement to_processing{
     " AND coalesce(o.status, 'NEW') = 'NEW' RETURNING o.seq, o.ctid"};
 
 constexpr Statement mark_sent{
-    "outbox_mark_sent", "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), "
-                        "kafka_partition = m.partition,"
-                        " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
-                        " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(tid, seq, "
-                        "partition, kafka_offset)"
-                        " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_UNSENT " RETURNING o.seq"};
+    "outbox_mark_sent",
+    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), "
+    "kafka_partition = m.partition,"
+    " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
+    " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(tid, seq, "
+    "partition, kafka_offset)"
+    " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_STILL_UNSENT " RETURNING o.seq"};
 
 // Rows that somebody changed while they were at the broker.
 #define OUTBOX_MARK_MOVED                                                                                    \
@@ -47,6 +48,9 @@ constexpr Statement mark_sent{
 
 constexpr Statement mark_moved_ready{"outbox_mark_moved_ready", OUTBOX_MARK_MOVED OUTBOX_READY};
 constexpr Statement mark_moved_waiting{"outbox_mark_moved_waiting", OUTBOX_MARK_MOVED OUTBOX_WAITING};
+
+constexpr Statement move_claimed{
+    "outbox_move_claimed", "UPDATE outbox_shards SET claimed_seq = $2 WHERE shard = $1 AND claimed_seq < $2"};
 
 constexpr Statement move_mark{
     "outbox_move_mark", "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
@@ -64,7 +68,7 @@ constexpr Statement fail_attempts{
     "millisecond' END"
     " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::boolean[], $5::bigint[], $6::text[])"
     " AS m(tid, seq, retry_count, give_up, wait_ms, error) WHERE o.ctid = m.tid AND o.seq = m.seq "
-    "AND " OUTBOX_UNSENT " RETURNING o.bucket, " OUTBOX_KEY_OF(
+    "AND " OUTBOX_STILL_UNSENT " RETURNING o.bucket, " OUTBOX_KEY_OF(
         "o") " AS key, m.give_up),"
              " waiting AS (SELECT bucket, key FROM failed WHERE NOT give_up)" OUTBOX_BLOCK_KEYS};
 
@@ -74,7 +78,7 @@ constexpr Statement to_new{"outbox_to_new",
 
 constexpr Statement to_due{"outbox_to_due",
                            "WITH waiting AS (UPDATE outbox_events AS o SET status = 'NEW', next_attempt_at = "
-                           "clock_timestamp() WHERE o.ctid = ANY ($1::tid[]) AND " OUTBOX_UNSENT
+                           "clock_timestamp() WHERE o.ctid = ANY ($1::tid[]) AND " OUTBOX_STILL_UNSENT
                            " RETURNING o.bucket, " OUTBOX_KEY_OF("o") " AS key)" OUTBOX_BLOCK_KEYS};
 
 /// Leaves a record in the log, so that the commit flushes everything the claim could see.
@@ -153,6 +157,16 @@ void Turn::mark_processing(RowSet& claimed, std::size_t from) {
     std::erase_if(claimed.rows, [](const Row& row) { return row.seq == 0; });
 }
 
+void Turn::note_processing(const RowSet& claimed) {
+    if (claimed.empty()) {
+        return;
+    }
+    written_ = true;
+    const auto newest = std::max_element(claimed.rows.begin(), claimed.rows.end(),
+                                         [](const Row& a, const Row& b) { return a.seq < b.seq; });
+    transaction_.run(move_claimed, {store_.shard_, newest->seq});
+}
+
 RowSet Turn::fetch(const ClaimLimits& limits) {
     RowSet claimed;
     std::size_t bytes = 0;
@@ -179,7 +193,9 @@ RowSet Turn::fetch(const ClaimLimits& limits) {
     }
     transaction_.query("CLOSE outbox_claim");
     claimed_ = claimed_ || !claimed.empty();
-    written_ = written_ || (limits.track_processing && !claimed.empty());
+    if (limits.track_processing) {
+        note_processing(claimed);
+    }
     return claimed;
 }
 

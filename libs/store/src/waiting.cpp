@@ -18,10 +18,10 @@ constexpr Statement take_due{
     "outbox_take_due",
     "UPDATE outbox_events AS o SET status = 'PROCESSING', next_attempt_at = NULL WHERE o.ctid ="
     " (SELECT due.ctid FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
-    " (SELECT o.ctid, o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_WAITING
+    " (SELECT o.ctid, o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_RETRY
     " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at <= clock_timestamp()"
     " AND o.topic <> ALL ($2::text[]) ORDER BY o.next_attempt_at LIMIT 1) AS due"
-    " ORDER BY due.next_attempt_at LIMIT 1) AND " OUTBOX_WAITING " RETURNING " OUTBOX_COLUMNS};
+    " ORDER BY due.next_attempt_at LIMIT 1) AND " OUTBOX_STILL_UNSENT " RETURNING " OUTBOX_COLUMNS};
 
 #define OUTBOX_WAITING_OF_KEY "o.bucket = k.bucket AND " OUTBOX_KEY_OF("o") " = k.key AND " OUTBOX_WAITING
 
@@ -32,7 +32,7 @@ constexpr Statement take_held{
     " (SELECT o.ctid FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
     " AND o.next_attempt_at = 'infinity' AND o.topic <> ALL ($3::text[]) ORDER BY o.seq LIMIT $4) AS held"
     " WHERE (SELECT o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
-    " ORDER BY o.seq LIMIT 1) = 'infinity')) AND " OUTBOX_WAITING " RETURNING " OUTBOX_COLUMNS};
+    " ORDER BY o.seq LIMIT 1) = 'infinity')) AND " OUTBOX_STILL_UNSENT " RETURNING " OUTBOX_COLUMNS};
 
 constexpr Statement unblock{
     "outbox_unblock", "DELETE FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND k.key = $2"
@@ -48,20 +48,22 @@ constexpr Statement find_free{
                         " AND (SELECT o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
                         " ORDER BY o.seq LIMIT 1) = 'infinity' LIMIT 1000"};
 
-constexpr Statement find_blocked_buckets{
-    "outbox_blocked_buckets",
-    "SELECT DISTINCT k.bucket FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[])"};
+constexpr Statement find_waiting_buckets{
+    "outbox_waiting_buckets",
+    "SELECT b.bucket FROM unnest($1::smallint[]) AS b(bucket)"
+    " WHERE EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = b.bucket)"
+    " OR EXISTS (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_WAITING ")"};
 
 constexpr Statement hold{
     "outbox_hold", "UPDATE outbox_events AS o SET next_attempt_at = 'infinity' WHERE o.ctid = ANY (ARRAY("
                    "SELECT o.ctid FROM outbox_events AS o WHERE o.bucket = $1 AND " OUTBOX_NEW
                    " AND o.seq <> ALL ($2::bigint[]) AND " OUTBOX_BLOCKED " ORDER BY o.seq LIMIT $3))"
-                   " AND " OUTBOX_NEW};
+                   " AND coalesce(o.status, 'NEW') = 'NEW'"};
 
 } // namespace
 
-std::vector<int> ShardStore::blocked_buckets() {
-    const Result found = connection_.run(find_blocked_buckets, {bucket_array_}, Deadline::in(timeout_));
+std::vector<int> ShardStore::waiting_buckets() {
+    const Result found = connection_.run(find_waiting_buckets, {bucket_array_}, Deadline::in(timeout_));
     std::vector<int> buckets;
     for (int i = 0; i < found.rows(); ++i) {
         buckets.push_back(static_cast<int>(found.integer(i, 0)));
@@ -73,9 +75,9 @@ RowSet Turn::claim_due(std::span<const std::string> parked_topics) {
     RowSet claimed;
     Result taken = transaction_.run(take_due, {store_.bucket_array_, texts(parked_topics)}, Format::binary);
     if (!taken.empty()) {
-        written_ = true;
         claimed.rows.push_back(row_of(taken, 0));
         claimed.storage.push_back(std::move(taken));
+        note_processing(claimed);
     }
     return claimed;
 }
@@ -100,8 +102,9 @@ RowSet Turn::claim_held(const BlockedKey& key, const ClaimLimits& limits,
     // UPDATE returns rows as they lie in the table.
     std::sort(claimed.rows.begin(), claimed.rows.end(),
               [](const Row& a, const Row& b) { return a.seq < b.seq; });
-    written_ = true;
+    note_processing(claimed);
     if (!more) {
+        written_ = true;
         transaction_.run(unblock, {key.bucket, key.key});
     }
     return claimed;

@@ -94,6 +94,7 @@ private:
     std::map<std::int64_t, std::string> blamed_;   ///< seq -> why it failed alone
     std::deque<SteadyClock::time_point> fencings_; ///< while still owner
     std::deque<store::BlockedKey> free_keys_;      ///< whose held rows need wait no more
+    bool waiting_ = false;                         ///< rows wait or keys are blocked, as far as is known
     bool ready_first_ = false;                     ///< the last claim took waiting rows
     int failures_ = 0;                             ///< recoveries in a row without a batch sent
     milliseconds idle_wait_{1};

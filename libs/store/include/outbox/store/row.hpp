@@ -14,6 +14,10 @@ namespace outbox::store {
 struct Tid {
     std::uint32_t block = 0;
     std::uint16_t offset = 0;
+
+    friend bool operator<(const Tid& a, const Tid& b) noexcept {
+        return a.block != b.block ? a.block < b.block : a.offset < b.offset;
+    }
 };
 
 /// One claimed event. Views point into the RowSet it came with.

@@ -122,8 +122,8 @@ public:
     /// Looks without a lock; what it says is a hint. Rows in `in_flight` do not count.
     Peek peek(std::span<const std::string> parked_topics);
 
-    /// Buckets in which keys are blocked.
-    std::vector<int> blocked_buckets();
+    /// Buckets in which rows wait or keys are blocked.
+    std::vector<int> waiting_buckets();
 
     /// Takes the doorbell's locks of every bucket: from then on writers ring.
     /// @return false when a writer is under way that thinks the relay awake; nothing is held then.
@@ -184,6 +184,7 @@ public:
 private:
     RowSet fetch(const ClaimLimits& limits);
     void mark_processing(RowSet& claimed, std::size_t from);
+    void note_processing(const RowSet& claimed);
 
     ShardStore& store_;
     postgres::Transaction transaction_;
