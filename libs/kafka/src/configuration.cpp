@@ -32,7 +32,7 @@ Configuration make_configuration(const ClientOptions& options, const Properties&
     Properties all{{"bootstrap.servers", options.brokers}, {"client.id", options.client_id},
                    {"socket.timeout.ms", "5000"},          {"socket.nagle.disable", "true"},
                    {"socket.keepalive.enable", "true"},    {"reconnect.backoff.ms", "50"},
-                   {"reconnect.backoff.max.ms", "500"},    {"log.connection.close", "false"}};
+                   {"reconnect.backoff.max.ms", "250"},    {"log.connection.close", "false"}};
     for (const auto& [name, value] : properties) {
         all[name] = value;
     }

@@ -15,7 +15,7 @@ namespace outbox::relay {
 namespace {
 
 constexpr milliseconds recovery_timeout{20'000};
-const Backoff recovery_wait(milliseconds(50), milliseconds(1'000));
+const Backoff recovery_wait(milliseconds(50), milliseconds(500));
 
 std::vector<int> buckets_of(int shard, int shard_count) {
     std::vector<int> buckets;
@@ -58,12 +58,6 @@ void ShardWorker::ring() {
 void ShardWorker::request_release() {
     release_ = true;
     signal_.notify();
-}
-
-store::ClaimLimits ShardWorker::limits() const {
-    store::ClaimLimits limits = context_.options.claim;
-    limits.rows = std::min(limits.rows, event_limit_);
-    return limits;
 }
 
 void ShardWorker::run() {
@@ -225,142 +219,6 @@ void ShardWorker::submit(Pending& pending) {
         pending.publishing = pending.ready.get();
         publisher_.submit(std::move(pending.ready));
     }
-}
-
-/// Ready rows and waiting ones take turns: neither keeps the other from being sent.
-store::RowSet ShardWorker::claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
-                                 const std::vector<std::string>& parked) {
-    store::RowSet claimed;
-    if (!waiting_ || std::exchange(ready_first_, false)) {
-        claimed = guarded.claim(limits(), in_flight, parked);
-        if (!waiting_ || !claimed.empty()) {
-            return claimed;
-        }
-    }
-    claimed = guarded.claim_due(parked);
-    while (claimed.empty() && !free_keys_.empty()) {
-        claimed = guarded.claim_held(free_keys_.front(), limits(), parked);
-        if (claimed.empty()) {
-            free_keys_.pop_front();
-        }
-    }
-    if (claimed.empty()) {
-        return guarded.claim(limits(), in_flight, parked);
-    }
-    ready_first_ = true;
-    return claimed;
-}
-
-/// Marks what Kafka has and claims what comes next, in one guarded transaction. @return whether there was
-/// work
-bool ShardWorker::turn(Pending& pending) {
-    const bool claims = !pending.ready && !releasing() && SteadyClock::now() >= next_look_;
-    if (pending.published.empty() && !claims) {
-        return false;
-    }
-    const auto parked = context_.topics.parked();
-    if (pending.published.empty() && pending.idle()) {
-        const auto seen = store_->peek(parked);
-        waiting_ = waiting_ || seen.blocked || seen.next_attempt;
-        const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
-        if (!seen.work && !due && free_keys_.empty()) {
-            pending.next_attempt = seen.next_attempt;
-            return false;
-        }
-    }
-    fault_point("before-mark");
-    store::RowSet claimed;
-    {
-        store::Turn guarded(*store_, acquired_->ownership);
-        for (const BatchEnd& end : pending.published) {
-            const auto gone =
-                guarded.mark(sent_rows(end), {end.batch->number, end.end.deliveries.back().offset});
-            if (gone > 0) {
-                log::error("events that were sent are not unsent rows any more: somebody changed them",
-                           {{"shard", shard_}, {"rows", gone}});
-            }
-        }
-        if (claims) {
-            const auto in_flight = pending.seqs();
-            fault_point("before-claim");
-            claimed = claim(guarded, in_flight, parked);
-        }
-        guarded.commit();
-    }
-    fault_point(claimed.empty() ? "after-mark" : "after-claim");
-    const bool worked = !pending.published.empty() || !claimed.empty();
-    for (const BatchEnd& end : pending.published) {
-        if (end.batch->claimed.rows.front().retry_count > 0) {
-            next_tend_ = {}; // its followers need not wait any more
-        }
-    }
-    pending.published.clear();
-    if (!claimed.empty()) {
-        build(pending, std::move(claimed));
-        idle_wait_ = milliseconds(1);
-        quiet_since_ = SteadyClock::now();
-    }
-    return worked;
-}
-
-/// Later events of blocked keys are held aside; keys that need wait no more are noted for the next claims.
-void ShardWorker::tend_waiting(const Pending& pending) {
-    if (SteadyClock::now() < next_tend_) {
-        return;
-    }
-    next_tend_ = SteadyClock::now() + std::chrono::seconds(1);
-    free_keys_.clear();
-    const auto in_flight = pending.seqs();
-    const auto buckets = store_->waiting_buckets();
-    waiting_ = !buckets.empty();
-    for (const int bucket : buckets) {
-        store::Turn guarded(*store_, acquired_->ownership);
-        if (guarded.hold_followers(bucket, in_flight) == store::hold_limit) {
-            next_tend_ = {}; // there are more
-        }
-        const auto free = guarded.sort_blocked(bucket);
-        guarded.commit();
-        free_keys_.insert(free_keys_.end(), free.begin(), free.end());
-    }
-}
-
-void ShardWorker::write_refusals(const BuiltBatch& built) {
-    if (built.failed.empty() && built.put_back.empty() && built.postponed.empty()) {
-        return;
-    }
-    store::Turn guarded(*store_, acquired_->ownership);
-    guarded.fail(built.failed);
-    guarded.put_back(built.put_back);
-    guarded.postpone(built.postponed);
-    guarded.commit();
-    next_tend_ = {};
-    waiting_ = true;
-    for (const auto& attempt : built.failed) {
-        const log::Fields fields{{"shard", shard_},
-                                 {"seq", attempt.seq},
-                                 {"attempt", attempt.retry_count},
-                                 {"error", attempt.error}};
-        if (attempt.give_up) {
-            log::error("event given up: it is FAILED and its key goes on", fields);
-        } else {
-            log::warn("event could not be sent; it is tried again", fields);
-        }
-        blamed_.erase(attempt.seq);
-    }
-}
-
-/// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their
-/// keys.
-void ShardWorker::build(Pending& pending, store::RowSet claimed) {
-    BatchBuilder builder(context_, shard_, blamed_);
-    auto built = builder.build(std::move(claimed), Deadline::in(milliseconds(10'000)));
-    write_refusals(built);
-    if (!built.batch) {
-        return;
-    }
-    builder.add_manifest(*built.batch, acquired_->ownership, next_batch_++);
-    pending.ready = std::move(built.batch);
-    submit(pending);
 }
 
 void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) {

@@ -1,0 +1,105 @@
+// Two deployments that take each other for themselves: the relays must stop, not share.
+
+#include "fixture.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <set>
+
+namespace outbox::relays {
+namespace {
+
+using testing::HasSubstr;
+
+class TwoDeployments : public Relays {
+protected:
+    /// In a session of its own, so that nothing holds the database open.
+    static std::string ask(const support::TestDatabase& of, const std::string& sql) {
+        auto session = of.connect();
+        return session.query(sql, {}, Deadline::in(30s)).text(0, 0);
+    }
+
+    [[nodiscard]] Process relay_of(const support::TestDatabase& of) const {
+        auto variables = environment();
+        variables["DB_NAME"] = of.name();
+        return Process({{support::program("outbox-relay")}, variables});
+    }
+
+    [[nodiscard]] Process writer_of(const support::TestDatabase& of, int events, int rate = 0) const {
+        auto command = load({"--events", std::to_string(events), "--rate", std::to_string(rate)});
+        command.environment["DB_NAME"] = of.name();
+        return Process(command);
+    }
+
+    static bool all_sent(const support::TestDatabase& of, int events) {
+        return wait_until(
+            [&] {
+                return ask(of, "SELECT count(*) FROM outbox_events WHERE status = 'SENT'") ==
+                       std::to_string(events);
+            },
+            60s);
+    }
+
+    /// Ids that a consumer has seen more than once.
+    [[nodiscard]] std::vector<std::string> seen_twice() const {
+        std::set<std::string> seen;
+        std::vector<std::string> twice;
+        for (const Message& message : read_topic(topic)) {
+            if (!seen.insert(message.headers.at("ce_id")).second) {
+                twice.push_back(message.headers.at("ce_id"));
+            }
+        }
+        return twice;
+    }
+};
+
+TEST_F(TwoDeployments, OfOneNameButTwoDatabasesTheSecondStopsWithTheReason) {
+    const Process first = ready_relay();
+    for (int i = 0; i < 64; ++i) {
+        insert({.key = fmt::format("k{}", i)});
+    }
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 64; }, 30s)) << first.errors();
+
+    support::TestDatabase other;
+    const Process second = relay_of(other);
+    EXPECT_TRUE(wait_until(
+        [&] { return ask(other, "SELECT count(*) FROM outbox_shards WHERE stopped IS NOT NULL") == "4"; },
+        60s))
+        << second.errors();
+    EXPECT_THAT(ask(other, "SELECT min(stopped) FROM outbox_shards"), HasSubstr("OUTBOX_NAME"));
+
+    insert({.key = "goes on"});
+    expect_exactly_once();
+}
+
+TEST_F(TwoDeployments, OfACopiedDatabaseNeverSendAnEventTwiceAndOneOfThemStops) {
+    support::TestDatabase copy(support::TestDatabase::Start::absent);
+    const support::TestDatabase original;
+    {
+        Process relay = relay_of(original);
+        EXPECT_EQ(writer_of(original, 400).wait(Deadline::in(60s)).exit_code, 0);
+        ASSERT_TRUE(all_sent(original, 400)) << relay.errors();
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+    {
+        auto server = postgres::Connection::open(support::server_options("postgres"), Deadline::in(30s));
+        server.query(fmt::format("CREATE DATABASE {} TEMPLATE {}", copy.name(), original.name()), {},
+                     Deadline::in(60s));
+    }
+    const Process first = relay_of(original);
+    const Process second = relay_of(copy);
+    Process here = writer_of(original, 1'500, 150);
+    Process there = writer_of(copy, 1'500, 150);
+    const auto stopped = [](const support::TestDatabase& of) {
+        return ask(of, "SELECT count(*) FROM outbox_shards WHERE stopped IS NOT NULL") != "0";
+    };
+    EXPECT_TRUE(wait_until([&] { return stopped(original) || stopped(copy); }, 60s))
+        << first.errors() << second.errors();
+    EXPECT_EQ(here.wait(Deadline::in(60s)).exit_code, 0);
+    EXPECT_EQ(there.wait(Deadline::in(60s)).exit_code, 0);
+    EXPECT_THAT(seen_twice(), testing::IsEmpty());
+}
+
+} // namespace
+} // namespace outbox::relays
