@@ -83,6 +83,7 @@ int run(const Options& options) {
     if (options.table) {
         print_table(judge, stdout);
     }
+    std::fflush(stdout); // both may go to one file
     print_details(verdict, stderr);
     if (unsettled) {
         fmt::print(stderr, "unsettled: {} NEW and {} PROCESSING row(s) after waiting {} s\n", left.fresh,
