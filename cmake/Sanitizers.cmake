@@ -3,6 +3,6 @@ if(OUTBOX_SANITIZE)
   add_compile_options(-fsanitize=${OUTBOX_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${OUTBOX_SANITIZE})
   if(OUTBOX_SANITIZE STREQUAL "thread")
-    add_compile_options(-Wno-tsan) # Asio's fences, which tsan does not understand; Asio does not rely on them alone
+    add_compile_options(-Wno-tsan) # about fences in Asio's headers, which tsan does not model
   endif()
 endif()

@@ -35,7 +35,8 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
         if (manifest->outbox_id != outbox_id) {
             return stop(fmt::format("control record at offset {} belongs to outbox {}", record.offset,
                                     manifest->outbox_id.to_string()),
-                        "two outboxes share one OUTBOX_NAME; give each its own");
+                        "a second deployment, or an earlier database of this name, wrote it; choose another"
+                        " OUTBOX_NAME, or delete the control topic when nothing uses it any more");
         }
         if (manifest->epoch > acquired.ownership.epoch) {
             return stop(
