@@ -114,6 +114,11 @@ void Node::beat() {
                       options_.lease); // somebody forgot us: we were away for long
         return;
     }
+    for (const store::ShardView& view : membership->shards) {
+        if (const auto worker = workers_.find(view.shard); worker != workers_.end() && view.owner != relay_) {
+            worker->second->doubt();
+        }
+    }
     apply(plan_shares(relay_, *membership));
     if (SteadyClock::now() >= next_forget_) {
         relays_->forget_dead();

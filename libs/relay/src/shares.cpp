@@ -1,6 +1,7 @@
 #include "outbox/relay/shares.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 namespace outbox::relay {
@@ -10,11 +11,11 @@ SharePlan plan_shares(const Uuid& me, const store::Membership& membership) {
     for (const Uuid& relay : membership.alive) {
         owned[relay] = 0;
     }
-    std::vector<int> mine;
+    std::vector<const store::ShardView*> mine;
     std::vector<int> free;
     for (const store::ShardView& view : membership.shards) {
         if (view.owner == me) {
-            mine.push_back(view.shard);
+            mine.push_back(&view);
         }
         if (!view.owner || !view.owner_alive) {
             free.push_back(view.shard);
@@ -34,10 +35,12 @@ SharePlan plan_shares(const Uuid& me, const store::Membership& membership) {
     const std::size_t share = shards / order.size() + (place < shards % order.size() ? 1 : 0);
 
     SharePlan plan;
-    std::sort(mine.begin(), mine.end());
+    std::sort(mine.begin(), mine.end(),
+              [](const auto* a, const auto* b) { return a->owned_since_us < b->owned_since_us; });
     std::sort(free.begin(), free.end());
     if (mine.size() > share) {
-        plan.release.assign(mine.begin() + static_cast<std::ptrdiff_t>(share), mine.end());
+        std::transform(mine.begin() + static_cast<std::ptrdiff_t>(share), mine.end(),
+                       std::back_inserter(plan.release), [](const auto* view) { return view->shard; });
     } else if (!free.empty()) {
         const auto wanted = std::min(share - mine.size(), free.size());
         // Relays that start together begin at different shards.

@@ -55,6 +55,17 @@ void ShardWorker::ring() {
     signal_.notify();
 }
 
+void ShardWorker::doubt() {
+    doubted_ = true;
+    ring();
+}
+
+void ShardWorker::check_doubt() {
+    if (doubted_.exchange(false) && store_ && acquired_ && !store_->owns(acquired_->ownership)) {
+        throw store::NotOwner("another relay took it while this one was hung or cut off");
+    }
+}
+
 void ShardWorker::request_release() {
     release_ = true;
     signal_.notify();
@@ -170,6 +181,12 @@ void ShardWorker::stand_still(const std::string& reason) {
     publisher_.stop();
     while (!releasing()) {
         signal_.wait(Deadline::in(std::chrono::seconds(60)));
+        try {
+            check_doubt();
+        } catch (const std::exception& error) {
+            log::info("shard left to others", {{"shard", shard_}, {"reason", error.what()}});
+            return;
+        }
     }
 }
 
@@ -181,6 +198,7 @@ void ShardWorker::operate() {
     free_keys_.clear();
     quiet_since_ = SteadyClock::now();
     while (true) {
+        check_doubt();
         collect(pending);
         submit(pending);
         tend_waiting(pending);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 
 namespace outbox::relay {
@@ -11,23 +12,24 @@ namespace {
 store::Membership shards(int count) {
     store::Membership membership;
     for (int shard = 0; shard < count; ++shard) {
-        membership.shards.push_back({shard, std::nullopt, false});
+        membership.shards.push_back({shard, std::nullopt, false, 0});
     }
     return membership;
 }
 
 /// Lets every living relay act on the same view until nothing changes. @return rounds it took
-int settle(store::Membership& membership) {
+int settle(store::Membership& membership, std::map<int, int>& moves, std::int64_t& clock) {
     for (int round = 0; round < 20; ++round) {
         bool changed = false;
         for (const Uuid& relay : membership.alive) {
             const SharePlan plan = plan_shares(relay, membership);
             for (const int shard : plan.release) {
-                membership.shards[static_cast<std::size_t>(shard)] = {shard, std::nullopt, false};
+                membership.shards[static_cast<std::size_t>(shard)] = {shard, std::nullopt, false, 0};
                 changed = true;
             }
             for (const int shard : plan.take) {
-                membership.shards[static_cast<std::size_t>(shard)] = {shard, relay, true};
+                membership.shards[static_cast<std::size_t>(shard)] = {shard, relay, true, ++clock};
+                ++moves[shard];
                 changed = true;
             }
         }
@@ -36,6 +38,12 @@ int settle(store::Membership& membership) {
         }
     }
     return 20;
+}
+
+int settle(store::Membership& membership) {
+    std::map<int, int> moves;
+    std::int64_t clock = 0;
+    return settle(membership, moves, clock);
 }
 
 std::vector<std::ptrdiff_t> counts(const store::Membership& membership) {
@@ -53,6 +61,31 @@ TEST(Shares, OneRelayTakesAll) {
     membership.alive = {Uuid::random()};
     settle(membership);
     EXPECT_EQ(counts(membership), (std::vector<std::ptrdiff_t>{8}));
+}
+
+TEST(Shares, ARollingRestartOfFourRelaysMovesEachShardAtMostTwice) {
+    auto membership = shards(8);
+    std::map<int, int> moves;
+    std::int64_t clock = 0;
+    for (int i = 0; i < 4; ++i) {
+        membership.alive.push_back(Uuid::random());
+    }
+    settle(membership, moves, clock);
+    moves.clear();
+    for (std::size_t i = 0; i < 4; ++i) {
+        const Uuid old = membership.alive.front();
+        membership.alive.erase(membership.alive.begin());
+        for (auto& view : membership.shards) {
+            view.owner_alive = view.owner_alive && view.owner != old;
+        }
+        settle(membership, moves, clock);
+        membership.alive.push_back(Uuid::random());
+        settle(membership, moves, clock);
+    }
+    for (const auto& [shard, count] : moves) {
+        EXPECT_LE(count, 2) << "shard " << shard;
+    }
+    EXPECT_EQ(moves.size(), 8U);
 }
 
 TEST(Shares, AreEvenAndThenStandStill) {

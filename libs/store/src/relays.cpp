@@ -31,11 +31,13 @@ constexpr Statement hold_lock{"outbox_hold_relay", "SELECT pg_try_advisory_lock(
 constexpr Statement beat_relay{
     "outbox_beat", "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp() WHERE relay = $1 "
                    "RETURNING relay)"
-                   " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive FROM outbox_relays AS r"
+                   " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive, NULL::bigint AS since "
+                   "FROM outbox_relays AS r"
                    " WHERE r.relay IN (SELECT relay FROM beat) OR (r.relay <> $1 AND " OUTBOX_RELAY_ALIVE ")"
                    " UNION ALL SELECT s.shard, s.owner, s.owner IS NOT NULL AND (s.owner = $1 OR EXISTS"
-                   " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE "))"
-                   " FROM outbox_shards AS s, outbox_meta AS m WHERE s.shard < m.shard_count"};
+                   " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE ")),"
+                   " (extract(epoch FROM s.owned_since) * 1000000)::bigint FROM outbox_shards AS s, "
+                   "outbox_meta AS m WHERE s.shard < m.shard_count"};
 
 constexpr Statement leave_relays{"outbox_leave", "DELETE FROM outbox_relays WHERE relay = $1"};
 
@@ -101,6 +103,9 @@ std::optional<Membership> Relays::beat(const Uuid& relay) {
         view.owner_alive = seen.boolean(i, 2);
         if (!seen.is_null(i, 1)) {
             view.owner = seen.uuid(i, 1);
+        }
+        if (!seen.is_null(i, 3)) {
+            view.owned_since_us = seen.integer(i, 3);
         }
         membership.shards.push_back(view);
     }

@@ -43,6 +43,8 @@ public:
 
     /// The doorbell rang for a bucket of this shard, or it should look again for another reason.
     void ring();
+    /// The shard is said to be somebody else's: look, and end if it is so.
+    void doubt();
     /// Claim nothing more, finish what is in flight, give the shard back, end.
     void request_release();
     [[nodiscard]] bool ended() const { return ended_; }
@@ -73,6 +75,7 @@ private:
     void note_fencing();
     void wait_for_work(Pending& pending);
     void sleep_exactly();
+    void check_doubt();
     [[nodiscard]] bool releasing() const { return release_; }
     [[nodiscard]] store::ClaimLimits limits() const;
 
@@ -81,6 +84,7 @@ private:
     std::atomic<bool> release_{false};
     std::atomic<bool> ended_{false};
     std::atomic<bool> rung_{false};
+    std::atomic<bool> doubted_{false};
     std::atomic<std::size_t> in_flight_{0};
 
     Signal signal_;

@@ -25,6 +25,7 @@ struct ShardView {
     int shard = 0;
     std::optional<Uuid> owner;
     bool owner_alive = false;
+    std::int64_t owned_since_us = 0; ///< by the database's clock, since the Unix epoch
 };
 
 /// What a relay sees of the others at one moment.

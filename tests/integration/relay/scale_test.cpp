@@ -1,0 +1,109 @@
+// Many relays: how shards spread, how fast the dead and the hung are replaced, and that nothing moves without
+// need.
+
+#include "fixture.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+
+namespace outbox::relays {
+namespace {
+
+class Scale : public Relays {
+protected:
+    static constexpr auto leased = "3"; // seconds, of the fixture's relays
+
+    /// Shards per living owner, smallest first, e.g. "4,4"; "-" while one has no owner.
+    std::string spread() {
+        return database.value("SELECT CASE WHEN bool_or(owner IS NULL) THEN '-' ELSE (SELECT "
+                              "string_agg(n::text, ',' ORDER BY n)"
+                              " FROM (SELECT count(*) AS n FROM outbox_shards GROUP BY owner) AS owners) END "
+                              "FROM outbox_shards");
+    }
+    std::chrono::milliseconds until_spread(const std::string& wanted, std::chrono::milliseconds limit) {
+        return time_until([&] { return spread() == wanted; }, limit);
+    }
+    Process joined() {
+        Process relay = start_relay({{"RELAY_SHARDS", "8"}});
+        EXPECT_TRUE(relay.wait_for_text("relay starts", Deadline::in(30s))) << relay.errors();
+        return relay;
+    }
+    std::string epochs() {
+        return database.value("SELECT string_agg(epoch::text, ',' ORDER BY shard) FROM outbox_shards");
+    }
+    std::string owner(const Process& relay) {
+        return database.value(
+            fmt::format("SELECT relay FROM outbox_relays WHERE name LIKE '%:{}'", relay.id()));
+    }
+    bool owns_nothing(const std::string& relay) {
+        return database.number("SELECT count(*) FROM outbox_shards WHERE owner = $1", {relay}) == 0;
+    }
+};
+
+TEST_F(Scale, ShardsSpreadWithinASecondOfARelayThatJoinsOrLeaves) {
+    Process first = joined();
+    ASSERT_LT(until_spread("8", 20s), 20s) << first.errors();
+    Process second = joined();
+    EXPECT_LT(until_spread("4,4", 20s), 1s) << second.errors();
+    Process third = joined();
+    EXPECT_LT(until_spread("2,3,3", 20s), 1s) << third.errors();
+    second.signal(SIGTERM);
+    EXPECT_LT(until_spread("4,4", 20s), 1s) << first.errors() << third.errors();
+    EXPECT_EQ(second.wait(Deadline::in(20s)).exit_code, 0);
+}
+
+TEST_F(Scale, AKilledRelayIsReplacedWithinASecondAndAHungOneWhenItsLeaseEnds) {
+    Process first = joined();
+    ASSERT_LT(until_spread("8", 20s), 20s);
+    Process second = joined();
+    ASSERT_LT(until_spread("4,4", 20s), 20s);
+    const auto dead = owner(second);
+    second.kill();
+    EXPECT_LT(time_until([&] { return owns_nothing(dead); }, 20s), 1s) << first.errors();
+
+    Process third = joined();
+    ASSERT_LT(until_spread("4,4", 20s), 20s);
+    const auto hung = owner(third);
+    third.signal(SIGSTOP);
+    const auto took = time_until([&] { return owns_nothing(hung); }, 20s);
+    EXPECT_GT(took, 2s) << "a lease is " << leased << " s";
+    EXPECT_LT(took, 4'500ms) << first.errors();
+    third.signal(SIGCONT);
+    EXPECT_LT(until_spread("4,4", 20s), 20s);
+}
+
+TEST_F(Scale, WithSteadyMembersOwnershipStandsStill) {
+    const Process first = joined();
+    const Process second = joined();
+    const Process third = joined();
+    ASSERT_LT(until_spread("2,3,3", 20s), 20s);
+    const auto before = epochs();
+    EXPECT_EQ(support::run(load({"--events", "2000", "--rate", "400"}), 60s).exit_code, 0);
+    expect_exactly_once();
+    EXPECT_EQ(epochs(), before) << first.errors();
+}
+
+TEST_F(Scale, ARollingRestartOfFourRelaysMovesEachShardAtMostTwice) {
+    std::vector<Process> relays;
+    for (int i = 0; i < 4; ++i) {
+        relays.push_back(joined());
+    }
+    ASSERT_LT(until_spread("2,2,2,2", 20s), 20s);
+    database.query("CREATE TABLE moved AS SELECT shard, epoch FROM outbox_shards");
+    Process writer(load({"--events", "2000", "--rate", "200"}));
+    for (Process& relay : relays) {
+        EXPECT_EQ(stop(relay).exit_code, 0);
+        ASSERT_LT(until_spread("2,3,3", 20s), 20s);
+        relay = joined();
+        ASSERT_LT(until_spread("2,2,2,2", 20s), 20s);
+    }
+    EXPECT_EQ(writer.wait(Deadline::in(60s)).exit_code, 0);
+    EXPECT_LE(database.number(
+                  "SELECT max(s.epoch - m.epoch) FROM outbox_shards AS s JOIN moved AS m USING (shard)"),
+              2);
+    expect_exactly_once();
+}
+
+} // namespace
+} // namespace outbox::relays
