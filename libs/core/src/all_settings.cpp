@@ -68,6 +68,7 @@ constexpr std::array settings = std::to_array<Setting>({
      .programs = Program::server,
      .meaning = "what `/test/crash` does: answers 500, or ends the process"},
     {.name = "KAFKA_BROKERS",
+     .kind = Kind::brokers,
      .fallback = "localhost:9092",
      .programs = kafka_users,
      .meaning = "bootstrap brokers, `host:port`, comma separated"},

@@ -13,16 +13,25 @@ namespace {
 
 constexpr auto version = "0.1.0";
 
-std::vector<std::string> with_double_dashes(int argc, const char* const* argv) {
-    std::vector<std::string> reversed; // CLI11 takes its arguments last first
-    for (int i = argc - 1; i > 0; --i) {
-        std::string word = argv[i];
-        if (word.size() > 2 && word[0] == '-' && word[1] != '-' && std::isalpha(word[1]) != 0) {
-            word.insert(0, "-");
+/// Gives an option that begins with one dash its second. Another word that begins so is a value, or a
+/// mistake.
+std::string with_double_dash(const CLI::App& app, std::string word) {
+    const std::string option = "-" + word.substr(0, word.find('='));
+    const bool known = word.size() > 2 && word[0] == '-' && app.get_option_no_throw(option) != nullptr;
+    return known ? "-" + word : word;
+}
+
+/// The arguments as CLI11 takes them, last first.
+std::vector<std::string> words_of(const CLI::App& app, int argc, const char* const* argv) {
+    std::vector<std::string> words;
+    for (int i = 1; i < argc; ++i) {
+        words.push_back(with_double_dash(app, argv[i]));
+        if (words.back().starts_with("--") && words.back().find('=') == words.back().size() - 1) {
+            words.back().pop_back(); // CLI11 would take the next word for the value of "--name="
+            words.emplace_back();
         }
-        reversed.push_back(std::move(word));
     }
-    return reversed;
+    return {words.rbegin(), words.rend()};
 }
 
 std::string help_of(const Setting& setting) {
@@ -45,6 +54,7 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
     for (const Setting& setting : all_settings()) {
         if (setting.belongs_to(spec.program)) {
             app.add_option(setting.flag(), given[std::string(setting.name)], help_of(setting))
+                ->type_name(setting.type_name())
                 ->group("Settings");
         }
     }
@@ -57,16 +67,16 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
         app.add_option("command", arguments.words, spec.words_help);
     }
     try {
-        app.parse(with_double_dashes(argc, argv));
+        app.parse(words_of(app, argc, argv));
     } catch (const CLI::Success& success) {
         std::exit(app.exit(success)); // NOLINT(concurrency-mt-unsafe): no thread has started
     } catch (const CLI::ParseError& error) {
         throw UsageError(fmt::format("{}; see {} --help", error.what(), spec.name));
     }
     std::map<std::string, std::string> flags;
-    for (const auto& [name, value] : given) {
-        if (!value.empty()) {
-            flags[name] = value;
+    for (const Setting& setting : all_settings()) {
+        if (setting.belongs_to(spec.program) && app.count(setting.flag()) > 0) {
+            flags[std::string(setting.name)] = given[std::string(setting.name)];
         }
     }
     for (const auto& [name, value] : extra) {

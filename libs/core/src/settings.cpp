@@ -34,11 +34,46 @@ bool is_number(std::string_view value, double min, double max) {
     return std::isfinite(wide) && wide >= min && wide <= max;
 }
 
+/// "host", "host:9092", "[::1]:9092" or one of them behind "protocol://".
+bool is_broker(std::string_view text) {
+    if (const auto scheme = text.find("://"); scheme != std::string_view::npos) {
+        text.remove_prefix(scheme + 3);
+    }
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos || text.ends_with(']')) {
+        return !text.empty() && text.find_first_of(" \t") == std::string_view::npos;
+    }
+    const auto host = text.substr(0, colon);
+    const bool bare = host.find(':') == std::string_view::npos;
+    const bool bracketed = host.starts_with('[') && host.ends_with(']');
+    return !host.empty() && (bare || bracketed) && host.find_first_of(" \t") == std::string_view::npos &&
+           is_number<std::int64_t>(text.substr(colon + 1), 1, 65535);
+}
+
+bool is_broker_list(std::string_view list) {
+    while (true) {
+        list.remove_prefix(std::min(list.find_first_not_of(' '), list.size()));
+        const auto comma = std::min(list.find(','), list.size());
+        if (!is_broker(list.substr(0, comma))) {
+            return false;
+        }
+        if (comma == list.size()) {
+            return true;
+        }
+        list.remove_prefix(comma + 1);
+    }
+}
+
 bool is_allowed(const Setting& setting, std::string_view value) {
+    if (value.empty()) {
+        return setting.kind == Setting::Kind::secret || setting.fallback.empty();
+    }
     switch (setting.kind) {
     case Setting::Kind::text:
     case Setting::Kind::secret:
         return true;
+    case Setting::Kind::brokers:
+        return is_broker_list(value);
     case Setting::Kind::integer:
         return is_number<std::int64_t>(value, setting.min, setting.max);
     case Setting::Kind::seconds:
@@ -80,11 +115,30 @@ std::string Setting::allowed() const {
         }
         return list;
     }
+    case Kind::brokers:
+        return "host:port, or several with commas between";
     case Kind::text:
     case Kind::secret:
         break;
     }
-    return "text";
+    return "text, not empty";
+}
+
+std::string Setting::type_name() const {
+    switch (kind) {
+    case Kind::integer:
+        return "NUMBER";
+    case Kind::seconds:
+        return "SECONDS";
+    case Kind::choice:
+        return std::string(choices);
+    case Kind::brokers:
+        return "HOST:PORT,...";
+    case Kind::text:
+    case Kind::secret:
+        break;
+    }
+    return "TEXT";
 }
 
 Settings Settings::load(Program program, const std::map<std::string, std::string>& flags,

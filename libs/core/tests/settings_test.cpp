@@ -50,6 +50,31 @@ TEST(Settings, ABadValueIsNamedWithWhatIsAllowed) {
     EXPECT_NE(message_of({{"RELAY_POLL_INTERVAL", "nan"}}), "accepted");
 }
 
+TEST(Settings, AnEmptyFlagIsAValueThatOnlySecretsAndWhatHasNoDefaultMayHave) {
+    EXPECT_EQ(message_of({{"DB_HOST", ""}}), "DB_HOST= is not allowed: it must be text, not empty");
+    EXPECT_EQ(message_of({{"DB_PORT", ""}}),
+              "DB_PORT= is not allowed: it must be a whole number from 1 to 65535");
+    const auto settings =
+        Settings::load(Program::relay,
+                       {{"DB_PASSWORD", ""}, {"OUTBOX_NAME", ""}, {"KAFKA_REPLICATION_FACTOR", ""}}, nothing);
+    EXPECT_EQ(settings.text("DB_PASSWORD"), "");
+    EXPECT_FALSE(settings.has("OUTBOX_NAME"));
+    EXPECT_FALSE(settings.has("KAFKA_REPLICATION_FACTOR"));
+}
+
+TEST(Settings, BrokersAreHostsWithPorts) {
+    for (const char* good : {"localhost", "localhost:9092", "a:1,b:2", "a:1, b:2", "[::1]:9092", "[::1]",
+                             "PLAINTEXT://a:9092", "kafka-1.example.org:9092"}) {
+        EXPECT_EQ(message_of({{"KAFKA_BROKERS", good}}), "accepted") << good;
+    }
+    for (const char* bad : {":::", ",", "a,", " ", ":9092", "a:", "a:port", "a:0", "a:65536", "::1", "a b:1",
+                            "a:1 b:2", "PLAINTEXT://"}) {
+        EXPECT_EQ(message_of({{"KAFKA_BROKERS", bad}}),
+                  std::string("KAFKA_BROKERS=") + bad +
+                      " is not allowed: it must be host:port, or several with commas between");
+    }
+}
+
 TEST(Settings, SecondsMayBeFractions) {
     const auto settings = Settings::load(Program::relay, {{"RELAY_POLL_INTERVAL", "0.25"}}, nothing);
     EXPECT_EQ(settings.seconds("RELAY_POLL_INTERVAL"), std::chrono::milliseconds(250));

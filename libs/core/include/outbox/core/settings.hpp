@@ -19,7 +19,7 @@ constexpr Program operator|(Program a, Program b) {
 
 /// One environment variable, which is also a flag: DB_HOST and --db-host.
 struct Setting {
-    enum class Kind { text, secret, integer, seconds, choice };
+    enum class Kind { text, secret, brokers, integer, seconds, choice };
 
     std::string_view name;
     Kind kind = Kind::text;
@@ -33,8 +33,9 @@ struct Setting {
     [[nodiscard]] bool belongs_to(Program program) const {
         return (static_cast<unsigned>(programs) & static_cast<unsigned>(program)) != 0;
     }
-    [[nodiscard]] std::string flag() const;    ///< "--db-host"
-    [[nodiscard]] std::string allowed() const; ///< "a whole number from 1 to 65535"
+    [[nodiscard]] std::string flag() const;      ///< "--db-host"
+    [[nodiscard]] std::string allowed() const;   ///< "a whole number from 1 to 65535"
+    [[nodiscard]] std::string type_name() const; ///< "NUMBER", "on|off": what --help shows after the flag
 };
 
 /// Every setting there is, in the order of the README's table.
@@ -43,7 +44,8 @@ std::span<const Setting> all_settings();
 /// The checked values of one program. Immutable after load; safe to share between threads.
 class Settings {
 public:
-    /// Flags win over the environment, which wins over the defaults. An empty variable counts as unset.
+    /// Flags win over the environment, which wins over the defaults. An empty variable counts as unset; an
+    /// empty flag is a value, which only a secret and what has no default may have.
     /// @param flags        values by setting name ("DB_HOST")
     /// @param environment  looks a variable up; nullptr when unset
     /// @throws UsageError naming variable, value and what is allowed.
