@@ -15,7 +15,7 @@ namespace {
 constexpr int max_lingering = 64;
 constexpr std::chrono::seconds linger_time{2};
 
-std::string detail_of(int status) {
+std::string_view detail_of(int status) {
     switch (status) {
     case 413:
         return "the body is larger than what is accepted";
@@ -23,15 +23,15 @@ std::string detail_of(int status) {
         return "the request target is longer than what is accepted";
     case 431:
         return "the header has too many or too long fields";
-    case 503:
-        return "too many connections; try again";
+    case 501:
+        return "the method is not known here";
     default:
         return "the request is not well-formed HTTP, or ended too early";
     }
 }
 
-std::string last_words(int status) {
-    const Response response = problem_response({status, detail_of(status)});
+std::string last_words(int status, std::string_view detail) {
+    const Response response = problem_response({status, std::string(detail)});
     std::string text =
         fmt::format("HTTP/1.1 {} {}\r\nConnection: close\r\nContent-Type: {}\r\n"
                     "Content-Length: {}\r\n",
@@ -40,6 +40,13 @@ std::string last_words(int status) {
         text += fmt::format("{}: {}\r\n", name, value);
     }
     return text + "\r\n" + response.body;
+}
+
+/// True for what may be a method followed by a space.
+bool begins_with_method(std::string_view input) {
+    constexpr std::string_view token = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const auto end = input.find_first_not_of(token);
+    return end != 0 && end != std::string_view::npos && input[end] == ' ';
 }
 
 /// Reads and drops what the client still sends, until it closes or the time is over.
@@ -125,15 +132,30 @@ void GuardedSocket::send_continue() {
 }
 
 void GuardedSocket::shutdown(shutdown_type what, boost::system::error_code& ec) {
+    const bool timeout = current_ == nullptr;
     if (current_ == this && unparsed_) {
-        refuse(refusal_ == 0 ? 400 : refusal_);
-        return;
+        refuse(refusal(), detail_of(refusal()));
+    } else if (timeout && reading()) {
+        refuse(408, "the request did not come to its end in time");
+    } else if (timeout && phase_ == Phase::handler) {
+        refuse(503,
+               "there was no answer before the deadline, so the outcome is unknown: a change may have been "
+               "made or may still be; read before you repeat the request");
+    } else {
+        Base::shutdown(what, ec);
     }
-    Base::shutdown(what, ec);
 }
 
-void GuardedSocket::refuse(int status) {
-    const std::string text = last_words(status);
+int GuardedSocket::refusal() const {
+    if (refusal_ != 0) {
+        return refusal_;
+    }
+    const bool before_target = phase_ == Phase::idle || phase_ == Phase::method;
+    return before_target && begins_with_method({input_, received_}) ? 501 : 400;
+}
+
+void GuardedSocket::refuse(int status, std::string_view detail) {
+    const std::string text = last_words(status, detail);
     boost::system::error_code ignored;
     non_blocking(true, ignored); // a client that reads nothing gets nothing
     send(asio::buffer(text), 0, ignored);

@@ -4,6 +4,7 @@
 
 #include <mutex>
 #include <set>
+#include <string_view>
 
 namespace outbox::http {
 
@@ -38,9 +39,10 @@ private:
 
 /// RESTinio answers nothing to what it cannot parse, and has no answer to `Expect: 100-continue`: it just
 /// closes. This socket notices, from inside the connection's own calls, and answers in its place:
-///  - a close in the middle of a message becomes 400, 413, 414 or 431, then the rest is read and dropped, for
-///  a
-///    close with unread input would be a reset that takes the answer with it;
+///  - a close in the middle of a message becomes 400, 413, 414, 431 or 501, then the rest is read and
+///  dropped,
+///    for a close with unread input would be a reset that takes the answer with it;
+///  - a timeout becomes 408 when the message has not come to its end, 503 when its answer has not come;
 ///  - one connection too many becomes 503.
 /// Used by the I/O thread only, but for its destructor.
 class GuardedSocket : public asio::ip::tcp::socket {
@@ -57,8 +59,15 @@ public:
     /// The socket whose bytes are being parsed on this thread; nullptr outside of that.
     static GuardedSocket* current() noexcept { return current_; }
 
-    void message_began() noexcept { in_message_ = unparsed_ = true; }
-    void message_ended() noexcept { in_message_ = unparsed_ = false; }
+    void message_began() noexcept {
+        phase_ = Phase::method;
+        unparsed_ = true;
+    }
+    void method_known() noexcept { phase_ = Phase::message; }
+    void message_ended() noexcept {
+        phase_ = Phase::handler;
+        unparsed_ = false;
+    }
     /// The status for the message that is being parsed, should it be refused.
     void refuse_with(int status) noexcept { refusal_ = status; }
     /// Sends `100 Continue`.
@@ -68,21 +77,26 @@ public:
     template <class Buffers, class Handler>
     void async_read_some(const Buffers& buffers, Handler&& handler) {
         if (!connections_.enter(this)) {
-            refuse(503);
+            refuse(503, "too many connections; try again");
             asio::post(this->get_executor(), [kept = std::forward<Handler>(handler)]() mutable {
                 kept(boost::system::error_code(asio::error::operation_aborted), 0);
             });
             return;
         }
+        input_ = static_cast<const char*>(buffers.data());
         Base::async_read_some(buffers, watched(std::forward<Handler>(handler), true));
     }
     template <class Buffers, class Handler>
     void async_write_some(const Buffers& buffers, Handler&& handler) {
+        phase_ = Phase::idle;
         Base::async_write_some(buffers, watched(std::forward<Handler>(handler), false));
     }
     void shutdown(shutdown_type what, boost::system::error_code& ec);
 
 private:
+    /// What the connection waits for, or parses.
+    enum class Phase { idle, method, message, handler };
+
     /// Input is parsed from inside the handlers of reads and, for pipelined requests, of writes.
     template <class Handler>
     auto watched(Handler&& handler, bool is_read) {
@@ -91,19 +105,26 @@ private:
             executor, [this, is_read, kept = std::forward<Handler>(handler)](
                           const boost::system::error_code& ec, std::size_t bytes) mutable {
                 current_ = this;
-                unparsed_ = is_read && (!ec || (ec == asio::error::eof && in_message_));
+                received_ = is_read ? bytes : 0;
+                unparsed_ = is_read && (!ec || (ec == asio::error::eof && reading()));
                 kept(ec, bytes); // holds the connection, and with it this socket, until it is destroyed
                 current_ = nullptr;
             });
     }
-    void refuse(int status);
+    [[nodiscard]] bool reading() const noexcept {
+        return phase_ == Phase::method || phase_ == Phase::message;
+    }
+    [[nodiscard]] int refusal() const;
+    void refuse(int status, std::string_view detail);
 
     static thread_local GuardedSocket* current_;
 
     Connections& connections_;
-    bool in_message_ = false; ///< the beginning of a message has been parsed, its end has not
-    bool unparsed_ = false;   ///< there is input that no complete message has accounted for
+    Phase phase_ = Phase::idle;
+    bool unparsed_ = false; ///< there is input that no complete message has accounted for
     int refusal_ = 0;
+    const char* input_ = nullptr; ///< RESTinio's buffer, which outlives every read
+    std::size_t received_ = 0;    ///< bytes that the last read has put there
 };
 
 } // namespace outbox::http

@@ -5,6 +5,23 @@
 #include <nlohmann/json.hpp>
 
 namespace outbox::http {
+namespace {
+
+/// libpq explains itself in several lines.
+std::string one_line(std::string_view text) {
+    std::string line;
+    for (const char c : text) {
+        const bool blank = c == '\n' || c == '\t' || c == ' ';
+        if (!blank) {
+            line += c;
+        } else if (!line.empty() && line.back() != ' ') {
+            line += ' ';
+        }
+    }
+    return line;
+}
+
+} // namespace
 
 Health::Health(std::vector<std::unique_ptr<Dependency>> dependencies, milliseconds fresh_for,
                milliseconds check_timeout)
@@ -24,7 +41,7 @@ void Health::refresh(Entry& entry) const {
         entry.dependency->check(Deadline::in(check_timeout_));
         entry.error.clear();
     } catch (const std::exception& error) {
-        entry.error = error.what();
+        entry.error = one_line(error.what());
     }
     entry.checked = SteadyClock::now();
     if (was_there && !entry.error.empty()) {

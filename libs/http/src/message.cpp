@@ -52,6 +52,8 @@ std::string_view reason_phrase(int status) noexcept {
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
     case 409:
         return "Conflict";
     case 413:
@@ -66,6 +68,8 @@ std::string_view reason_phrase(int status) noexcept {
         return "Request Header Fields Too Large";
     case 500:
         return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
     case 503:
         return "Service Unavailable";
     default:

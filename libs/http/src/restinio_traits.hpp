@@ -14,12 +14,14 @@ inline int check_header(http_parser* parser) {
     auto* context = static_cast<restinio::impl::http_parser_ctx_t*>(parser->data);
     GuardedSocket* socket = GuardedSocket::current();
     std::size_t hosts = 0;
-    context->m_header.for_each_field([&hosts](const restinio::http_header_field_t& field) {
+    bool spaces = false;
+    context->m_header.for_each_field([&](const restinio::http_header_field_t& field) {
         hosts += field.field_id() == restinio::http_field::host ? 1 : 0;
+        spaces = spaces || field.name().find(' ') != std::string::npos;
     });
     const bool host_required = parser->http_major > 1 || (parser->http_major == 1 && parser->http_minor > 0);
-    if (hosts > 1 || (hosts == 0 && host_required)) {
-        return -1; // RFC 9112, 3.2
+    if (spaces || hosts > 1 || (hosts == 0 && host_required)) {
+        return -1; // RFC 9112, 5.1: another server would read another name; 3.2: one Host
     }
     const auto expected = context->m_header.opt_value_of(restinio::http_field::expect);
     if (socket != nullptr && expected && host_required && *expected == "100-continue") {
@@ -55,6 +57,9 @@ inline http_parser_settings create_parser_settings<outbox::http::Methods>() noex
         return 0;
     };
     settings.on_url = [](http_parser* parser, const char* at, std::size_t length) {
+        if (GuardedSocket* socket = GuardedSocket::current()) {
+            socket->method_known();
+        }
         return noted(restinio_url_cb(parser, at, length), 414);
     };
     settings.on_header_field = [](http_parser* parser, const char* at, std::size_t length) {

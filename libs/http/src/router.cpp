@@ -1,6 +1,7 @@
 #include "outbox/http/router.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <set>
 
@@ -14,6 +15,23 @@ std::string_view take_segment(std::string_view& rest) {
     return segment;
 }
 
+/// A segment without its percent-encoding. An escape that is none stays, and fits nothing.
+std::string decoded(std::string_view segment) {
+    std::string text;
+    for (std::size_t i = 0; i < segment.size(); ++i) {
+        unsigned char byte = 0;
+        const char* digits = segment.data() + i + 1;
+        if (segment[i] == '%' && i + 2 < segment.size() &&
+            std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
+            text += static_cast<char>(byte);
+            i += 2;
+        } else {
+            text += segment[i];
+        }
+    }
+    return text;
+}
+
 /// @return what the placeholders stand for, nullopt when the path is another one.
 std::optional<std::vector<std::string>> fit(std::string_view pattern, std::string_view path) {
     if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) {
@@ -22,12 +40,12 @@ std::optional<std::vector<std::string>> fit(std::string_view pattern, std::strin
     std::vector<std::string> parameters;
     while (!pattern.empty() || !path.empty()) {
         const auto wanted = take_segment(pattern);
-        const auto given = take_segment(path);
+        auto given = decoded(take_segment(path));
         if (wanted.starts_with('{')) {
             if (given.empty()) {
                 return std::nullopt;
             }
-            parameters.emplace_back(given);
+            parameters.push_back(std::move(given));
         } else if (wanted != given) {
             return std::nullopt;
         }

@@ -21,6 +21,11 @@ namespace {
 
 using HttpServer = restinio::http_server_t<Traits>;
 
+/// What a worker may take beyond the deadline to say so itself, before the connection says it in its place.
+constexpr milliseconds late_answer{500};
+/// How often each connection looks whether its time is over.
+constexpr milliseconds timer_period{250};
+
 /// Requests that have been read and not been answered to the last byte. Thread-safe.
 class InFlight {
 public:
@@ -46,10 +51,20 @@ private:
     std::size_t count_ = 0;
 };
 
+/// The path of a target that may be a whole URL, as proxies send it (RFC 9112, 3.2.2).
+std::string_view path_of(std::string_view target) {
+    const auto scheme = target.starts_with('/') ? std::string_view::npos : target.find("://");
+    if (scheme == std::string_view::npos) {
+        return target;
+    }
+    const auto slash = target.find('/', scheme + 3);
+    return slash == std::string_view::npos ? "/" : target.substr(slash);
+}
+
 Request request_from(const restinio::request_handle_t& incoming, milliseconds timeout) {
     const auto& header = incoming->header();
     Request request{.method = header.method().c_str(),
-                    .path = std::string(header.path()),
+                    .path = std::string(path_of({header.path().data(), header.path().size()})),
                     .headers = {},
                     .body = incoming->body(),
                     .parameters = {},
@@ -139,7 +154,8 @@ void Server::Impl::open() {
                                                                      : asio::ip::tcp::v6())
             .read_next_http_message_timelimit(options.read_timeout)
             .write_http_response_timelimit(options.read_timeout)
-            .handle_request_timeout(options.request_timeout * 2 + std::chrono::seconds(5)) // ours comes first
+            .handle_request_timeout(options.request_timeout + late_answer)
+            .timer_manager(timer_period)
             .max_pipelined_requests(1)
             .concurrent_accepts_count(4)
             .buffer_size(8 * 1024)
@@ -154,6 +170,12 @@ void Server::Impl::open() {
             .request_handler([this](restinio::request_handle_t incoming) { return accept(incoming); });
     });
     server->open_sync();
+}
+
+bool is_address(const std::string& text) {
+    boost::system::error_code ec;
+    asio::ip::make_address(text, ec);
+    return text == "localhost" || text == "ip6-localhost" || !ec;
 }
 
 bool is_loopback(const std::string& address) {
@@ -178,8 +200,8 @@ void Server::start() {
     try {
         impl_->open();
     } catch (const std::exception& error) {
-        throw UsageError(fmt::format("cannot listen on {} port {}: {}", impl_->options.address,
-                                     impl_->options.port, error.what()));
+        throw Error(Action::stop, fmt::format("cannot listen on {} port {}: {}", impl_->options.address,
+                                              impl_->options.port, error.what()));
     }
     impl_->busy.emplace(impl_->io.get_executor());
     impl_->thread = std::jthread([this] { impl_->io.run(); });

@@ -34,6 +34,18 @@ TEST_F(RouterTest, FindsTheRouteAndItsParameters) {
               (std::vector<std::string>{"1", "2"}));
 }
 
+TEST_F(RouterTest, APercentEncodedCharacterIsTheCharacter) {
+    EXPECT_EQ(std::get<Router::Match>(router.find("GET", "/%75sers/4%2d2")).parameters,
+              std::vector<std::string>{"4-2"});
+    EXPECT_EQ(std::get<Router::Match>(router.find("GET", "/users/a%2Fb")).parameters,
+              std::vector<std::string>{"a/b"})
+        << "no separator";
+    for (const char* broken : {"/users/%", "/users/%4", "/users/%4g", "/users/%+4"}) {
+        EXPECT_EQ(std::get<Router::Match>(router.find("GET", broken)).parameters,
+                  std::vector<std::string>{broken + 7});
+    }
+}
+
 TEST_F(RouterTest, HeadIsAnsweredByGet) {
     EXPECT_EQ(std::get<Router::Match>(router.find("HEAD", "/users/42")).route->method, "GET");
 }

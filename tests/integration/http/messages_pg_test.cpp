@@ -46,6 +46,21 @@ TEST_F(MessagesTest, AWrongMethodIs405WithAllow) {
     EXPECT_EQ(ask("POST", "/health", "{}").headers.at("allow"), "GET, HEAD");
 }
 
+TEST_F(MessagesTest, AMethodThatNobodyKnowsIs501) {
+    for (const char* method : {"FOO", "get", "GETS", "PRI", "X-1"}) {
+        EXPECT_EQ(say(request_text(method, "/livez")).status, 501) << method;
+    }
+    EXPECT_EQ(ask("PROPFIND", "/livez").status, 405);
+}
+
+TEST_F(MessagesTest, AWholeUrlIsTakenForItsPath) {
+    EXPECT_EQ(ask("GET", "http://example.com:81/livez?x=http://y/z").status, 200);
+    EXPECT_EQ(ask("GET", "http://example.com").status, 404);
+    const std::string path = add_user("ada@example.com");
+    EXPECT_EQ(ask("GET", "HTTP://x" + path).status, 200);
+    EXPECT_EQ(ask("GET", "/users/http://x" + path).status, 404) << "only at the beginning";
+}
+
 TEST_F(MessagesTest, ABodyThatIsNotJsonIs400) {
     for (const char* body :
          {"{", "{\"email\":\"a@b\",\"name\":\"x\"", "name=x", "{\"email\":\"a@b\",\"name\":\"\xff\"}",
@@ -97,6 +112,8 @@ TEST_F(MessagesTest, WhatIsNotHttpIs400) {
          {"garbage\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/x.y\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
           "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", "GET /livez HTTP/1.1\r\n\r\n",
           "GET /livez HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+          "GET /livez HTTP/1.1\r\nHost: x\r\nX : y\r\n\r\n",
+          "POST /users HTTP/1.1\r\nHost: x\r\nContent-Length : 0\r\n\r\n",
           "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: "
           "chunked\r\n\r\n"}) {
         Reply reply = say(bytes);

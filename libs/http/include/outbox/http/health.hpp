@@ -17,7 +17,7 @@ public:
     virtual ~Dependency() = default;
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
     /// Returns when it is there. Not called from two threads at once.
-    /// @throws std::exception saying in one line, without secrets, why it is not, by the deadline.
+    /// @throws std::exception saying without secrets why it is not, by the deadline.
     virtual void check(Deadline deadline) = 0;
 };
 

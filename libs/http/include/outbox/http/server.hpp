@@ -10,13 +10,16 @@
 namespace outbox::http {
 
 struct ServerOptions {
-    std::string address = "127.0.0.1"; ///< IPv4 or IPv6 address, or localhost
-    std::uint16_t port = 0;            ///< 0: any free one
-    milliseconds request_timeout{5'000};
-    milliseconds read_timeout{30'000};  ///< for one whole request to come in, and of an idle connection
-    std::size_t max_connections = 1024; ///< further ones wait to be accepted
-    std::size_t max_body = 1024 * 1024; ///< bytes
+    std::string address = "127.0.0.1";   ///< IPv4 or IPv6 address, or localhost
+    std::uint16_t port = 0;              ///< 0: any free one
+    milliseconds request_timeout{5'000}; ///< a handler that takes longer is answered for: 503
+    milliseconds read_timeout{30'000};   ///< for one whole request to come in, and of an idle connection
+    std::size_t max_connections = 1024;  ///< further ones wait to be accepted
+    std::size_t max_body = 1024 * 1024;  ///< bytes
 };
+
+/// True for what ServerOptions::address may be.
+bool is_address(const std::string& text);
 
 /// True when only this machine can reach the address.
 bool is_loopback(const std::string& address);
@@ -29,7 +32,7 @@ public:
     ~Server();
 
     /// Binds and serves from then on.
-    /// @throws UsageError when the address cannot be listened on.
+    /// @throws Error (stop) when the address cannot be listened on.
     void start();
 
     /// The port it listens on. @pre started
