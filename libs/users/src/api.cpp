@@ -98,7 +98,9 @@ Response put_user(UserService& service, const Request& request) {
     throw ProblemError(std::move(problem));
 }
 
+/// With an Idempotency-Key the answer that nobody got is kept: a POST /users with that key gets it.
 Response post_crash(UserService& service, Crash crash, const Request& request) {
+    const auto key = idempotency_key_of(request);
     const auto body = http::read_json_object(request);
     const NewUser new_user = read_new_user(body);
     const bool after_commit = read_crash_after_db(body);
@@ -107,13 +109,13 @@ Response post_crash(UserService& service, Crash crash, const Request& request) {
             crash_now(crash, {500, "simulated crash before the commit: neither user nor event exist"});
         }
     };
-    const User user = refusals_as_problems(
-        [&] { return service.create_with(new_user, origin_of(request), before_commit); });
+    const Answer answer = refusals_as_problems(
+        [&] { return service.create(new_user, key, origin_of(request), before_commit); });
     crash_now(crash,
               {500,
                "simulated crash after the commit: user and event exist, and the event will be delivered",
                {},
-               {{"user_id", user.id.to_string()}}});
+               {{"user_id", answer.location.substr(answer.location.rfind('/') + 1)}}});
 }
 
 } // namespace

@@ -35,10 +35,10 @@ std::vector<char32_t> code_points(std::string_view utf8) {
 }
 
 bool is_space_or_control(char32_t c) {
-    constexpr std::array<char32_t, 10> spaces{0x00A0, 0x1680, 0x180E, 0x2028, 0x2029,
-                                              0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF};
-    return c <= 0x20 || (c >= 0x7F && c <= 0x9F) || (c >= 0x2000 && c <= 0x200F) ||
-           std::ranges::find(spaces, c) != spaces.end();
+    constexpr std::array<char32_t, 5> others{0x00AD, 0x1680, 0x180E, 0x3000, 0xFEFF};
+    return c <= 0x20 || (c >= 0x7F && c <= 0xA0) || (c >= 0x2000 && c <= 0x200F) ||
+           (c >= 0x2028 && c <= 0x202F) || (c >= 0x205F && c <= 0x206F) || // they turn the direction, too
+           std::ranges::find(others, c) != others.end();
 }
 
 using Check = std::optional<std::string> (*)(std::string_view);
@@ -80,8 +80,12 @@ std::optional<std::string> name_error(std::string_view name) {
     if (name.find('\0') != std::string_view::npos) {
         return "must not contain the character U+0000";
     }
-    if (code_points(name).size() > longest) {
+    const auto points = code_points(name);
+    if (points.size() > longest) {
         return "must have at most 255 characters";
+    }
+    if (std::ranges::all_of(points, is_space_or_control)) {
+        return "must not be blank";
     }
     return std::nullopt;
 }

@@ -107,10 +107,13 @@ Answer UserService::create_once(postgres::Transaction& transaction, const NewUse
     return answer;
 }
 
-Answer UserService::create(const NewUser& user, const std::optional<std::string>& key, const Origin& origin) {
+Answer UserService::create(const NewUser& user, const std::optional<std::string>& key, const Origin& origin,
+                           const std::function<void()>& before_commit) {
     Answer answer = in_transaction(origin.deadline, [&](postgres::Transaction& transaction) {
-        return key ? create_once(transaction, user, *key, origin)
-                   : answer_for(insert(transaction, user, origin));
+        Answer given = key ? create_once(transaction, user, *key, origin)
+                           : answer_for(insert(transaction, user, origin));
+        before_commit();
+        return given;
     });
     if (key) {
         purge_now_and_then(origin.deadline);
@@ -131,15 +134,6 @@ std::optional<User> UserService::update(const Uuid& id, const UserChange& change
             write_event(transaction, *user, "user.updated", origin);
         }
         return user;
-    });
-}
-
-User UserService::create_with(const NewUser& user, const Origin& origin,
-                              const std::function<void()>& before_commit) {
-    return in_transaction(origin.deadline, [&](postgres::Transaction& transaction) {
-        User inserted = insert(transaction, user, origin);
-        before_commit();
-        return inserted;
     });
 }
 

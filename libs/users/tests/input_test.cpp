@@ -67,6 +67,10 @@ TEST(UserInput, NamesHave1To255CharactersNotBytes) {
     EXPECT_TRUE(name_error(repeated("é", 256)));
     EXPECT_TRUE(name_error(repeated("x", 256)));
     EXPECT_TRUE(name_error(std::string_view("a\0b", 3))) << "PostgreSQL has no U+0000 in text";
+    for (const char* blank : {" ", "\t\n", "\u00a0", "\u200b\u2003"}) {
+        EXPECT_TRUE(name_error(blank)) << blank;
+    }
+    EXPECT_FALSE(name_error(" x "));
 }
 
 TEST(UserInput, EmailsHaveOneAtWithSomethingOnBothSides) {
@@ -74,7 +78,7 @@ TEST(UserInput, EmailsHaveOneAtWithSomethingOnBothSides) {
         EXPECT_FALSE(email_error(good)) << good;
     }
     for (const char* bad : {"", "a", "@", "a@", "@b", "a@b@c", "a b@c", "a@b ", "a@b\n", "a\x7f@b",
-                            "a\u00a0@b", "a\u2003@b", "a\u0085@b"}) {
+                            "a\u00a0@b", "a\u2003@b", "a\u0085@b", "a\u202e@b", "a\u00ad@b", "a\u2069@b"}) {
         EXPECT_TRUE(email_error(bad)) << bad;
     }
     EXPECT_TRUE(email_error(std::string_view("a\0@b", 4)));

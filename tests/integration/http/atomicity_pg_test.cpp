@@ -59,6 +59,22 @@ TEST_F(AtomicityTest, ACrashBeforeTheCommitLeavesNeither) {
     EXPECT_EQ(ask("POST", "/users", user_json("nobody@example.com")).status, 201);
 }
 
+TEST_F(AtomicityTest, AClientThatRetriesACrashWithItsKeyGetsTheAnswerItMissed) {
+    const Fields key{{"Idempotency-Key", "retry-1"}};
+    const Reply crash = ask("POST", "/test/crash", crash_json("orphan@example.com", true), key);
+    EXPECT_EQ(crash.status, 500);
+    const Reply retried = ask("POST", "/users", user_json("orphan@example.com"), key);
+    EXPECT_EQ(retried.status, 201);
+    EXPECT_EQ(retried.json().at("id"), crash.json().at("user_id"));
+    EXPECT_EQ(ask("POST", "/test/crash", crash_json("orphan@example.com", true), key).status, 500);
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), 1);
+
+    const Fields other{{"Idempotency-Key", "retry-2"}};
+    EXPECT_EQ(ask("POST", "/test/crash", crash_json("nobody@example.com", false), other).status, 500);
+    EXPECT_EQ(database.number("SELECT count(*) FROM idempotency_keys"), 1) << "rolled back with the rest";
+    EXPECT_EQ(ask("POST", "/users", user_json("nobody@example.com"), other).status, 201);
+}
+
 TEST_F(AtomicityTest, TheCrashRouteChecksItsInputAsPostDoes) {
     EXPECT_EQ(ask("POST", "/test/crash", R"({"crash_after_db":true})").wrong_fields(), "email,name");
     EXPECT_EQ(ask("POST", "/test/crash", R"({"email":"a@b","name":"x","crash_after_db":1})").wrong_fields(),

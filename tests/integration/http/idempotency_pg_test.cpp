@@ -48,7 +48,7 @@ TEST_F(IdempotencyTest, OfConcurrentRepetitionsOneActsAndAllGetItsAnswer) {
     for (int round = 0; round < 10; ++round) {
         std::mutex mutex;
         std::set<std::string> answers;
-        in_parallel(16, [&](int) {
+        in_parallel(50, [&](int) {
             const Reply reply =
                 post(fmt::format("key-{}", round), user_json(fmt::format("{}@example.com", round)));
             const std::lock_guard lock(mutex);

@@ -1,5 +1,7 @@
 #include "fixture.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <regex>
 
 namespace outbox {
@@ -95,6 +97,21 @@ TEST_F(UsersTest, UnknownIdsAre404AndWriteNothing) {
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), 0);
 }
 
+TEST_F(UsersTest, AnIdMayBeInUpperCaseOrPercentEncoded) {
+    const Reply added = ask("POST", "/users", user_json("ada@example.com"));
+    std::string id = added.json().at("id");
+    EXPECT_EQ(ask("GET", "/users/" + id.substr(0, 8) + "%2D" + id.substr(9)).body, added.body);
+    std::ranges::transform(id, id.begin(), [](unsigned char c) { return std::toupper(c); });
+    EXPECT_EQ(ask("GET", "/users/" + id).body, added.body);
+    EXPECT_EQ(ask("GET", "/users/" + id + "/").status, 404);
+    EXPECT_EQ(ask("GET", "/users/{" + id + "}").status, 404);
+}
+
+TEST_F(UsersTest, AddressesThatDifferInCaseAreDifferentAsInTheTable) {
+    add_user("ada@example.com");
+    EXPECT_EQ(ask("POST", "/users", user_json("ADA@example.com")).status, 201);
+}
+
 TEST_F(UsersTest, ATakenAddressIs409AndWritesNothing) {
     add_user("ada@example.com");
     const std::string path = add_user("bob@example.com");
@@ -110,6 +127,7 @@ TEST_F(UsersTest, FieldsThatAreNotValidAre422AndNamed) {
     EXPECT_EQ(ask("POST", "/users", R"({"email":"a@b","name":7})").wrong_fields(), "name");
     EXPECT_EQ(ask("POST", "/users", R"({"email":"a@b","name":"a\u0000b"})").wrong_fields(), "name");
     EXPECT_EQ(ask("POST", "/users", R"({"email":"a\u0000@b","name":"a"})").wrong_fields(), "email");
+    EXPECT_EQ(ask("POST", "/users", R"({"email":"a@b","name":" "})").wrong_fields(), "name");
     EXPECT_EQ(ask("POST", "/users", "[]").status, 422);
     const std::string path = add_user("ada@example.com");
     EXPECT_EQ(ask("PUT", path, "{}").wrong_fields(), "email,name");

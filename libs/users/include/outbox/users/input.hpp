@@ -26,7 +26,8 @@ void check_idempotency_key(std::string_view key);
 /// sides, no white space and no control characters. @pre UTF-8
 std::optional<std::string> email_error(std::string_view email);
 
-/// What is wrong with the name: nullopt for 1 to 255 characters, none of them NUL. @pre UTF-8
+/// What is wrong with the name: nullopt for 1 to 255 characters, none of them NUL, not all of them blank.
+/// @pre UTF-8
 std::optional<std::string> name_error(std::string_view name);
 
 } // namespace outbox::users

@@ -45,9 +45,12 @@ public:
     UserService(postgres::Pool& pool, EventSettings events) : pool_(pool), events_(std::move(events)) {}
 
     /// Adds a user and its user.created event.
-    /// @param key  repeated, gives the first answer again.
+    /// @param key            repeated, gives the first answer again.
+    /// @param before_commit  called with everything written; what it throws undoes it.
     /// @throws DuplicateEmail, KeyReused
-    Answer create(const NewUser& user, const std::optional<std::string>& key, const Origin& origin);
+    Answer create(
+        const NewUser& user, const std::optional<std::string>& key, const Origin& origin,
+        const std::function<void()>& before_commit = [] {});
 
     /// @return nullopt when there is no such user.
     std::optional<User> find(const Uuid& id, Deadline deadline);
@@ -55,9 +58,6 @@ public:
     /// Changes a user and adds its user.updated event, even when nothing is different from before.
     /// @return nullopt when there is no such user. @throws DuplicateEmail
     std::optional<User> update(const Uuid& id, const UserChange& change, const Origin& origin);
-
-    /// As create, but `before_commit` is called with both rows written; what it throws undoes them.
-    User create_with(const NewUser& user, const Origin& origin, const std::function<void()>& before_commit);
 
 private:
     template <class Body>
