@@ -11,8 +11,8 @@ namespace {
 constexpr postgres::Statement tables_statement{
     "health", "SELECT to_regclass('users') IS NOT NULL AND to_regclass('outbox_events') IS NOT NULL"};
 
-std::string command_for(const kafka::NewTopic& topic) {
-    return fmt::format("kafka-topics.sh --bootstrap-server <broker> --create --topic {} --partitions {}{}",
+std::string command_for(const kafka::NewTopic& topic, const std::string& brokers) {
+    return fmt::format("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {}{}", brokers,
                        topic.name, topic.partitions,
                        topic.replication > 0 ? fmt::format(" --replication-factor {}", topic.replication)
                                              : "");
@@ -34,7 +34,7 @@ void EventTopic::check(Deadline deadline) {
     if (!create_) {
         throw Error(Action::stop,
                     fmt::format("topic {} does not exist and KAFKA_CREATE_TOPICS is off; create it: {}",
-                                topic_.name, command_for(topic_)));
+                                topic_.name, command_for(topic_, brokers_)));
     }
     admin_.create_topic(topic_, deadline);
     log::info("topic created", {{"topic", topic_.name}, {"partitions", topic_.partitions}});

@@ -25,7 +25,8 @@ class EventTopic final : public http::Dependency {
 public:
     /// @param create  make the topic when it is missing; else check() says the command that does.
     EventTopic(const kafka::ClientOptions& options, kafka::NewTopic topic, bool create)
-        : admin_(options),
+        : brokers_(options.brokers),
+          admin_(options),
           topic_(std::move(topic)),
           create_(create) {}
 
@@ -33,6 +34,7 @@ public:
     void check(Deadline deadline) override;
 
 private:
+    const std::string brokers_;
     const kafka::Admin admin_;
     const kafka::NewTopic topic_;
     const bool create_;

@@ -113,6 +113,11 @@ bool test_api_wanted(const Settings& settings) {
 http::ServerOptions server_options(const Settings& settings) {
     http::ServerOptions options;
     options.address = settings.text("SERVER_BIND");
+    if (!http::is_address(options.address)) {
+        throw UsageError(
+            fmt::format("SERVER_BIND={} is not allowed: it must be an IPv4 or IPv6 address, or localhost",
+                        options.address));
+    }
     options.port = static_cast<std::uint16_t>(settings.integer("PORT"));
     options.request_timeout = settings.seconds("SERVER_REQUEST_TIMEOUT");
     return options;

@@ -1,6 +1,8 @@
 #include "fixture.hpp"
 #include "proxy.hpp"
 
+#include <outbox/support/environment.hpp>
+
 #include <fmt/format.h>
 
 #include <thread>
@@ -67,7 +69,9 @@ TEST_F(HealthTest, WithCreationOffAMissingTopicIsReportedWithTheCommand) {
     TestServer server = start({{"KAFKA_TOPIC", topic}, {"KAFKA_CREATE_TOPICS", "off"}});
     const auto kafka = dependency(server, "kafka");
     EXPECT_EQ(kafka.at("status"), "down");
-    EXPECT_NE(kafka.at("error").get<std::string>().find("--create --topic " + topic + " --partitions 6"),
+    EXPECT_NE(kafka.at("error").get<std::string>().find("kafka-topics.sh --bootstrap-server " +
+                                                        support::required_variable("KAFKA_BROKERS") +
+                                                        " --create --topic " + topic + " --partitions 6"),
               std::string::npos)
         << kafka;
 }

@@ -119,12 +119,21 @@ TEST_F(OutageTest, ARowThatStaysLockedGives503WithinTheDeadline) {
 }
 
 TEST(ClosedPortTest, ADatabaseThatIsNotThereGives503AtOnce) {
-    TestServer server({{"DB_HOST", "127.0.0.1"}, {"DB_PORT", std::to_string(closed_port())}});
+    TestServer server({{"DB_HOST", "localhost"}, {"DB_PORT", std::to_string(closed_port())}});
     const auto start = SteadyClock::now();
     const Reply reply = server.ask("POST", "/users", user_json("a@b"));
     EXPECT_EQ(reply.status, 503);
     EXPECT_TRUE(reply.headers.contains("retry-after"));
     EXPECT_LT(SteadyClock::now() - start, seconds(2));
+    EXPECT_EQ(server.ask("GET", "/health")
+                  .json()
+                  .at("dependencies")
+                  .at("database")
+                  .at("error")
+                  .get<std::string>()
+                  .find('\n'),
+              std::string::npos)
+        << "libpq tries localhost twice and says two lines";
 }
 
 TEST(MissingDatabaseTest, TheServerGoesToWorkOnceTheDatabaseIsMade) {

@@ -36,19 +36,68 @@ TEST(TestApi, ExistsByItselfOnlyOnLoopback) {
     EXPECT_EQ(status_with("127.0.0.1", "off"), 404);
 }
 
+TEST(TestApi, IsThereOnEveryLoopbackAddress) {
+    support::TestDatabase database;
+    for (const char* address : {"127.0.0.1", "127.0.0.2", "::1", "localhost"}) {
+        TestServer server(with(database.environment(), {{"SERVER_BIND", address}}));
+        const support::Command curl{
+            .words = {"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST",
+                      fmt::format("http://{}:{}/test/crash",
+                                  address == std::string("::1") ? "[::1]" : address, server.port())},
+            .environment = {}};
+        EXPECT_EQ(support::run(curl).output, "415") << address;
+    }
+}
+
 TEST(Program, BadSettingsEndItWithOneLineAndCode2) {
     const auto outcome_of = [](const std::map<std::string, std::string>& environment) {
         return support::run({{support::program("outbox-server")}, with({{"PORT", "0"}}, environment)});
     };
     for (const auto& [name, value] : std::map<std::string, std::string>{{"PORT", "65536"},
                                                                         {"SERVER_BIND", "not-an-address"},
+                                                                        {"KAFKA_BROKERS", "host:port"},
                                                                         {"KAFKA_TOPIC", "no spaces"},
                                                                         {"SERVER_TEST_API", "maybe"}}) {
         const auto outcome = outcome_of({{name, value}});
         EXPECT_EQ(outcome.exit_code, 2) << name;
-        EXPECT_NE(outcome.errors.find(value), std::string::npos) << outcome.errors;
+        EXPECT_NE(outcome.errors.find(fmt::format("{}={} is not allowed: it must be", name, value)),
+                  std::string::npos)
+            << outcome.errors;
         EXPECT_EQ(std::ranges::count(outcome.errors, '\n'), 1) << outcome.errors;
     }
+}
+
+TEST(Program, FlagsMayHaveOneDashAndAnEqualsSign) {
+    const auto outcome_of = [](const std::vector<std::string>& flags) {
+        std::vector<std::string> words{support::program("outbox-server")};
+        words.insert(words.end(), flags.begin(), flags.end());
+        return support::run({words, {}});
+    };
+    constexpr auto bad_port =
+        "outbox-server: PORT=x is not allowed: it must be a whole number from 0 to 65535\n";
+    for (const auto& flags :
+         std::vector<std::vector<std::string>>{{"--port", "x"},
+                                               {"--port=x"},
+                                               {"-port", "x"},
+                                               {"-port=x"},
+                                               {"--db-password=", "--port=x"},
+                                               {"-db-password=", "-port=x"},
+                                               {"--db-password", "-secret", "--port=x"}}) {
+        const auto outcome = outcome_of(flags);
+        EXPECT_EQ(outcome.exit_code, 2) << flags.back();
+        EXPECT_EQ(outcome.errors, bad_port) << flags.front();
+    }
+    for (const auto& flags : std::vector<std::vector<std::string>>{
+             {"--port="}, {"--port", ""}, {"--port"}, {"-unknown"}, {"word"}, {"--port=1", "--port=2"}}) {
+        const auto outcome = outcome_of(flags);
+        EXPECT_EQ(outcome.exit_code, 2) << flags.front();
+        EXPECT_EQ(std::ranges::count(outcome.errors, '\n'), 1) << outcome.errors;
+    }
+    EXPECT_EQ(outcome_of({"-unknown"}).errors.find("--unknown"), std::string::npos) << "as it was typed";
+    const auto help = outcome_of({"-help"});
+    EXPECT_EQ(help.exit_code, 0);
+    EXPECT_NE(help.output.find("--server-test-api auto|on|off"), std::string::npos);
+    EXPECT_EQ(outcome_of({"--version"}).output.substr(0, 14), "outbox-server ");
 }
 
 TEST(Program, AnAddressInUseIsSaid) {
@@ -57,7 +106,7 @@ TEST(Program, AnAddressInUseIsSaid) {
     const auto outcome =
         support::run({{support::program("outbox-server")},
                       with(database.environment(), {{"PORT", std::to_string(first.port())}})});
-    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_NE(outcome.errors.find(std::to_string(first.port())), std::string::npos);
 }
 
