@@ -3,7 +3,6 @@
 #include <outbox/core/uuid.hpp>
 
 #include <fstream>
-#include <iostream>
 
 namespace outbox::migrations {
 namespace {
@@ -45,23 +44,6 @@ void Folder::write(const std::string& name, const std::string& text) const {
 
 void Folder::remove(const std::string& name) const {
     std::filesystem::remove(path_ / name);
-}
-
-void on_server(const std::string& sql) {
-    const Deadline deadline = Deadline::in(std::chrono::seconds(30));
-    postgres::Connection::open(support::server_options("postgres"), deadline).script(sql, deadline);
-}
-
-Role::Role(const std::string& attributes) : name_(unique("outbox_role_")), password_(unique("p")) {
-    on_server("CREATE ROLE " + name_ + " LOGIN PASSWORD '" + password_ + "' " + attributes);
-}
-
-Role::~Role() {
-    try {
-        on_server("DROP ROLE IF EXISTS " + name_);
-    } catch (const std::exception& error) {
-        std::cerr << "role " << name_ << " is left behind: " << error.what() << '\n';
-    }
 }
 
 std::string state_of(TestDatabase& database, const std::string& sql) {

@@ -2,6 +2,7 @@
 
 #include <outbox/support/database.hpp>
 #include <outbox/support/process.hpp>
+#include <outbox/support/role.hpp>
 
 #include <gtest/gtest.h>
 
@@ -12,7 +13,9 @@
 
 namespace outbox::migrations {
 
+using support::on_server;
 using support::Outcome;
+using support::Role;
 using support::Rows;
 using support::TestDatabase;
 using Words = std::vector<std::string>;
@@ -38,26 +41,6 @@ public:
 private:
     std::filesystem::path path_;
 };
-
-/// A login role of a test's own. Declare it before the database: that has to go first.
-class Role {
-public:
-    explicit Role(const std::string& attributes = "");
-    Role(const Role&) = delete;
-    Role& operator=(const Role&) = delete;
-    ~Role();
-
-    [[nodiscard]] const std::string& name() const noexcept { return name_; }
-    [[nodiscard]] const std::string& password() const noexcept { return password_; }
-    [[nodiscard]] Variables variables() const { return {{"DB_USER", name_}, {"DB_PASSWORD", password_}}; }
-
-private:
-    std::string name_;
-    std::string password_;
-};
-
-/// One statement outside of any test's database.
-void on_server(const std::string& sql);
 
 /// SQLSTATE with which the statement is refused; "accepted" when it is not.
 std::string state_of(TestDatabase& database, const std::string& sql);

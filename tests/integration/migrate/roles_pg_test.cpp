@@ -10,23 +10,10 @@ constexpr auto insert_event =
 constexpr auto denied = "42501";
 constexpr auto accepted = "accepted";
 
-/// deploy/postgres/roles.sql, run as its own first lines say.
+/// The two roles of deploy/postgres/roles.sql.
 class Roles : public testing::Test {
 protected:
-    void SetUp() override {
-        const std::string script = OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql";
-        support::Command psql{.words = {"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v",
-                                        "app=" + app_.name(), "-v", "relay=" + relay_.name(), "-f", script},
-                              .environment = {}};
-        const auto options = database_.options();
-        psql.environment = {{"PGHOST", options.host},
-                            {"PGPORT", options.port},
-                            {"PGUSER", options.user},
-                            {"PGPASSWORD", options.password},
-                            {"PGDATABASE", options.database}};
-        const Outcome outcome = support::run(psql);
-        ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
-    }
+    Roles() { support::grant_least(database_, app_, relay_); }
 
     std::string as(const Role& role, const std::string& sql) {
         auto options = database_.options();

@@ -1,0 +1,57 @@
+#include "outbox/support/role.hpp"
+
+#include "outbox/support/process.hpp"
+
+#include <outbox/core/uuid.hpp>
+
+#include <iostream>
+#include <stdexcept>
+
+namespace outbox::support {
+namespace {
+
+std::string unique(const std::string& prefix) {
+    std::string id = Uuid::random().to_string();
+    std::erase(id, '-');
+    return prefix + id;
+}
+
+} // namespace
+
+Role::Role(const std::string& attributes) : name_(unique("outbox_role_")), password_(unique("p")) {
+    on_server("CREATE ROLE " + name_ + " LOGIN PASSWORD '" + password_ + "' " + attributes);
+}
+
+Role::~Role() {
+    try {
+        on_server("DROP ROLE IF EXISTS " + name_);
+    } catch (const std::exception& error) {
+        std::cerr << "role " << name_ << " is left behind: " << error.what() << '\n';
+    }
+}
+
+std::map<std::string, std::string> Role::variables() const {
+    return {{"DB_USER", name_}, {"DB_PASSWORD", password_}};
+}
+
+void grant_least(const TestDatabase& database, const Role& app, const Role& relay) {
+    const auto options = database.options();
+    const Outcome outcome =
+        run({.words = {"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "app=" + app.name(), "-v",
+                       "relay=" + relay.name(), "-f", OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql"},
+             .environment = {{"PGHOST", options.host},
+                             {"PGPORT", options.port},
+                             {"PGUSER", options.user},
+                             {"PGPASSWORD", options.password},
+                             {"PGDATABASE", options.database}}});
+    if (outcome.exit_code != 0) {
+        throw std::runtime_error("roles.sql failed: " + outcome.errors);
+    }
+}
+
+void on_server(const std::string& sql) {
+    const Deadline deadline = Deadline::in(std::chrono::seconds(30));
+    postgres::Connection::open(server_options("postgres"), deadline).script(sql, deadline);
+}
+
+} // namespace outbox::support
