@@ -156,6 +156,7 @@ constexpr std::array settings = std::to_array<Setting>({
      .programs = Program::relay,
      .meaning = "name of this outbox in Kafka; default: `DB_NAME`"},
     {.name = "OUTBOX_SOURCE",
+     .kind = Kind::uri,
      .fallback = "",
      .programs = Program::relay,
      .meaning = "`ce_source` of every event; default: `/outbox/<name>`"},

@@ -34,6 +34,13 @@ bool is_number(std::string_view value, double min, double max) {
     return std::isfinite(wide) && wide >= min && wide <= max;
 }
 
+/// True when it has only characters that RFC 3986 allows.
+bool is_uri_reference(std::string_view text) {
+    constexpr std::string_view never = "\"<>\\^`{|}";
+    return std::ranges::all_of(
+        text, [&](char c) { return c > 0x20 && c < 0x7F && never.find(c) == std::string_view::npos; });
+}
+
 /// "host", "host:9092", "[::1]:9092" or one of them behind "protocol://".
 bool is_broker(std::string_view text) {
     if (const auto scheme = text.find("://"); scheme != std::string_view::npos) {
@@ -72,6 +79,8 @@ bool is_allowed(const Setting& setting, std::string_view value) {
     case Setting::Kind::text:
     case Setting::Kind::secret:
         return true;
+    case Setting::Kind::uri:
+        return is_uri_reference(value);
     case Setting::Kind::brokers:
         return is_broker_list(value);
     case Setting::Kind::integer:
@@ -115,6 +124,8 @@ std::string Setting::allowed() const {
         }
         return list;
     }
+    case Kind::uri:
+        return "a URI reference, such as /outbox/orders";
     case Kind::brokers:
         return "host:port, or several with commas between";
     case Kind::text:
@@ -132,6 +143,8 @@ std::string Setting::type_name() const {
         return "SECONDS";
     case Kind::choice:
         return std::string(choices);
+    case Kind::uri:
+        return "URI";
     case Kind::brokers:
         return "HOST:PORT,...";
     case Kind::text:

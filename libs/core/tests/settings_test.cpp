@@ -75,6 +75,17 @@ TEST(Settings, BrokersAreHostsWithPorts) {
     }
 }
 
+TEST(Settings, TheSourceIsAUriReference) {
+    for (const char* good : {"/outbox/orders", "https://example.org/a?b=c#d", "urn:x:y", "%C3%A9"}) {
+        EXPECT_EQ(message_of({{"OUTBOX_SOURCE", good}}), "accepted") << good;
+    }
+    for (const char* bad : {"not a uri", "é", "<x>", "a\tb"}) {
+        EXPECT_EQ(message_of({{"OUTBOX_SOURCE", bad}}),
+                  std::string("OUTBOX_SOURCE=") + bad +
+                      " is not allowed: it must be a URI reference, such as /outbox/orders");
+    }
+}
+
 TEST(Settings, SecondsMayBeFractions) {
     const auto settings = Settings::load(Program::relay, {{"RELAY_POLL_INTERVAL", "0.25"}}, nothing);
     EXPECT_EQ(settings.seconds("RELAY_POLL_INTERVAL"), std::chrono::milliseconds(250));

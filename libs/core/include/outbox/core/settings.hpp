@@ -19,7 +19,7 @@ constexpr Program operator|(Program a, Program b) {
 
 /// One environment variable, which is also a flag: DB_HOST and --db-host.
 struct Setting {
-    enum class Kind { text, secret, brokers, integer, seconds, choice };
+    enum class Kind { text, secret, uri, brokers, integer, seconds, choice };
 
     std::string_view name;
     Kind kind = Kind::text;
