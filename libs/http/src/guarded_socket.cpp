@@ -90,13 +90,13 @@ private:
     asio::ip::tcp::socket socket_;
     asio::steady_timer timer_;
     Connections& connections_;
-    std::array<char, 16 * 1024> dropped_{};
+    std::array<char, 16'384> dropped_{};
 };
 
 } // namespace
 
 asio::execution_context::id Connections::id;
-thread_local GuardedSocket* GuardedSocket::current_ = nullptr;
+thread_local GuardedSocket* GuardedSocket::active = nullptr;
 
 bool Connections::enter(GuardedSocket* socket) {
     const std::lock_guard lock(mutex_);
@@ -132,8 +132,8 @@ void GuardedSocket::send_continue() {
 }
 
 void GuardedSocket::shutdown(shutdown_type what, boost::system::error_code& ec) {
-    const bool timeout = current_ == nullptr;
-    if (current_ == this && unparsed_) {
+    const bool timeout = active == nullptr;
+    if (active == this && unparsed_) {
         refuse(refusal(), detail_of(refusal()));
     } else if (timeout && reading()) {
         refuse(408, "the request did not come to its end in time");

@@ -52,12 +52,14 @@ public:
     explicit GuardedSocket(asio::io_context& context)
         : Base(context),
           connections_(asio::use_service<Connections>(context)) {}
-    GuardedSocket(GuardedSocket&& other) : Base(std::move(other)), connections_(other.connections_) {}
+    GuardedSocket(GuardedSocket&& other) noexcept
+        : Base(std::move(other)),
+          connections_(other.connections_) {}
     GuardedSocket& operator=(GuardedSocket&&) = delete;
     ~GuardedSocket() { connections_.leave(this); }
 
     /// The socket whose bytes are being parsed on this thread; nullptr outside of that.
-    static GuardedSocket* current() noexcept { return current_; }
+    static GuardedSocket* current() noexcept { return active; }
 
     void message_began() noexcept {
         phase_ = Phase::method;
@@ -104,11 +106,11 @@ private:
         return asio::bind_executor(
             executor, [this, is_read, kept = std::forward<Handler>(handler)](
                           const boost::system::error_code& ec, std::size_t bytes) mutable {
-                current_ = this;
+                active = this;
                 received_ = is_read ? bytes : 0;
                 unparsed_ = is_read && (!ec || (ec == asio::error::eof && reading()));
                 kept(ec, bytes); // holds the connection, and with it this socket, until it is destroyed
-                current_ = nullptr;
+                active = nullptr;
             });
     }
     [[nodiscard]] bool reading() const noexcept {
@@ -117,7 +119,7 @@ private:
     [[nodiscard]] int refusal() const;
     void refuse(int status, std::string_view detail);
 
-    static thread_local GuardedSocket* current_;
+    static thread_local GuardedSocket* active;
 
     Connections& connections_;
     Phase phase_ = Phase::idle;

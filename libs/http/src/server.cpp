@@ -158,16 +158,16 @@ void Server::Impl::open() {
             .timer_manager(timer_period)
             .max_pipelined_requests(1)
             .concurrent_accepts_count(4)
-            .buffer_size(8 * 1024)
+            .buffer_size(8'192)
             .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
-                                          .max_url_size(8 * 1024)
+                                          .max_url_size(8'192)
                                           .max_field_name_size(256)
-                                          .max_field_value_size(8 * 1024)
+                                          .max_field_value_size(8'192)
                                           .max_field_count(100)
                                           .max_body_size(options.max_body))
             .acceptor_post_bind_hook(
                 [this](asio::ip::tcp::acceptor& acceptor) { port = acceptor.local_endpoint().port(); })
-            .request_handler([this](restinio::request_handle_t incoming) { return accept(incoming); });
+            .request_handler([this](const restinio::request_handle_t& incoming) { return accept(incoming); });
     });
     server->open_sync();
 }

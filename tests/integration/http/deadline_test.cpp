@@ -24,7 +24,7 @@ protected:
         router.add({"POST", "/quick", nullptr, [](const Request&) { return Response{}; }});
         server.start();
     }
-    ~DeadlineTest() override {
+    void TearDown() override {
         release();
         server.drain(Deadline::in(seconds(5)));
         pool.stop();

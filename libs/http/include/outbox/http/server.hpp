@@ -15,7 +15,7 @@ struct ServerOptions {
     milliseconds request_timeout{5'000}; ///< a handler that takes longer is answered for: 503
     milliseconds read_timeout{30'000};   ///< for one whole request to come in, and of an idle connection
     std::size_t max_connections = 1024;  ///< further ones wait to be accepted
-    std::size_t max_body = 1024 * 1024;  ///< bytes
+    std::size_t max_body = 1'048'576;    ///< bytes
 };
 
 /// True for what ServerOptions::address may be.
