@@ -34,6 +34,7 @@ integration: build ## Run the tests that need servers
 	@tools/test $(PRESET) -L integration
 
 bench: build ## Measure speed and memory
+	@tools/bootstrap bench
 	@BIN=$(BIN) tools/with-stack bench/run
 
 lint: ## Check format, scripts and code
