@@ -91,7 +91,7 @@ bool Client::receive(Deadline deadline) {
     if (poll(&entry, 1, static_cast<int>(deadline.left().count())) <= 0) {
         throw std::runtime_error("the server neither answers nor closes");
     }
-    std::array<char, 16 * 1024> buffer{};
+    std::array<char, 16'384> buffer{};
     const ssize_t got = recv(fd_, buffer.data(), buffer.size(), 0);
     if (got > 0) {
         received_.append(buffer.data(), static_cast<std::size_t>(got));

@@ -12,7 +12,7 @@
 namespace outbox {
 namespace {
 
-support::Process start(std::map<std::string, std::string> environment) {
+support::Process start(const std::map<std::string, std::string>& environment) {
     std::ignore = support::required_variable("KAFKA_BROKERS");
     return support::Process({{support::program("outbox-server")}, with({{"PORT", "0"}}, environment)});
 }
@@ -28,8 +28,8 @@ std::uint16_t logged_port(support::Process& process) {
 
 } // namespace
 
-TestServer::TestServer(std::map<std::string, std::string> environment)
-    : process_(start(std::move(environment))),
+TestServer::TestServer(const std::map<std::string, std::string>& environment)
+    : process_(start(environment)),
       port_(logged_port(process_)) {}
 
 long TestServer::resident_kib() const {
@@ -68,6 +68,7 @@ std::map<std::string, std::string> with(std::map<std::string, std::string> base,
 
 void in_parallel(int count, const std::function<void(int)>& work) {
     std::vector<std::jthread> threads;
+    threads.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
         threads.emplace_back([&work, i] {
             try {

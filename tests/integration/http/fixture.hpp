@@ -18,7 +18,7 @@ namespace outbox {
 class TestServer {
 public:
     /// @param environment  on top of this process's; PORT is 0 unless it is in there.
-    explicit TestServer(std::map<std::string, std::string> environment);
+    explicit TestServer(const std::map<std::string, std::string>& environment);
 
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     [[nodiscard]] support::Process& process() noexcept { return process_; }

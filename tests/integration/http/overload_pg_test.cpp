@@ -99,8 +99,10 @@ TEST_F(MemoryTest, ConnectionsThatSayNothingCostLittleAndDoNotBlockOthers) {
 }
 
 TEST_F(MemoryTest, OneConnectionTooManyIsTold) {
+    constexpr std::size_t most = 1024;
     std::vector<Client> held;
-    for (int i = 0; i < 1024; ++i) {
+    held.reserve(most);
+    while (held.size() < most) {
         held.emplace_back(server.port());
     }
     EXPECT_TRUE(eventually([&] { return Client(server.port()).read().status == 503; }));

@@ -110,7 +110,7 @@ void Proxy::serve(const std::stop_token& stop, int client) {
 }
 
 bool Proxy::hand_on(int from, int to, bool from_client) {
-    std::array<char, 16 * 1024> buffer{};
+    std::array<char, 16'384> buffer{};
     const ssize_t got = recv(from, buffer.data(), buffer.size(), 0);
     if (got <= 0) {
         return false;
