@@ -1,0 +1,88 @@
+// Fault 9: answers with every class of error, though the broker has done what it was asked to.
+
+#include "fixture.hpp"
+
+#include <fmt/format.h>
+
+namespace outbox::chaos {
+namespace {
+
+using Kind = Fault::Kind;
+
+struct Code {
+    std::string api;
+    std::int16_t error;
+    std::string name;
+};
+
+void PrintTo(const Code& code, std::ostream* out) { // NOLINT(readability-identifier-naming): gtest's
+    *out << code.name << " to " << code.api;
+}
+
+class ErrorCode : public Chaos, public testing::WithParamInterface<Code> {
+protected:
+    [[nodiscard]] static Rule answered_with_it(int nth) {
+        return {.match = {GetParam().api, "-0-1"},
+                .fault = {.kind = Kind::replace_error, .error = GetParam().error},
+                .nth = nth};
+    }
+};
+using RetriableError = ErrorCode;
+using FinalError = ErrorCode;
+using InitError = ErrorCode;
+
+TEST_P(RetriableError, IsRetriedInTheSameTransaction) {
+    start_relay();
+    expect_delivery_after(kafka->inject(answered_with_it(3)));
+    EXPECT_EQ(recoveries(), 0);
+}
+
+TEST_P(FinalError, EndsTheProducersAndCostsNoEvent) {
+    start_relay();
+    expect_delivery_after(kafka->inject(answered_with_it(3)));
+    EXPECT_GE(recoveries(), 1);
+}
+
+TEST_P(InitError, OfARecoveryCostsNoEvent) {
+    start_relay();
+    Rule init = answered_with_it(1);
+    init.after = kafka->inject({.match = {"EndTxn", "-0-1 commit"}, .fault = {Kind::cut_after}, .nth = 2});
+    expect_delivery_after(kafka->inject(init));
+    EXPECT_GE(recoveries(), 1);
+}
+
+std::string name_of(const testing::TestParamInfo<Code>& code) {
+    return fmt::format("{}_{}", code.param.api, code.param.name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kafka, RetriableError,
+                         testing::Values(Code{"AddPartitionsToTxn", 16, "NotCoordinator"},
+                                         Code{"AddPartitionsToTxn", 51, "ConcurrentTransactions"},
+                                         Code{"Produce", 6, "NotLeaderOrFollower"},
+                                         Code{"Produce", 20, "NotEnoughReplicasAfterAppend"}),
+                         name_of);
+
+// Codes that librdkafka takes for abortable, for fatal, and one that it does not know. An EndTxn is never
+// simply repeated, not even after a retriable code: the first may come late.
+INSTANTIATE_TEST_SUITE_P(
+    Kafka, FinalError,
+    testing::Values(Code{"AddPartitionsToTxn", 49, "InvalidProducerIdMapping"},
+                    Code{"AddPartitionsToTxn", 90, "ProducerFenced"},
+                    Code{"AddPartitionsToTxn", 120, "Unknown"}, Code{"Produce", 59, "UnknownProducerId"},
+                    Code{"Produce", 47, "InvalidProducerEpoch"}, Code{"Produce", 120, "Unknown"},
+                    Code{"EndTxn", 15, "CoordinatorNotAvailable"},
+                    Code{"EndTxn", 51, "ConcurrentTransactions"},
+                    Code{"EndTxn", 49, "InvalidProducerIdMapping"}, Code{"EndTxn", 90, "ProducerFenced"},
+                    Code{"EndTxn", 120, "Unknown"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(Kafka, InitError,
+                         testing::Values(Code{"InitProducerId", 14, "CoordinatorLoadInProgress"},
+                                         Code{"InitProducerId", 51, "ConcurrentTransactions"},
+                                         Code{"InitProducerId", 49, "InvalidProducerIdMapping"},
+                                         Code{"InitProducerId", 90, "ProducerFenced"},
+                                         Code{"InitProducerId", 120, "Unknown"}),
+                         name_of);
+
+} // namespace
+} // namespace outbox::chaos
