@@ -4,5 +4,7 @@ if(OUTBOX_SANITIZE)
   add_link_options(-fsanitize=${OUTBOX_SANITIZE})
   if(OUTBOX_SANITIZE STREQUAL "thread")
     add_compile_options(-Wno-tsan) # about fences in Asio's headers, which tsan does not model
+    add_library(outbox_c11_threads SHARED "${CMAKE_CURRENT_LIST_DIR}/c11_threads.cpp")
+    link_libraries(-Wl,--no-as-needed outbox_c11_threads)
   endif()
 endif()
