@@ -59,7 +59,7 @@ void Node::establish() {
     identity_ = store::establish_identity(session, {{}, options_.name, cluster, options_.first_shards},
                                           options_.statement_timeout);
     ensure_control_topic(admin_, options_, Deadline::in(20s));
-    context_.emplace(RelayContext{options_, identity_, admin_, topics_, *strategy_, relay_});
+    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, *strategy_, relay_});
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},
                                {"cluster", identity_.cluster_id},
@@ -113,6 +113,11 @@ void Node::beat() {
         relays_->join(relay_, host_and_process(),
                       options_.lease); // somebody forgot us: we were away for long
         return;
+    }
+    if (pauses_.update(membership->pauses)) {
+        for (auto& [shard, worker] : workers_) {
+            worker->ring();
+        }
     }
     for (const store::ShardView& view : membership->shards) {
         if (const auto worker = workers_.find(view.shard); worker != workers_.end() && view.owner != relay_) {

@@ -204,6 +204,10 @@ void ShardWorker::operate() {
         tend_waiting(pending);
         const bool worked = turn(pending);
         in_flight_ = pending.events();
+        if (paused() && pending.idle() && !releasing()) {
+            rest();
+            continue;
+        }
         if (releasing() && pending.idle()) {
             return;
         }
@@ -298,9 +302,8 @@ void ShardWorker::wait_for_work(Pending& pending) {
 
 /// Holds the doorbell's locks, so every writer from now on rings. Polls once more, then waits.
 void ShardWorker::sleep_exactly() {
-    rung_ = false;
     while (!rung_ && !releasing()) {
-        const auto seen = store_->peek(context_.topics.parked());
+        const auto seen = store_->peek(left_out());
         const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
         const bool tend = seen.blocked && SteadyClock::now() >= next_tend_;
         if (seen.work || due || tend) {
@@ -316,6 +319,28 @@ void ShardWorker::sleep_exactly() {
         signal_.wait(Deadline::in(wait));
     }
     store_->wake();
+    idle_wait_ = milliseconds(1);
+    quiet_since_ = SteadyClock::now();
+}
+
+/// Paused, with nothing in flight: says so where operators look, and claims nothing until the pause ends.
+void ShardWorker::rest() {
+    const auto note_quiet = [this](bool quiet) {
+        store::Turn guarded(*store_, acquired_->ownership);
+        guarded.note_quiet(quiet);
+        guarded.commit();
+    };
+    note_quiet(true);
+    log::info("shard paused", {{"shard", shard_}});
+    while (paused() && !releasing()) {
+        signal_.wait(Deadline::in(std::chrono::seconds(60)));
+        check_doubt();
+    }
+    if (!releasing()) {
+        note_quiet(false);
+        log::info("shard resumed", {{"shard", shard_}});
+    }
+    next_look_ = {};
     idle_wait_ = milliseconds(1);
     quiet_since_ = SteadyClock::now();
 }

@@ -16,6 +16,14 @@ store::ClaimLimits ShardWorker::limits() const {
     return limits;
 }
 
+/// Topics that nothing is claimed for now: without a leader, or paused.
+std::vector<std::string> ShardWorker::left_out() const {
+    auto topics = context_.topics.parked();
+    const auto paused = context_.pauses.topics();
+    topics.insert(topics.end(), paused.begin(), paused.end());
+    return topics;
+}
+
 /// Ready rows and waiting ones take turns: neither keeps the other from being sent.
 store::RowSet ShardWorker::claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
                                  const std::vector<std::string>& parked) {
@@ -43,11 +51,11 @@ store::RowSet ShardWorker::claim(store::Turn& guarded, const std::vector<std::in
 /// Marks what Kafka has and claims what comes next, in one guarded transaction. @return whether there was
 /// work
 bool ShardWorker::turn(Pending& pending) {
-    const bool claims = !pending.ready && !releasing() && SteadyClock::now() >= next_look_;
+    const bool claims = !pending.ready && !releasing() && !paused() && SteadyClock::now() >= next_look_;
     if (pending.published.empty() && !claims) {
         return false;
     }
-    const auto parked = context_.topics.parked();
+    const auto parked = left_out();
     if (pending.published.empty() && pending.idle()) {
         const auto seen = store_->peek(parked);
         waiting_ = waiting_ || seen.blocked || seen.next_attempt;
@@ -94,7 +102,8 @@ bool ShardWorker::turn(Pending& pending) {
 
 /// Later events of blocked keys are held aside; keys that need wait no more are noted for the next claims.
 void ShardWorker::tend_waiting(const Pending& pending) {
-    if (SteadyClock::now() < next_tend_) {
+    const bool rung = rung_.exchange(false); // perhaps by an operator who settled what a key waits for
+    if (!rung && SteadyClock::now() < next_tend_) {
         return;
     }
     next_tend_ = SteadyClock::now() + std::chrono::seconds(1);

@@ -1,6 +1,6 @@
 #include "outbox/store/relays.hpp"
 
-#include "sql.hpp"
+#include "outbox/store/sql.hpp"
 
 #include <outbox/core/error.hpp>
 
@@ -29,15 +29,17 @@ constexpr Statement join_relays{
 constexpr Statement hold_lock{"outbox_hold_relay", "SELECT pg_try_advisory_lock(1868693507, $1::integer)"};
 
 constexpr Statement beat_relay{
-    "outbox_beat", "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp() WHERE relay = $1 "
-                   "RETURNING relay)"
-                   " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive, NULL::bigint AS since "
-                   "FROM outbox_relays AS r"
-                   " WHERE r.relay IN (SELECT relay FROM beat) OR (r.relay <> $1 AND " OUTBOX_RELAY_ALIVE ")"
-                   " UNION ALL SELECT s.shard, s.owner, s.owner IS NOT NULL AND (s.owner = $1 OR EXISTS"
-                   " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE ")),"
-                   " (extract(epoch FROM s.owned_since) * 1000000)::bigint FROM outbox_shards AS s, "
-                   "outbox_meta AS m WHERE s.shard < m.shard_count"};
+    "outbox_beat",
+    "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp() WHERE relay = $1 "
+    "RETURNING relay)"
+    " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive, NULL::bigint AS since, false AS paused,"
+    " NULL AS topic FROM outbox_relays AS r"
+    " WHERE r.relay IN (SELECT relay FROM beat) OR (r.relay <> $1 AND " OUTBOX_RELAY_ALIVE ")"
+    " UNION ALL SELECT s.shard, s.owner, s.owner IS NOT NULL AND (s.owner = $1 OR EXISTS"
+    " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE ")),"
+    " (extract(epoch FROM s.owned_since) * 1000000)::bigint, " OUTBOX_SHARD_PAUSED ", NULL"
+    " FROM outbox_shards AS s, outbox_meta AS m WHERE s.shard < m.shard_count"
+    " UNION ALL SELECT NULL, NULL, false, NULL, true, p.name FROM outbox_pauses AS p WHERE p.scope = 'topic'"};
 
 constexpr Statement leave_relays{"outbox_leave", "DELETE FROM outbox_relays WHERE relay = $1"};
 
@@ -93,6 +95,10 @@ std::optional<Membership> Relays::beat(const Uuid& relay) {
     Membership membership;
     bool registered = false;
     for (int i = 0; i < seen.rows(); ++i) {
+        if (!seen.is_null(i, 5)) {
+            membership.pauses.topics.insert(seen.text(i, 5));
+            continue;
+        }
         if (seen.is_null(i, 0)) {
             membership.alive.push_back(seen.uuid(i, 1));
             registered = registered || membership.alive.back() == relay;
@@ -106,6 +112,9 @@ std::optional<Membership> Relays::beat(const Uuid& relay) {
         }
         if (!seen.is_null(i, 3)) {
             view.owned_since_us = seen.integer(i, 3);
+        }
+        if (seen.boolean(i, 4)) {
+            membership.pauses.shards.insert(view.shard);
         }
         membership.shards.push_back(view);
     }

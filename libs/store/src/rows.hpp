@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sql.hpp"
+#include "outbox/store/sql.hpp"
 
 #include <outbox/store/row.hpp>
 

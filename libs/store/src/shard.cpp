@@ -1,6 +1,6 @@
 #include "outbox/store/shard.hpp"
 
-#include "sql.hpp"
+#include "outbox/store/sql.hpp"
 
 #include <outbox/core/event.hpp>
 
@@ -46,8 +46,9 @@ constexpr Statement look{
     " (SELECT ceil(extract(epoch FROM min(due.at) - clock_timestamp()) * 1000)::bigint"
     " FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
     " (SELECT o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_RETRY
-    " AND o.topic <> ALL ($2::text[]) ORDER BY o.next_attempt_at LIMIT 1) AS due(at)),"
-    " EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[]))"};
+    " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_FOLLOWS_WAITING(
+        "$2") " ORDER BY o.next_attempt_at LIMIT 1) AS due(at)),"
+              " EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[]))"};
 
 constexpr Statement lock_doorbell{
     "outbox_lock_doorbell",

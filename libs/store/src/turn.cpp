@@ -1,6 +1,6 @@
 #include "outbox/store/shard.hpp"
+#include "outbox/store/sql.hpp"
 #include "rows.hpp"
-#include "sql.hpp"
 
 #include <outbox/telemetry/log.hpp>
 
@@ -53,7 +53,13 @@ constexpr Statement move_claimed{
     "outbox_move_claimed", "UPDATE outbox_shards SET claimed_seq = $2 WHERE shard = $1 AND claimed_seq < $2"};
 
 constexpr Statement move_mark{
-    "outbox_move_mark", "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
+    "outbox_move_mark",
+    "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3, marked_at = clock_timestamp()"
+    " WHERE shard = $1"};
+
+constexpr Statement write_quiet{"outbox_write_quiet",
+                                "UPDATE outbox_shards SET quiet_epoch = CASE WHEN $2::boolean THEN epoch END"
+                                " WHERE shard = $1"};
 
 // Rows that wait block their keys.
 #define OUTBOX_BLOCK_KEYS                                                                                    \
@@ -65,7 +71,7 @@ constexpr Statement fail_attempts{
     "WITH failed AS (UPDATE outbox_events AS o SET status = CASE WHEN m.give_up THEN 'FAILED' ELSE 'NEW' END,"
     " retry_count = m.retry_count, error_message = m.error,"
     " next_attempt_at = CASE WHEN NOT m.give_up THEN clock_timestamp() + m.wait_ms * interval '1 "
-    "millisecond' END"
+    "millisecond' END, processed_at = CASE WHEN m.give_up THEN clock_timestamp() END"
     " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::boolean[], $5::bigint[], $6::text[])"
     " AS m(tid, seq, retry_count, give_up, wait_ms, error) WHERE o.ctid = m.tid AND o.seq = m.seq "
     "AND " OUTBOX_STILL_UNSENT " RETURNING o.bucket, " OUTBOX_KEY_OF(
@@ -237,6 +243,11 @@ void Turn::postpone(std::span<const Row> rows) {
         written_ = true;
         transaction_.run(to_due, {tids(rows)});
     }
+}
+
+void Turn::note_quiet(bool quiet) {
+    written_ = true;
+    transaction_.run(write_quiet, {store_.shard_, quiet ? "t" : "f"});
 }
 
 void Turn::commit() {

@@ -1,8 +1,8 @@
 // Keys of which an event waits. Their later events are held aside, and come back in order when it waits no
 // more.
 #include "outbox/store/shard.hpp"
+#include "outbox/store/sql.hpp"
 #include "rows.hpp"
-#include "sql.hpp"
 
 #include <algorithm>
 
@@ -13,6 +13,8 @@ using postgres::Format;
 using postgres::Result;
 using postgres::Statement;
 
+#define OUTBOX_WAITING_OF_KEY "o.bucket = k.bucket AND " OUTBOX_KEY_OF("o") " = k.key AND " OUTBOX_WAITING
+
 // The row becomes a ready one: should the relay die now, it is found like any other.
 constexpr Statement take_due{
     "outbox_take_due",
@@ -20,19 +22,20 @@ constexpr Statement take_due{
     " (SELECT due.ctid FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
     " (SELECT o.ctid, o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_RETRY
     " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at <= clock_timestamp()"
-    " AND o.topic <> ALL ($2::text[]) ORDER BY o.next_attempt_at LIMIT 1) AS due"
-    " ORDER BY due.next_attempt_at LIMIT 1) AND " OUTBOX_STILL_UNSENT " RETURNING " OUTBOX_COLUMNS};
+    " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_FOLLOWS_WAITING(
+        "$2") " ORDER BY o.next_attempt_at LIMIT 1) AS due"
+              " ORDER BY due.next_attempt_at LIMIT 1) AND " OUTBOX_STILL_UNSENT " RETURNING " OUTBOX_COLUMNS};
 
-#define OUTBOX_WAITING_OF_KEY "o.bucket = k.bucket AND " OUTBOX_KEY_OF("o") " = k.key AND " OUTBOX_WAITING
-
+// Those before the first one that waits for a retry.
 constexpr Statement take_held{
     "outbox_take_held",
     "UPDATE outbox_events AS o SET status = 'PROCESSING', next_attempt_at = NULL WHERE o.ctid = ANY (ARRAY("
-    "SELECT held.ctid FROM (SELECT $1::smallint, $2::text) AS k(bucket, key) CROSS JOIN LATERAL"
-    " (SELECT o.ctid FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
-    " AND o.next_attempt_at = 'infinity' AND o.topic <> ALL ($3::text[]) ORDER BY o.seq LIMIT $4) AS held"
-    " WHERE (SELECT o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
-    " ORDER BY o.seq LIMIT 1) = 'infinity')) AND " OUTBOX_STILL_UNSENT " RETURNING " OUTBOX_COLUMNS};
+    "SELECT free.ctid FROM (SELECT held.ctid, bool_and(held.at = 'infinity') OVER (ORDER BY held.seq) AS now"
+    " FROM (SELECT $1::smallint, $2::text) AS k(bucket, key) CROSS JOIN LATERAL"
+    " (SELECT o.ctid, o.seq, o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
+    " AND (o.next_attempt_at < 'infinity' OR o.topic <> ALL ($3::text[])) ORDER BY o.seq LIMIT $4)"
+    " AS held(ctid, seq, at)) AS free WHERE free.now)) AND " OUTBOX_STILL_UNSENT
+    " RETURNING " OUTBOX_COLUMNS};
 
 constexpr Statement unblock{
     "outbox_unblock", "DELETE FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND k.key = $2"

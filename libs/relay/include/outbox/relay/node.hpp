@@ -48,6 +48,7 @@ private:
     std::atomic<bool> stopping_{false};
     kafka::Admin admin_;
     Topics topics_;
+    Pauses pauses_;
     std::unique_ptr<partition::PartitionStrategy> strategy_;
     store::Identity identity_;
     std::optional<RelayContext> context_;

@@ -3,6 +3,7 @@
 #include <outbox/kafka/admin.hpp>
 #include <outbox/partition/strategy.hpp>
 #include <outbox/relay/options.hpp>
+#include <outbox/relay/pauses.hpp>
 #include <outbox/relay/publisher.hpp>
 #include <outbox/relay/recovery.hpp>
 #include <outbox/relay/topics.hpp>
@@ -28,6 +29,7 @@ struct RelayContext {
     const store::Identity& identity;
     const kafka::Admin& admin;
     Topics& topics;
+    const Pauses& pauses;
     const partition::PartitionStrategy& strategy;
     Uuid relay;
 };
@@ -76,6 +78,9 @@ private:
     void wait_for_work(Pending& pending);
     void sleep_exactly();
     void check_doubt();
+    void rest();
+    [[nodiscard]] bool paused() const { return context_.pauses.has_shard(shard_); }
+    [[nodiscard]] std::vector<std::string> left_out() const;
     [[nodiscard]] bool releasing() const { return release_; }
     [[nodiscard]] store::ClaimLimits limits() const;
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,19 @@ struct ShardView {
     std::int64_t owned_since_us = 0; ///< by the database's clock, since the Unix epoch
 };
 
+/// What operators have paused.
+struct Pauses {
+    std::set<int> shards; ///< every shard, when all is paused
+    std::set<std::string> topics;
+
+    bool operator==(const Pauses&) const = default;
+};
+
 /// What a relay sees of the others at one moment.
 struct Membership {
     std::vector<Uuid> alive; ///< relays, this one included while it is registered
     std::vector<ShardView> shards;
+    Pauses pauses;
 };
 
 /// The relays' register. Not thread-safe.

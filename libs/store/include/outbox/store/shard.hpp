@@ -177,6 +177,9 @@ public:
     /// Unblocks keys of which no row waits. @return keys whose held rows need wait no more
     std::vector<BlockedKey> sort_blocked(int bucket);
 
+    /// Writes down that the shard is paused and has nothing in flight, or that it claims again.
+    void note_quiet(bool quiet);
+
     /// Commits synchronously. After a claim the log up to its snapshot is on disk: every claimed row is
     /// durable.
     void commit();

@@ -30,6 +30,12 @@ inline constexpr int relay_locks = 1868693507;    ///< key: outbox_relays.lock_k
 /// Waits for a retry, as opposed to rows held aside until 'infinity'.
 #define OUTBOX_RETRY OUTBOX_UNSENT " AND o.next_attempt_at < 'infinity'"
 
+/// An older event of row o's key waits, and not only for its topic.
+#define OUTBOX_FOLLOWS_WAITING(topics)                                                                       \
+    "EXISTS (SELECT 1 FROM outbox_events AS w WHERE w.bucket = o.bucket"                                     \
+    " AND " OUTBOX_KEY_OF("w") " = " OUTBOX_KEY_OF("o") " AND w.seq < o.seq AND " OUTBOX_WAITING_OF(         \
+        "w") " AND w.topic <> ALL (" topics "::text[]))"
+
 /// A ready row that nobody has claimed.
 #define OUTBOX_NEW OUTBOX_READY " AND coalesce(o.status, 'NEW') = 'NEW'"
 
@@ -50,6 +56,11 @@ inline constexpr int relay_locks = 1868693507;    ///< key: outbox_relays.lock_k
     " OR EXISTS (SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.classid = 1868693507"       \
     " AND l.objid = r.lock_key::oid AND l.objsubid = 2 AND l.granted"                                        \
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))"
+
+/// An operator has paused shard s, or everything.
+#define OUTBOX_SHARD_PAUSED                                                                                  \
+    "EXISTS (SELECT 1 FROM outbox_pauses AS p WHERE p.scope = 'all'"                                         \
+    " OR p.scope = 'shard' AND p.name = s.shard::text)"
 
 /// '{1,2,3}' from anything whose elements fmt can print through `print`.
 template <class Range, class Print>
