@@ -1,3 +1,5 @@
+#include "verbs.hpp"
+
 #include <outbox/core/command_line.hpp>
 #include <outbox/core/error.hpp>
 #include <outbox/relay/node.hpp>
@@ -25,6 +27,7 @@ void stop_on_signals(outbox::relay::Node& node) {
 }
 
 int relay(const outbox::Arguments& arguments) {
+    outbox::refuse_options_without_verb(arguments);
     mallopt(M_ARENA_MAX, 2); // many threads, small memory
     outbox::log::configure(arguments.settings, "outbox-relay");
     outbox::relay::Node node(outbox::relay::relay_options(arguments.settings));
@@ -37,6 +40,10 @@ int relay(const outbox::Arguments& arguments) {
     return 0;
 }
 
+int run(const outbox::Arguments& arguments) {
+    return arguments.words.empty() ? relay(arguments) : outbox::run_verb(arguments);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -45,5 +52,6 @@ int main(int argc, char** argv) {
     spec.name = "outbox-relay";
     spec.description = "Moves committed events from the outbox table into Kafka, each exactly once.\n"
                        "Start as many as you like: they share the shards. SIGTERM drains.";
-    return outbox::run_program(spec, argc, argv, relay);
+    outbox::add_verbs(spec);
+    return outbox::run_program(spec, argc, argv, run);
 }

@@ -63,6 +63,10 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
     for (const auto& [name, help] : spec.options) {
         app.add_option("--" + name, extra[name], help);
     }
+    std::map<std::string, bool> switches;
+    for (const auto& [name, help] : spec.switches) {
+        app.add_flag("--" + name, switches[name], help);
+    }
     if (!spec.words_help.empty()) {
         app.add_option("command", arguments.words, spec.words_help);
     }
@@ -82,6 +86,11 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
     for (const auto& [name, value] : extra) {
         if (app.count("--" + name) > 0) {
             arguments.options[name] = value;
+        }
+    }
+    for (const auto& [name, on] : switches) {
+        if (on) {
+            arguments.options[name] = "";
         }
     }
     arguments.settings = Settings::load(spec.program, flags, environment);

@@ -13,15 +13,16 @@ namespace outbox {
 struct Arguments {
     Settings settings;
     std::vector<std::string> words;             ///< positional arguments, in order
-    std::map<std::string, std::string> options; ///< extra options by name without dashes
+    std::map<std::string, std::string> options; ///< extra options by name without dashes; switches are empty
 };
 
 struct CommandLineSpec {
     Program program{};
-    std::string name;                           ///< "outbox-relay"
-    std::string description;                    ///< first lines of --help
-    std::string words_help;                     ///< empty: no positional arguments allowed
-    std::map<std::string, std::string> options; ///< extra options: name -> help
+    std::string name;                                 ///< "outbox-relay"
+    std::string description;                          ///< first lines of --help
+    std::string words_help;                           ///< empty: no positional arguments allowed
+    std::map<std::string, std::string> options;       ///< extra options: name -> help
+    std::map<std::string, std::string> switches = {}; ///< extra options that take no value: name -> help
 };
 
 /// Reads flags and environment. --help and --version print to stdout and exit 0.

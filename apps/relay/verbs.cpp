@@ -1,0 +1,180 @@
+// The operator's verbs: what they take, and what they print.
+#include "verbs.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/operator/status.hpp>
+#include <outbox/operator/verbs.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <iostream>
+
+namespace outbox {
+namespace {
+
+constexpr auto names = "status, retry, skip, pause or resume";
+
+std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
+    const auto found = arguments.options.find(name);
+    return found == arguments.options.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool given(const Arguments& arguments, const std::string& name) {
+    return arguments.options.contains(name);
+}
+
+verbs::Selection selection_of(const Arguments& arguments) {
+    verbs::Selection selection;
+    selection.event_type = option(arguments, "event-type");
+    selection.failed_since = option(arguments, "failed-since");
+    if (const auto id = option(arguments, "id")) {
+        selection.id = Uuid::parse(*id);
+        if (!selection.id) {
+            throw UsageError(fmt::format("--id={} is not allowed: it must be a UUID", *id));
+        }
+        if (selection.event_type || selection.failed_since) {
+            throw UsageError("--id names one event: neither --event-type nor --failed-since goes with it");
+        }
+    } else if (!selection.event_type && !selection.failed_since) {
+        throw UsageError(fmt::format("{} needs --id, --event-type or --failed-since", arguments.words[0]));
+    }
+    return selection;
+}
+
+verbs::Target target_of(const Arguments& arguments) {
+    const auto topic = option(arguments, "topic");
+    const auto shard = option(arguments, "shard");
+    if (topic && shard) {
+        throw UsageError("--topic and --shard do not go together");
+    }
+    if (topic && topic->empty()) {
+        throw UsageError("--topic= is not allowed: it must be the name of a topic");
+    }
+    if (shard) {
+        int number = -1;
+        const auto [end, error] = std::from_chars(shard->data(), shard->data() + shard->size(), number);
+        if (error != std::errc{} || end != shard->data() + shard->size() || number < 0 || number > 63) {
+            throw UsageError(
+                fmt::format("--shard={} is not allowed: it must be a whole number from 0 to 63", *shard));
+        }
+        return {verbs::Target::Scope::shard, std::to_string(number)};
+    }
+    return topic ? verbs::Target{verbs::Target::Scope::topic, *topic} : verbs::Target{};
+}
+
+verbs::Motive motive_of(const Arguments& arguments) {
+    return {option(arguments, "reason"), given(arguments, "force")};
+}
+
+int report(const char* verb, const verbs::Outcome& outcome) {
+    if (outcome.done) {
+        std::cout << verb << ": " << *outcome.done << '\n' << std::flush;
+    }
+    if (outcome.refused) {
+        std::cerr << "outbox-relay: " << verb << ": " << *outcome.refused << '\n';
+    }
+    return outcome.refused || !std::cout ? 1 : 0;
+}
+
+int status(const Arguments& arguments) {
+    auto session = verbs::open_session(arguments.settings);
+    const auto seen = verbs::read_status(session);
+    std::cout << (given(arguments, "json") ? verbs::to_json(seen) : verbs::to_table(seen)) << std::flush;
+    return seen.healthy() && std::cout ? 0 : 1;
+}
+
+int retry(const Arguments& arguments) {
+    const auto selection = selection_of(arguments);
+    auto session = verbs::open_session(arguments.settings);
+    return report("retry", verbs::retry(session, selection, motive_of(arguments)));
+}
+
+int skip(const Arguments& arguments) {
+    const auto selection = selection_of(arguments);
+    const auto motive = motive_of(arguments);
+    if (motive.why.value_or("").empty()) {
+        throw UsageError("skip needs --reason: the events are never sent, and somebody will ask why");
+    }
+    auto session = verbs::open_session(arguments.settings);
+    return report("skip", verbs::skip(session, selection, motive));
+}
+
+int pause(const Arguments& arguments) {
+    const auto target = target_of(arguments);
+    auto session = verbs::open_session(arguments.settings);
+    return report("pause", verbs::pause(session, target, motive_of(arguments)));
+}
+
+int resume(const Arguments& arguments) {
+    const auto target = target_of(arguments);
+    auto session = verbs::open_session(arguments.settings);
+    return report("resume", verbs::resume(session, target, motive_of(arguments)));
+}
+
+struct Verb {
+    std::string_view name;
+    int (*run)(const Arguments&);
+    std::array<std::string_view, 5> options; ///< that belong to it
+};
+
+constexpr std::array table = std::to_array<Verb>({
+    {"status", status, {"json"}},
+    {"retry", retry, {"id", "event-type", "failed-since", "reason", "force"}},
+    {"skip", skip, {"id", "event-type", "failed-since", "reason", "force"}},
+    {"pause", pause, {"topic", "shard", "reason"}},
+    {"resume", resume, {"topic", "shard", "reason"}},
+});
+
+} // namespace
+
+void add_verbs(CommandLineSpec& spec) {
+    spec.description +=
+        "\nWith a verb it does not relay, but sees to what the relays do:\n"
+        "  status   shards, relays, backlog and what is FAILED; exit 1 when a shard is stopped or has no "
+        "living owner\n"
+        "  retry    FAILED events are sent again\n"
+        "  skip     events that are not sent never will be; needs --reason\n"
+        "  pause    nothing more is claimed: of all, of one --topic or of one --shard\n"
+        "  resume   the same goes on\n"
+        "Each verb but status leaves a row in outbox_audit. Exit 0 done, 1 refused or failed, 2 bad usage.";
+    spec.words_help = fmt::format("{}; without one the relay runs", names);
+    spec.options = {
+        {"id", "retry, skip: this event"},
+        {"event-type", "retry, skip: events of this type; skip: unsent ones as well as FAILED ones"},
+        {"failed-since", "retry, skip: events that are FAILED since this time"},
+        {"topic", "pause, resume: this topic"},
+        {"shard", "pause, resume: this shard"},
+        {"reason", "why, for outbox_audit"}};
+    spec.switches = {
+        {"json", "status: one JSON document"},
+        {"force", "retry: also what breaks the order of a key; skip: also what may be at the broker"}};
+}
+
+int run_verb(const Arguments& arguments) {
+    const auto& words = arguments.words;
+    const auto* const verb =
+        std::find_if(table.begin(), table.end(), [&](const Verb& each) { return each.name == words[0]; });
+    if (verb == table.end()) {
+        throw UsageError(fmt::format("{} is not a verb: it must be {}", words[0], names));
+    }
+    if (words.size() > 1) {
+        throw UsageError(fmt::format("{} is one word too many after {}", words[1], words[0]));
+    }
+    for (const auto& [name, value] : arguments.options) {
+        if (std::find(verb->options.begin(), verb->options.end(), name) == verb->options.end()) {
+            throw UsageError(fmt::format("--{} does not belong to {}", name, verb->name));
+        }
+    }
+    return verb->run(arguments);
+}
+
+void refuse_options_without_verb(const Arguments& arguments) {
+    if (!arguments.options.empty()) {
+        throw UsageError(fmt::format("--{} needs a verb: {}", arguments.options.begin()->first, names));
+    }
+}
+
+} // namespace outbox

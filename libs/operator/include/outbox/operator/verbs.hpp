@@ -1,0 +1,59 @@
+#pragma once
+
+#include <outbox/core/settings.hpp>
+#include <outbox/postgres/connection.hpp>
+
+#include <optional>
+#include <string>
+
+namespace outbox::verbs {
+
+/// Which events a verb is about: one, or all that fit what is set.
+struct Selection {
+    std::optional<Uuid> id;
+    std::optional<std::string> event_type;
+    std::optional<std::string> failed_since; ///< a time, as PostgreSQL reads it
+};
+
+/// What is paused or resumed.
+struct Target {
+    enum class Scope { all, topic, shard };
+
+    Scope scope = Scope::all;
+    std::string name = {}; ///< the topic's, or the shard's number
+};
+
+/// Why a verb is used; who uses it is found out. Both go into outbox_audit.
+struct Motive {
+    std::optional<std::string> why;
+    bool force = false; ///< also what may break the guarantee
+};
+
+/// What came of a verb. The first may be all there was to do even when it says that nothing was.
+struct Outcome {
+    std::optional<std::string> done;    ///< one line
+    std::optional<std::string> refused; ///< one line: what was not done, why, and what to do
+};
+
+/// A session for the verbs below. Not for relays: it neither waits long for locks nor holds them for long.
+postgres::Connection open_session(const Settings& settings);
+
+// Each may be used again without harm, and leaves a row in outbox_audit. A lost connection leaves whole steps
+// done; the same verb again does the rest. @throws UsageError for a time that PostgreSQL cannot read;
+// DatabaseError
+
+/// FAILED -> NEW, as if never tried. Without force it leaves events that a later one of their key has
+/// overtaken. What commits while it looks may still overtake.
+Outcome retry(postgres::Connection& connection, const Selection& selection, const Motive& motive);
+
+/// FAILED and unsent -> SKIPPED: they are never sent, and their keys go on. Without force it leaves events
+/// that may be at the broker at this moment: those that do not wait, unless their shard is paused and has
+/// nothing in flight.
+/// @pre motive.why
+Outcome skip(postgres::Connection& connection, const Selection& selection, const Motive& motive);
+
+/// Relays claim nothing of the target any more, and finish what is in flight.
+Outcome pause(postgres::Connection& connection, const Target& target, const Motive& motive);
+Outcome resume(postgres::Connection& connection, const Target& target, const Motive& motive);
+
+} // namespace outbox::verbs

@@ -1,0 +1,52 @@
+#include "audit.hpp"
+
+#include <outbox/postgres/options.hpp>
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+
+namespace outbox::verbs {
+namespace {
+
+constexpr postgres::Statement write_entry{
+    "outbox_write_audit", "INSERT INTO outbox_audit (who, why, verb, selection, forced)"
+                          " VALUES ($1 || ' as ' || session_user, $2, $3, $4, $5::boolean) RETURNING id"};
+
+constexpr postgres::Statement add_rows{"outbox_add_audit",
+                                       "UPDATE outbox_audit SET rows = rows + $2 WHERE id = $1"};
+
+} // namespace
+
+std::string user_and_host() {
+    std::array<char, 256> host{};
+    gethostname(host.data(), host.size() - 1);
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found);
+    return fmt::format("{}@{}", found != nullptr ? found->pw_name : std::to_string(getuid()), host.data());
+}
+
+AuditEntry::AuditEntry(postgres::Transaction& transaction, const char* verb, const std::string& selection,
+                       const Motive& motive)
+    : id_(transaction
+              .run(write_entry,
+                   {user_and_host(), motive.why, verb, selection, motive.force ? "true" : "false"})
+              .integer(0, 0)) {}
+
+void AuditEntry::add(postgres::Transaction& transaction, std::int64_t rows) const {
+    transaction.run(add_rows, {id_, rows});
+}
+
+postgres::Connection open_session(const Settings& settings) {
+    auto options = postgres::options_from(settings, "outbox-operator");
+    options.lock_timeout =
+        milliseconds(2'000); // behind one who waits for a shard's lock, its relay waits too
+    options.idle_in_transaction_timeout = milliseconds(5'000);
+    return postgres::Connection::open(options, Deadline::in(milliseconds(10'000)));
+}
+
+} // namespace outbox::verbs

@@ -1,0 +1,283 @@
+// retry and skip: the two verbs that change events.
+#include "audit.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/store/sql.hpp>
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <map>
+#include <set>
+#include <span>
+
+namespace outbox::verbs {
+namespace {
+
+using postgres::Connection;
+using postgres::Result;
+using postgres::Statement;
+using postgres::Transaction;
+
+constexpr milliseconds short_answer{10'000};
+constexpr milliseconds long_answer{600'000}; ///< a walk over all events, which holds no lock
+constexpr std::size_t step = 1000; ///< events in one transaction, as long as the relay's shard waits
+
+// For an event that was given up by an older relay no time is known but that of its making.
+constexpr Statement choose_failed{
+    "outbox_choose_failed",
+    "SELECT o.id, o.bucket FROM outbox_events AS o WHERE o.failed AND ($1::text IS NULL OR o.event_type = $1)"
+    " AND ($2::timestamptz IS NULL OR coalesce(o.processed_at, o.created_at) >= $2) ORDER BY o.seq"};
+
+constexpr Statement choose_unsent{
+    "outbox_choose_unsent",
+    "SELECT o.id, o.bucket FROM outbox_events AS o WHERE " OUTBOX_READY " AND o.event_type = $1"
+    " UNION ALL SELECT o.id, o.bucket FROM outbox_events AS o WHERE " OUTBOX_WAITING
+    " AND o.event_type = $1"};
+
+constexpr Statement find_event{
+    "outbox_find_event",
+    "SELECT o.id, o.bucket, coalesce(o.status, 'NEW') FROM outbox_events AS o WHERE o.id = $1"};
+
+// There is no index on the keys of events that are sent: one walk over all of them, with the few keys in a
+// hash.
+constexpr Statement find_overtaken{
+    "outbox_find_overtaken",
+    "WITH chosen AS MATERIALIZED (SELECT o.id, o.bucket, " OUTBOX_KEY_OF(
+        "o") " AS key, o.seq"
+             " FROM outbox_events AS o WHERE o.id = ANY ($1::uuid[])),"
+             " newest AS (SELECT o.bucket, " OUTBOX_KEY_OF(
+                 "o") " AS key, max(o.seq) AS seq FROM outbox_events AS o"
+                      " WHERE (o.bucket, " OUTBOX_KEY_OF(
+                          "o") ") IN (SELECT bucket, key FROM chosen)"
+                               " AND o.status IN ('SENT', 'PROCESSING') GROUP BY 1, 2)"
+                               " SELECT c.id FROM chosen AS c JOIN newest AS n ON n.bucket = c.bucket AND "
+                               "n.key = c.key AND n.seq > c.seq"};
+
+constexpr Statement count_shards{"outbox_shard_count", "SELECT coalesce(shard_count, 1) FROM outbox_meta"};
+
+constexpr Statement is_quiet{"outbox_is_quiet",
+                             "SELECT 1 FROM outbox_shards WHERE shard = $1 AND quiet_epoch = epoch"};
+
+constexpr Statement to_new{"outbox_retry", "UPDATE outbox_events AS o SET " OUTBOX_BACK
+                                           ", retry_count = 0, error_message = NULL, processed_at = NULL"
+                                           " WHERE o.id = ANY ($1::uuid[]) AND o.status = 'FAILED'"
+                                           " RETURNING o.bucket"};
+
+// A row that waits is never in flight: the claim that takes it also ends its waiting.
+constexpr Statement to_skipped{
+    "outbox_skip",
+    "UPDATE outbox_events AS o SET status = 'SKIPPED', processed_at = clock_timestamp(), next_attempt_at = "
+    "NULL,"
+    " error_message = 'skipped: ' || $2 || coalesce(' (' || o.error_message || ')', '')"
+    " WHERE o.id = ANY ($1::uuid[]) AND (o.status = 'FAILED' OR " OUTBOX_STILL_UNSENT
+    " AND ($3::boolean OR coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at IS NOT NULL))"
+    " RETURNING o.bucket"};
+
+constexpr Statement count_unsent{"outbox_count_unsent",
+                                 "SELECT count(*) FROM outbox_events AS o"
+                                 " WHERE o.id = ANY ($1::uuid[]) AND " OUTBOX_STILL_UNSENT};
+
+constexpr Statement ring{
+    "outbox_ring", "SELECT pg_notify('outbox_doorbell', b.bucket) FROM unnest($1::text[]) AS b(bucket)"};
+
+struct Event {
+    Uuid id;
+    int bucket = 0;
+};
+using Events = std::vector<Event>;
+
+void append(Events& events, const Result& found) {
+    for (int i = 0; i < found.rows(); ++i) {
+        events.push_back({found.uuid(i, 0), static_cast<int>(found.integer(i, 1))});
+    }
+}
+
+std::string ids_of(std::span<const Event> events) {
+    return store::array_of(events,
+                           [](std::string& text, const Event& event) { text += event.id.to_string(); });
+}
+
+std::string text_of(const Selection& selection) {
+    std::vector<std::string> parts;
+    if (selection.id) {
+        parts.push_back("--id=" + selection.id->to_string());
+    }
+    if (selection.event_type) {
+        parts.push_back("--event-type=" + *selection.event_type);
+    }
+    if (selection.failed_since) {
+        parts.push_back("--failed-since=" + *selection.failed_since);
+    }
+    return fmt::format("{}", fmt::join(parts, " "));
+}
+
+std::string counted(std::size_t count) {
+    return fmt::format("{} event{}", count, count == 1 ? "" : "s");
+}
+
+std::string are(std::size_t count) {
+    return fmt::format("{} {}", counted(count), count == 1 ? "is" : "are");
+}
+
+Events find_failed(Connection& connection, const Selection& selection) {
+    Events events;
+    try {
+        append(events, connection.run(choose_failed, {selection.event_type, selection.failed_since},
+                                      Deadline::in(long_answer)));
+    } catch (const postgres::DatabaseError& error) {
+        if (error.sqlstate().starts_with("22")) {
+            throw UsageError(
+                fmt::format("--failed-since={} is not allowed: it must be a time, such as '2026-01-31 "
+                            "08:00+01' or 'yesterday'",
+                            selection.failed_since.value_or("")));
+        }
+        throw;
+    }
+    return events;
+}
+
+/// Events that a verb was asked about one by one: its answer depends on the event's state.
+struct Found {
+    Events events;
+    std::string status;
+};
+
+Found find_one(Connection& connection, const Uuid& id) {
+    Found found;
+    const Result row = connection.run(find_event, {id}, Deadline::in(short_answer));
+    append(found.events, row);
+    found.status = row.empty() ? "" : row.text(0, 2);
+    return found;
+}
+
+/// Takes out of `events` those that a later event of their key has overtaken. @return how many
+std::size_t take_overtaken(Connection& connection, Events& events) {
+    Transaction look(connection, Deadline::in(long_answer),
+                     "BEGIN READ ONLY; SET LOCAL enable_nestloop = off");
+    const Result found = look.run(find_overtaken, {ids_of(events)});
+    std::set<Uuid> overtaken;
+    for (int i = 0; i < found.rows(); ++i) {
+        overtaken.insert(found.uuid(i, 0));
+    }
+    return std::erase_if(events, [&](const Event& event) { return overtaken.contains(event.id); });
+}
+
+/// Work on some events of one shard, while no relay claims or marks there. @return the rows that it changed
+using Step = std::function<Result(Transaction&, const std::string& ids, int shard)>;
+
+/// Goes through the events shard by shard, in their order. @return how many were changed
+std::size_t for_each_shard(Connection& connection, const Events& events, const AuditEntry& entry,
+                           const Step& change) {
+    const auto shards =
+        static_cast<int>(connection.run(count_shards, {}, Deadline::in(short_answer)).integer(0, 0));
+    std::map<int, Events> of_shard;
+    for (const Event& event : events) {
+        of_shard[event.bucket % shards].push_back(event);
+    }
+    std::size_t changed = 0;
+    for (const auto& [shard, all] : of_shard) {
+        for (std::size_t at = 0; at < all.size(); at += step) {
+            const auto some = std::span(all).subspan(at, std::min(step, all.size() - at));
+            Transaction transaction(
+                connection, Deadline::in(short_answer),
+                fmt::format("BEGIN; SELECT pg_advisory_xact_lock({}, {})", store::shard_locks, shard));
+            const Result rows = change(transaction, ids_of(some), shard);
+            std::set<std::string> buckets;
+            for (int i = 0; i < rows.rows(); ++i) {
+                buckets.insert(rows.text(i, 0));
+            }
+            transaction.run(ring, {store::texts(buckets)});
+            entry.add(transaction, rows.rows());
+            transaction.commit();
+            changed += static_cast<std::size_t>(rows.rows());
+        }
+    }
+    return changed;
+}
+
+AuditEntry audit(Connection& connection, const char* verb, const Selection& selection, const Motive& motive) {
+    Transaction transaction(connection, Deadline::in(short_answer));
+    AuditEntry entry(transaction, verb, text_of(selection), motive);
+    transaction.commit();
+    return entry;
+}
+
+} // namespace
+
+Outcome retry(Connection& connection, const Selection& selection, const Motive& motive) {
+    Events events;
+    if (selection.id) {
+        auto found = find_one(connection, *selection.id);
+        if (found.events.empty()) {
+            return {{}, fmt::format("there is no event {}", selection.id->to_string())};
+        }
+        if (found.status != "FAILED") {
+            audit(connection, "retry", selection, motive);
+            return {fmt::format("event {} is {}: nothing to do", selection.id->to_string(), found.status),
+                    {}};
+        }
+        events = std::move(found.events);
+    } else {
+        events = find_failed(connection, selection);
+    }
+    const std::size_t left = motive.force || events.empty() ? 0 : take_overtaken(connection, events);
+    const auto changed = for_each_shard(
+        connection, events, audit(connection, "retry", selection, motive),
+        [](Transaction& transaction, const std::string& ids, int) { return transaction.run(to_new, {ids}); });
+    Outcome outcome{are(changed) + " NEW again", {}};
+    if (left > 0) {
+        outcome.refused =
+            fmt::format("{} left FAILED: later events of the same key are sent already, so the order "
+                        "would break; --force sends all the same",
+                        are(left));
+    }
+    return outcome;
+}
+
+Outcome skip(Connection& connection, const Selection& selection, const Motive& motive) {
+    Events events;
+    if (selection.id) {
+        auto found = find_one(connection, *selection.id);
+        if (found.events.empty()) {
+            return {{}, fmt::format("there is no event {}", selection.id->to_string())};
+        }
+        if (found.status == "SENT") {
+            return {{}, fmt::format("event {} is SENT: nothing takes it back", selection.id->to_string())};
+        }
+        if (found.status == "SKIPPED") {
+            audit(connection, "skip", selection, motive);
+            return {fmt::format("event {} is SKIPPED: nothing to do", selection.id->to_string()), {}};
+        }
+        events = std::move(found.events);
+    } else {
+        events = find_failed(connection, selection);
+        if (!selection.failed_since) {
+            append(events, connection.run(choose_unsent, {selection.event_type}, Deadline::in(long_answer)));
+        }
+    }
+    std::size_t left = 0;
+    std::set<int> busy;
+    const auto skip_some = [&](Transaction& transaction, const std::string& ids, int shard) {
+        const bool all = motive.force || !transaction.run(is_quiet, {shard}).empty();
+        auto rows = transaction.run(to_skipped, {ids, motive.why, all ? "true" : "false"});
+        const auto unsent = transaction.run(count_unsent, {ids}).integer(0, 0);
+        left += static_cast<std::size_t>(unsent);
+        if (unsent > 0) {
+            busy.insert(shard);
+        }
+        return rows;
+    };
+    const auto changed =
+        for_each_shard(connection, events, audit(connection, "skip", selection, motive), skip_some);
+    Outcome outcome{are(changed) + " SKIPPED", {}};
+    if (left > 0) {
+        outcome.refused =
+            fmt::format("{} left, and may be at the broker now; pause shard {} and skip again once "
+                        "outbox-relay status says quiet, or use --force",
+                        are(left), fmt::join(busy, ", "));
+    }
+    return outcome;
+}
+
+} // namespace outbox::verbs

@@ -1,0 +1,145 @@
+#include <outbox/operator/status.hpp>
+#include <outbox/postgres/transaction.hpp>
+#include <outbox/store/sql.hpp>
+
+#include <algorithm>
+
+namespace outbox::verbs {
+namespace {
+
+using postgres::Result;
+using postgres::Statement;
+using postgres::Transaction;
+
+#define OUTBOX_UTC(t) "to_char(" t " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+#define OUTBOX_AGE_MS(t) "(extract(epoch FROM clock_timestamp() - " t ") * 1000)::bigint"
+
+constexpr Statement read_meta{"outbox_status_meta", "SELECT outbox_id, name, cluster_id FROM outbox_meta"};
+
+constexpr Statement read_shards{
+    "outbox_status_shards",
+    "SELECT s.shard, coalesce(r.name, s.owner::text), coalesce(" OUTBOX_RELAY_ALIVE
+    ", false), s.epoch, " OUTBOX_UTC("s.owned_since") ", s.marked_batch, " OUTBOX_AGE_MS(
+        "s.marked_at") ", s.stopped, " OUTBOX_SHARD_PAUSED ", coalesce(s.quiet_epoch = s.epoch, false)"
+                       " FROM outbox_meta AS m JOIN outbox_shards AS s ON s.shard < m.shard_count"
+                       " LEFT JOIN outbox_relays AS r ON r.relay = s.owner ORDER BY s.shard"};
+
+// A walk over the index of each bucket's unsent events, and a look at its oldest.
+constexpr Statement read_backlog{
+    "outbox_status_backlog",
+    "SELECT b.bucket % m.shard_count, sum(ready.n + waiting.n)::bigint, " OUTBOX_AGE_MS(
+        "min(least(oldest.at, waiting.oldest))") ", sum(failed.n)::bigint, sum(blocked.n)::bigint"
+                                                 " FROM outbox_meta AS m CROSS JOIN generate_series(0, 63) "
+                                                 "AS b(bucket)"
+                                                 " CROSS JOIN LATERAL (SELECT count(*) AS n FROM "
+                                                 "outbox_events AS o WHERE o.bucket = b.bucket "
+                                                 "AND " OUTBOX_READY ") AS ready"
+                                                 " LEFT JOIN LATERAL (SELECT o.created_at AS at FROM "
+                                                 "outbox_events AS o WHERE o.bucket = b.bucket "
+                                                 "AND " OUTBOX_READY
+                                                 " ORDER BY o.seq LIMIT 1) AS oldest ON true"
+                                                 " CROSS JOIN LATERAL (SELECT count(*) AS n, "
+                                                 "min(o.created_at) AS oldest FROM outbox_events AS o"
+                                                 " WHERE o.bucket = b.bucket AND " OUTBOX_WAITING
+                                                 ") AS waiting"
+                                                 " CROSS JOIN LATERAL (SELECT count(*) AS n FROM "
+                                                 "outbox_events AS o WHERE o.bucket = b.bucket AND o.failed) "
+                                                 "AS failed"
+                                                 " CROSS JOIN LATERAL (SELECT count(*) AS n FROM "
+                                                 "outbox_blocked_keys AS k WHERE k.bucket = b.bucket) AS "
+                                                 "blocked"
+                                                 " WHERE m.shard_count IS NOT NULL GROUP BY 1"};
+
+constexpr Statement read_relays{"outbox_status_relays",
+                                "SELECT r.name, r.relay, (SELECT count(*) FROM outbox_shards AS s WHERE "
+                                "s.owner = r.relay), " OUTBOX_UTC("r.started_at") ", " OUTBOX_AGE_MS(
+                                    "r.heartbeat_at") " FROM outbox_relays AS r WHERE " OUTBOX_RELAY_ALIVE
+                                                      " ORDER BY r.started_at, r.relay"};
+
+constexpr Statement read_pauses{"outbox_status_pauses",
+                                "SELECT p.scope, p.name, p.who, p.why, " OUTBOX_UTC(
+                                    "p.since") " FROM outbox_pauses AS p ORDER BY p.since"};
+
+std::optional<milliseconds> age(const Result& rows, int row, int column) {
+    return rows.is_null(row, column)
+               ? std::nullopt
+               : std::optional(milliseconds(std::max<std::int64_t>(0, rows.integer(row, column))));
+}
+
+std::vector<ShardStatus> shards_of(Transaction& transaction) {
+    std::vector<ShardStatus> shards;
+    const Result rows = transaction.run(read_shards, {});
+    for (int i = 0; i < rows.rows(); ++i) {
+        ShardStatus shard;
+        shard.shard = static_cast<int>(rows.integer(i, 0));
+        shard.owner = rows.maybe_text(i, 1);
+        shard.owner_alive = rows.boolean(i, 2);
+        shard.epoch = rows.integer(i, 3);
+        shard.owned_since = rows.maybe_text(i, 4);
+        shard.last_batch = rows.integer(i, 5);
+        shard.last_batch_age = age(rows, i, 6);
+        shard.stopped = rows.maybe_text(i, 7);
+        shard.paused = rows.boolean(i, 8);
+        shard.quiet = rows.boolean(i, 9);
+        shards.push_back(std::move(shard));
+    }
+    const Result backlog = transaction.run(read_backlog, {});
+    for (int i = 0; i < backlog.rows(); ++i) {
+        const auto number = backlog.integer(i, 0);
+        const auto shard = std::find_if(shards.begin(), shards.end(),
+                                        [&](const ShardStatus& each) { return each.shard == number; });
+        if (shard != shards.end()) {
+            shard->backlog = backlog.integer(i, 1);
+            shard->oldest = age(backlog, i, 2);
+            shard->failed = backlog.integer(i, 3);
+            shard->blocked_keys = backlog.integer(i, 4);
+        }
+    }
+    return shards;
+}
+
+} // namespace
+
+const char* ShardStatus::state() const {
+    if (stopped) {
+        return "stopped";
+    }
+    if (!owner || !owner_alive) {
+        return "unowned";
+    }
+    if (paused) {
+        return quiet ? "quiet" : "pausing";
+    }
+    return "running";
+}
+
+bool Status::healthy() const {
+    return !shards.empty() && std::all_of(shards.begin(), shards.end(), [](const ShardStatus& shard) {
+        return shard.owner && shard.owner_alive && !shard.stopped;
+    });
+}
+
+Status read_status(postgres::Connection& connection) {
+    Transaction transaction(connection, Deadline::in(milliseconds(60'000)),
+                            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                            " SET LOCAL enable_seqscan = off; SET LOCAL jit = off");
+    Status status;
+    const Result meta = transaction.run(read_meta, {});
+    status.outbox = meta.text(0, 0);
+    status.name = meta.maybe_text(0, 1);
+    status.cluster = meta.maybe_text(0, 2);
+    status.shards = shards_of(transaction);
+    const Result relays = transaction.run(read_relays, {});
+    for (int i = 0; i < relays.rows(); ++i) {
+        status.relays.push_back({relays.text(i, 0), relays.text(i, 1), relays.integer(i, 2),
+                                 relays.text(i, 3), age(relays, i, 4).value_or(milliseconds(0))});
+    }
+    const Result pauses = transaction.run(read_pauses, {});
+    for (int i = 0; i < pauses.rows(); ++i) {
+        status.pauses.push_back({pauses.text(i, 0), pauses.text(i, 1), pauses.text(i, 2),
+                                 pauses.maybe_text(i, 3), pauses.text(i, 4)});
+    }
+    return status;
+}
+
+} // namespace outbox::verbs

@@ -1,0 +1,62 @@
+#include <outbox/operator/status.hpp>
+
+#include <nlohmann/json.hpp>
+
+namespace outbox::verbs {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(const std::optional<std::string>& text) {
+    return text ? Json(*text) : Json(nullptr);
+}
+
+Json seconds_of(const std::optional<milliseconds>& span) {
+    return span ? Json(static_cast<double>(span->count()) / 1000) : Json(nullptr);
+}
+
+Json json_of(const ShardStatus& shard) {
+    return {{"shard", shard.shard},           {"state", shard.state()},
+            {"owner", json_of(shard.owner)},  {"owner_alive", shard.owner_alive},
+            {"epoch", shard.epoch},           {"owned_since", json_of(shard.owned_since)},
+            {"backlog", shard.backlog},       {"oldest_seconds", seconds_of(shard.oldest)},
+            {"last_batch", shard.last_batch}, {"last_batch_seconds_ago", seconds_of(shard.last_batch_age)},
+            {"failed", shard.failed},         {"blocked_keys", shard.blocked_keys},
+            {"paused", shard.paused},         {"stopped", json_of(shard.stopped)}};
+}
+
+} // namespace
+
+std::string to_json(const Status& status) {
+    Json document{{"outbox", status.outbox},
+                  {"name", json_of(status.name)},
+                  {"cluster", json_of(status.cluster)},
+                  {"healthy", status.healthy()},
+                  {"failed", 0},
+                  {"shards", Json::array()},
+                  {"relays", Json::array()},
+                  {"pauses", Json::array()}};
+    std::int64_t failed = 0;
+    for (const ShardStatus& shard : status.shards) {
+        failed += shard.failed;
+        document["shards"].push_back(json_of(shard));
+    }
+    document["failed"] = failed;
+    for (const RelayStatus& relay : status.relays) {
+        document["relays"].push_back({{"name", relay.name},
+                                      {"relay", relay.id},
+                                      {"shards", relay.shards},
+                                      {"started_at", relay.started_at},
+                                      {"heartbeat_seconds_ago", seconds_of(relay.heartbeat_age)}});
+    }
+    for (const PauseStatus& pause : status.pauses) {
+        document["pauses"].push_back({{"scope", pause.scope},
+                                      {"name", pause.name},
+                                      {"who", pause.who},
+                                      {"why", json_of(pause.why)},
+                                      {"since", pause.since}});
+    }
+    return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+} // namespace outbox::verbs
