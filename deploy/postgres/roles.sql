@@ -17,3 +17,15 @@ GRANT SELECT, UPDATE ON outbox_meta TO :"relay";
 GRANT SELECT, INSERT, UPDATE ON outbox_shards TO :"relay";
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relays TO :"relay";
 GRANT SELECT, INSERT, DELETE ON outbox_blocked_keys TO :"relay";
+GRANT SELECT ON outbox_pauses TO :"relay";
+
+-- The operator, for `outbox-relay status` and the other verbs: sees everything but what events say, and changes what
+-- happens to them. Optional:  psql -v operator=outbox_operator ...
+\if :{?operator}
+GRANT SELECT (id, seq, bucket, aggregate_id, partition_key, event_type, topic, status, unsent, failed, created_at,
+              processed_at, retry_count, error_message, next_attempt_at) ON outbox_events TO :"operator";
+GRANT UPDATE (status, processed_at, retry_count, error_message, next_attempt_at) ON outbox_events TO :"operator";
+GRANT SELECT ON outbox_meta, outbox_shards, outbox_relays, outbox_blocked_keys TO :"operator";
+GRANT SELECT, INSERT, DELETE ON outbox_pauses TO :"operator";
+GRANT SELECT, INSERT, UPDATE (rows) ON outbox_audit TO :"operator";
+\endif

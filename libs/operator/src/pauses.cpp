@@ -11,8 +11,8 @@ using postgres::Statement;
 using postgres::Transaction;
 
 constexpr Statement write_pause{"outbox_write_pause",
-                                "INSERT INTO outbox_pauses (scope, name, who, why) VALUES ($1, $2, "
-                                "session_user, $3) ON CONFLICT DO NOTHING"};
+                                "INSERT INTO outbox_pauses (scope, name, who, why)"
+                                " VALUES ($1, $2, $3 || ' as ' || session_user, $4) ON CONFLICT DO NOTHING"};
 
 constexpr Statement end_pause{"outbox_end_pause", "DELETE FROM outbox_pauses WHERE scope = $1 AND name = $2"};
 

@@ -97,9 +97,11 @@ std::string to_table(const Status& status) {
         fmt::format("outbox {} ({}), Kafka cluster {}\n\n", status.name.value_or("without a name yet"),
                     status.outbox, status.cluster.value_or("not known yet"));
     text += status.shards.empty() ? "no relay has run yet, so there are no shards\n" : shards_table(status);
-    text += "\n" + relays_table(status);
+    text += '\n';
+    text += relays_table(status);
     if (!status.pauses.empty()) {
-        text += "\n" + pauses_table(status);
+        text += '\n';
+        text += pauses_table(status);
     }
     return text;
 }

@@ -115,6 +115,8 @@ void Node::beat() {
         return;
     }
     if (pauses_.update(membership->pauses)) {
+        log::info("pauses changed", {{"paused_shards", membership->pauses.shards.size()},
+                                     {"paused_topics", membership->pauses.topics.size()}});
         for (auto& [shard, worker] : workers_) {
             worker->ring();
         }

@@ -74,6 +74,16 @@ TEST_F(Schema, UnsentRowsHaveAPartialIndex) {
                 testing::HasSubstr("(bucket, seq) WHERE"));
 }
 
+TEST_F(Schema, ClaimsAreHotBecauseNoIndexSeesThem) {
+    database_.query(
+        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic) "
+        "SELECT gen_random_uuid(), 'user', 'u' || i, 'user.created', '{}', 't' "
+        "FROM generate_series(1, 10) AS i");
+    EXPECT_EQ(database_.value("BEGIN; UPDATE outbox_events SET status = 'PROCESSING'; "
+                              "SELECT pg_stat_get_xact_tuples_hot_updated('outbox_events'::regclass)"),
+              "10");
+}
+
 TEST_F(Schema, PlainInsertsWithOnlyPublishedColumnsAreTaken) {
     const std::string left_out = insert();
     const std::string nulls =

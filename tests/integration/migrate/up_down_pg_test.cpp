@@ -12,8 +12,9 @@ using testing::HasSubstr;
 constexpr auto tables_sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' "
                             "ORDER BY 1";
 
-const Rows all_tables{{"idempotency_keys"},  {"outbox_blocked_keys"}, {"outbox_events"}, {"outbox_meta"},
-                      {"outbox_migrations"}, {"outbox_relays"},       {"outbox_shards"}, {"users"}};
+const Rows all_tables{
+    {"idempotency_keys"},  {"outbox_audit"},  {"outbox_blocked_keys"}, {"outbox_events"}, {"outbox_meta"},
+    {"outbox_migrations"}, {"outbox_pauses"}, {"outbox_relays"},       {"outbox_shards"}, {"users"}};
 
 TEST(MigrateUp, OnNothingCreatesDatabaseAndTables) {
     TestDatabase database(TestDatabase::Start::absent);
@@ -33,7 +34,8 @@ TEST(MigrateUp, KeepsAHistoryThatOthersCanCheck) {
     const Rows expected{{"1", "users", "t", "t", "t"},
                         {"2", "outbox_events", "t", "t", "t"},
                         {"3", "relay", "t", "t", "t"},
-                        {"4", "idempotency_keys", "t", "t", "t"}};
+                        {"4", "idempotency_keys", "t", "t", "t"},
+                        {"5", "operator", "t", "t", "t"}};
     EXPECT_EQ(history, expected);
 }
 
@@ -71,7 +73,7 @@ TEST(MigrateUp, EightAtOnceOnNothingAllEndWellAndApplyEachFileOnce) {
     }
     EXPECT_EQ(database.query(tables_sql), all_tables);
     for (const std::string file :
-         {"0001_users", "0002_outbox_events", "0003_relay", "0004_idempotency_keys"}) {
+         {"0001_users", "0002_outbox_events", "0003_relay", "0004_idempotency_keys", "0005_operator"}) {
         const std::regex done(file + ".up.sql done");
         EXPECT_EQ(std::distance(std::sregex_iterator(errors.begin(), errors.end(), done), {}), 1) << errors;
     }
@@ -104,9 +106,9 @@ TEST(MigrateDown, WithoutNumberTakesBackTheNewestStep) {
     TestDatabase database;
     const Outcome outcome = migrate(database, {"down"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
-    EXPECT_EQ(database.value("SELECT to_regclass('idempotency_keys')"), "NULL");
+    EXPECT_EQ(database.value("SELECT to_regclass('outbox_audit')"), "NULL");
     EXPECT_EQ(database.value("SELECT string_agg(version::text, ',' ORDER BY version) FROM outbox_migrations"),
-              "1,2,3");
+              "1,2,3,4");
 }
 
 TEST(MigrateDown, AllAndUpAgainGivesTheSameSchema) {
@@ -121,7 +123,7 @@ TEST(MigrateDown, AllAndUpAgainGivesTheSameSchema) {
     TestDatabase database;
     const Rows before = database.query(columns);
     const Rows before_others = database.query(others);
-    ASSERT_EQ(migrate(database, {"down", "4"}).exit_code, 0);
+    ASSERT_EQ(migrate(database, {"down", "5"}).exit_code, 0);
     EXPECT_EQ(database.query(tables_sql), (Rows{{"outbox_migrations"}}));
     EXPECT_EQ(database.query("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"),
               Rows{});
@@ -134,7 +136,7 @@ TEST(MigrateDown, OfMoreThanIsAppliedTakesAllAndSaysSo) {
     TestDatabase database;
     const Outcome outcome = migrate(database, {"down", "9"});
     EXPECT_EQ(outcome.exit_code, 0);
-    EXPECT_THAT(outcome.errors, HasSubstr("9 asked for, but only 4 applied: all are taken back"));
+    EXPECT_THAT(outcome.errors, HasSubstr("9 asked for, but only 5 applied: all are taken back"));
     EXPECT_EQ(migrate(database, {"version"}).output, "0\n");
 }
 
@@ -150,13 +152,14 @@ TEST(MigrateStatus, TellsAppliedAndPendingOnStdout) {
                    "0001     users             applied  \\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ\n"
                    "0002     outbox_events     applied  [^\n]*Z\n"
                    "0003     relay             applied  [^\n]*Z\n"
-                   "0004     idempotency_keys  pending  -\n")))
+                   "0004     idempotency_keys  applied  [^\n]*Z\n"
+                   "0005     operator          pending  -\n")))
         << outcome.output;
 }
 
 TEST(MigrateVersion, IsANumberOnStdout) {
     TestDatabase database;
-    EXPECT_EQ(migrate(database, {"version"}).output, "4\n");
+    EXPECT_EQ(migrate(database, {"version"}).output, "5\n");
     const TestDatabase empty(TestDatabase::Start::empty);
     EXPECT_EQ(migrate(empty, {"version"}).output, "0\n");
 }

@@ -1,0 +1,154 @@
+#include "fixture.hpp"
+
+#include <fmt/format.h>
+
+namespace outbox::relays {
+namespace {
+
+class Pause : public Operator {
+protected:
+    bool wait_quiet(int wanted) {
+        return wait_until(
+            [&] {
+                return database.number("SELECT count(*) FROM outbox_shards WHERE quiet_epoch = epoch") ==
+                       wanted;
+            },
+            10s);
+    }
+    static bool knows(Process& relay, int paused_shards, int paused_topics) {
+        return relay.wait_for_text(fmt::format(R"("pauses changed","paused_shards":{},"paused_topics":{})",
+                                               paused_shards, paused_topics),
+                                   Deadline::in(5s));
+    }
+    /// A key of another shard than this one's.
+    std::string key_beside(const std::string& key) {
+        std::string other = "x";
+        while (shard_of(other) == shard_of(key)) {
+            other += 'x';
+        }
+        return other;
+    }
+    std::chrono::milliseconds until_sent(const std::string& id) {
+        return time_until([&] { return sent(id); }, 30s);
+    }
+};
+
+TEST_F(Pause, OfAllStopsDeliveryAndResumeGoesOnAtOnce) {
+    const Process relay = ready_relay({{"RELAY_POLL_INTERVAL", "60"}});
+    ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
+    EXPECT_EQ(done({"pause", "--reason", "maintenance"}), "pause: all is paused\n");
+    EXPECT_EQ(done({"pause"}), "pause: all is paused already: nothing to do\n");
+    ASSERT_TRUE(wait_quiet(shards)) << relay.errors();
+    const auto id = insert({.key = "a"});
+    expect_none_sent("aggregate_id = 'a'", 2s);
+    EXPECT_EQ(done({"resume"}), "resume: all is resumed\n");
+    EXPECT_LT(until_sent(id), 1s) << relay.errors();
+    EXPECT_EQ(done({"resume"}), "resume: all is not paused: nothing to do\n");
+    EXPECT_EQ(audit(), (Words{"pause all 1 f", "pause all 0 f", "resume all 1 f", "resume all 0 f"}));
+    expect_exactly_once();
+}
+
+TEST_F(Pause, OfATopicHoldsUpNoOther) {
+    Process relay = ready_relay({{"RELAY_POLL_INTERVAL", "60"}});
+    const auto paused = topic + "_paused";
+    ASSERT_TRUE(wait_sent(insert({.key = "a", .topic = paused}))) << relay.errors();
+    EXPECT_EQ(done({"pause", "--topic", paused}), fmt::format("pause: topic {} is paused\n", paused));
+    EXPECT_THAT(done({"pause", "--topic", paused}), HasSubstr("already"));
+    ASSERT_TRUE(knows(relay, 0, 1)) << relay.errors();
+    const auto held = insert({.key = "a", .topic = paused});
+    EXPECT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
+    expect_none_sent(fmt::format("id = '{}'", held), 2s);
+    EXPECT_EQ(done({"resume", "--topic", paused}), fmt::format("resume: topic {} is resumed\n", paused));
+    EXPECT_LT(until_sent(held), 1s) << relay.errors();
+    EXPECT_THAT(done({"resume", "--topic", paused}), HasSubstr("nothing to do"));
+    EXPECT_EQ(read_topic(paused).size(), 2U);
+}
+
+TEST_F(Pause, OfAShardHoldsUpNoOther) {
+    const Process relay = ready_relay({{"RELAY_POLL_INTERVAL", "60"}});
+    const auto beside = key_beside("a");
+    ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
+    const auto shard = std::to_string(shard_of("a"));
+    EXPECT_EQ(done({"pause", "--shard", shard}), fmt::format("pause: shard {} is paused\n", shard));
+    EXPECT_THAT(done({"pause", "--shard", shard}), HasSubstr("already"));
+    ASSERT_TRUE(wait_quiet(1)) << relay.errors();
+    const auto held = insert({.key = "a"});
+    EXPECT_TRUE(wait_sent(insert({.key = beside}))) << relay.errors();
+    expect_none_sent(fmt::format("id = '{}'", held), 2s);
+    EXPECT_EQ(done({"resume"}),
+              fmt::format("resume: all is not paused: nothing to do; still paused: shard {}\n", shard));
+    EXPECT_EQ(done({"resume", "--shard", shard}), fmt::format("resume: shard {} is resumed\n", shard));
+    EXPECT_LT(until_sent(held), 1s) << relay.errors();
+    EXPECT_THAT(done({"resume", "--shard", shard}), HasSubstr("nothing to do"));
+    expect_exactly_once();
+}
+
+TEST_F(Pause, LetsWhatIsInFlightFinish) {
+    const Process relay = ready_relay();
+    auto command = load({"--events", "3000"});
+    const auto written = support::run(command, 60s);
+    ASSERT_EQ(written.exit_code, 0) << written.errors;
+    done({"pause"});
+    ASSERT_TRUE(wait_quiet(shards)) << relay.errors();
+    EXPECT_EQ(count("status = 'PROCESSING'"), 0);
+    done({"resume"});
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 3000; }, 30s)) << relay.errors();
+    expect_exactly_once();
+}
+
+TEST_F(Pause, OutlivesTheRelay) {
+    {
+        Process first = ready_relay();
+        ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << first.errors();
+        first.kill();
+    }
+    done({"pause"});
+    const auto id = insert({.key = "a"});
+    const Process second = ready_relay();
+    ASSERT_TRUE(wait_quiet(shards)) << second.errors();
+    expect_none_sent("aggregate_id = 'a'", 1s);
+    done({"resume"});
+    EXPECT_TRUE(wait_sent(id)) << second.errors();
+    expect_exactly_once();
+}
+
+TEST_F(Pause, LeavesAnIdleRelayAsQuietAsBefore) {
+    Process relay = ready_relay({{"RELAY_SHARDS", "8"}});
+    const auto paused = topic + "_paused";
+    ASSERT_TRUE(wait_sent(insert({.key = "first", .topic = paused}))) << relay.errors();
+    done({"pause", "--topic", paused});
+    done({"pause", "--shard", "1"});
+    ASSERT_TRUE(wait_quiet(1)) << relay.errors();
+    for (int i = 0; i < 64; ++i) {
+        insert({.key = fmt::format("k{}", i), .topic = paused});
+    }
+    auto onlooker = postgres::Connection::open(support::server_options("postgres"), Deadline::in(30s));
+    const auto transactions = [&] {
+        return onlooker
+            .query("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1",
+                   {database.name()}, Deadline::in(30s))
+            .integer(0, 0);
+    };
+    stay_quiet(12s); // an idle session hands its counts over after 10 s
+    const auto before = transactions();
+    stay_quiet(10s);
+    const auto issued = transactions() - before;
+    RecordProperty("statements_in_10_s", std::to_string(issued));
+    EXPECT_LE(issued, 40);
+    EXPECT_EQ(count("status = 'SENT'"), 1);
+}
+
+TEST_F(Pause, OfAShardThatThereIsNotIsRefused) {
+    EXPECT_EQ(refused({"pause", "--shard", "3"}),
+              "outbox-relay: pause: there is no shard 3: this outbox has 0\n");
+    {
+        Process relay = ready_relay();
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+    EXPECT_EQ(refused({"pause", "--shard", "4"}),
+              "outbox-relay: pause: there is no shard 4: this outbox has 4\n");
+    EXPECT_THAT(audit(), IsEmpty());
+}
+
+} // namespace
+} // namespace outbox::relays

@@ -1,0 +1,114 @@
+#include "fixture.hpp"
+
+#include <outbox/support/environment.hpp>
+
+#include <fmt/format.h>
+
+namespace outbox::relays {
+namespace {
+
+class Retry : public Operator {
+protected:
+    /// An event that is FAILED because its topic is missing.
+    std::string failed_event(const std::string& key, const std::string& on) {
+        auto id = insert({.key = key, .topic = on, .max_retries = 1});
+        EXPECT_TRUE(wait_status(id, "FAILED"));
+        return id;
+    }
+
+    std::string missing = topic + "_missing";
+    std::string missing_too = topic + "_missing_too";
+};
+
+TEST_F(Retry, DeliversAFailedEventOnceItsCauseIsMendedAndTwiceDoesNoHarm) {
+    const Process relay = relay_without_other_topics();
+    const auto id = failed_event("a", missing);
+    create_topic(missing, 3);
+    EXPECT_EQ(done({"retry", "--id", id, "--reason", "topic made"}), "retry: 1 event is NEW again\n");
+    EXPECT_TRUE(wait_sent(id, 3s)) << relay.errors();
+    EXPECT_THAT(done({"retry", "--id", id}), HasSubstr("is SENT: nothing to do"));
+    EXPECT_EQ(database.query("SELECT retry_count, error_message FROM outbox_events"),
+              (support::Rows{{"0", "NULL"}}));
+    EXPECT_EQ(audit(), (Words{"retry --id=" + id + " 1 f", "retry --id=" + id + " 0 f"}));
+    EXPECT_THAT(database.value("SELECT who FROM outbox_audit LIMIT 1"),
+                testing::MatchesRegex(".+@.+ as " + support::required_variable("DB_USER")));
+    EXPECT_EQ(database.value("SELECT why FROM outbox_audit ORDER BY id LIMIT 1"), "topic made");
+    expect_exactly_once();
+}
+
+TEST_F(Retry, TakesEventsByTypeAndByTheTimeSinceWhichTheyAreFailed) {
+    const Process relay = relay_without_other_topics();
+    const auto early = failed_event("a", missing);
+    const auto late = failed_event("b", missing);
+    const auto other = failed_event("c", missing);
+    database.query("UPDATE outbox_events SET processed_at = now() - interval '1 day' WHERE id = $1", {early});
+    database.query("UPDATE outbox_events SET event_type = 'user.deleted' WHERE id = $1", {other});
+    create_topic(missing, 3);
+    EXPECT_EQ(done({"retry", "--event-type", "user.created", "--failed-since", "2999-01-01"}),
+              "retry: 0 events are NEW again\n");
+    const auto since = database.value("SELECT now() - interval '1 hour'");
+    EXPECT_EQ(done({"retry", "--event-type", "user.created", "--failed-since", since}),
+              "retry: 1 event is NEW again\n");
+    EXPECT_TRUE(wait_sent(late)) << relay.errors();
+    EXPECT_EQ(status(early), "FAILED");
+    EXPECT_EQ(done({"retry", "--event-type", "user.created"}), "retry: 1 event is NEW again\n");
+    EXPECT_TRUE(wait_sent(early)) << relay.errors();
+    EXPECT_EQ(done({"retry", "--failed-since", since}), "retry: 1 event is NEW again\n");
+    EXPECT_TRUE(wait_sent(other)) << relay.errors();
+    expect_exactly_once();
+}
+
+TEST_F(Retry, LeavesAnEventThatALaterOneOfItsKeyHasOvertakenUnlessForced) {
+    const Process relay = relay_without_other_topics();
+    const auto overtaken = failed_event("a", missing);
+    const auto alone = failed_event("b", missing);
+    ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
+    create_topic(missing, 3);
+    EXPECT_EQ(
+        refused({"retry", "--event-type", "user.created"}),
+        "outbox-relay: retry: 1 event is left FAILED: later events of the same key are sent already, so the "
+        "order would break; --force sends all the same\n");
+    EXPECT_TRUE(wait_sent(alone)) << relay.errors();
+    EXPECT_EQ(status(overtaken), "FAILED");
+    EXPECT_EQ(done({"retry", "--id", overtaken, "--force"}), "retry: 1 event is NEW again\n");
+    EXPECT_TRUE(wait_sent(overtaken)) << relay.errors();
+    EXPECT_EQ(audit(), (Words{"retry --event-type=user.created 1 f", "retry --id=" + overtaken + " 1 t"}));
+}
+
+TEST_F(Retry, OfAnOlderEventGoesFirstAndLetsNobodyOvertakeTheOneThatWaits) {
+    const Process relay = relay_without_other_topics();
+    const auto oldest = failed_event("a", missing);
+    const auto waiting = insert({.key = "a", .topic = missing_too, .max_retries = 1000});
+    ASSERT_TRUE(wait_retrying(waiting)) << relay.errors();
+    const auto follower = insert({.key = "a"});
+    create_topic(missing, 3);
+    done({"retry", "--id", oldest});
+    EXPECT_TRUE(wait_sent(oldest, 3s)) << relay.errors();
+    expect_none_sent(fmt::format("id = '{}'", follower), 3s);
+    create_topic(missing_too, 3);
+    EXPECT_TRUE(wait_sent(waiting, 60s)) << relay.errors();
+    EXPECT_TRUE(wait_sent(follower)) << relay.errors();
+    expect_exactly_once();
+}
+
+TEST_F(Retry, Of5000EventsKeepsTheOrderOfTheirKeys) {
+    const Process relay = relay_without_other_topics();
+    database.query(fmt::format(
+        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, status)"
+        " SELECT gen_random_uuid(), 'user', 'k' || i % 7, 'user.created', '{{}}', '{}', 'FAILED'"
+        " FROM generate_series(1, 5000) AS i",
+        topic));
+    EXPECT_EQ(done({"retry", "--event-type", "user.created"}), "retry: 5000 events are NEW again\n");
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 5000; }, 60s)) << relay.errors();
+    EXPECT_EQ(audit(), Words{"retry --event-type=user.created 5000 f"});
+    expect_exactly_once();
+}
+
+TEST_F(Retry, OfAnEventThatIsNotThereIsRefused) {
+    EXPECT_EQ(refused({"retry", "--id", "00000000-0000-4000-8000-000000000001"}),
+              "outbox-relay: retry: there is no event 00000000-0000-4000-8000-000000000001\n");
+    EXPECT_THAT(audit(), IsEmpty());
+}
+
+} // namespace
+} // namespace outbox::relays
