@@ -81,6 +81,10 @@ constexpr Statement count_unsent{"outbox_count_unsent",
 constexpr Statement ring{
     "outbox_ring", "SELECT pg_notify('outbox_doorbell', b.bucket) FROM unnest($1::text[]) AS b(bucket)"};
 
+/// What a relay remembers of a topic that it could not send to must not fail the event again.
+constexpr Statement forget_refusals{"outbox_forget_refusals",
+                                    "SELECT pg_notify('outbox_doorbell', 'topics')"};
+
 struct Event {
     Uuid id;
     int bucket = 0;
@@ -196,9 +200,11 @@ std::size_t for_each_shard(Connection& connection, const Events& events, const A
     return changed;
 }
 
-AuditEntry audit(Connection& connection, const char* verb, const Selection& selection, const Motive& motive) {
+/// Opens the audit, and has relays ask again what topics accept before the first event comes back.
+AuditEntry begin(Connection& connection, const char* verb, const Selection& selection, const Motive& motive) {
     Transaction transaction(connection, Deadline::in(short_answer));
     AuditEntry entry(transaction, verb, text_of(selection), motive);
+    transaction.run(forget_refusals, {});
     transaction.commit();
     return entry;
 }
@@ -213,7 +219,7 @@ Outcome retry(Connection& connection, const Selection& selection, const Motive& 
             return {{}, fmt::format("there is no event {}", selection.id->to_string())};
         }
         if (found.status != "FAILED") {
-            audit(connection, "retry", selection, motive);
+            begin(connection, "retry", selection, motive);
             return {fmt::format("event {} is {}: nothing to do", selection.id->to_string(), found.status),
                     {}};
         }
@@ -223,7 +229,7 @@ Outcome retry(Connection& connection, const Selection& selection, const Motive& 
     }
     const std::size_t left = motive.force || events.empty() ? 0 : take_overtaken(connection, events);
     const auto changed = for_each_shard(
-        connection, events, audit(connection, "retry", selection, motive),
+        connection, events, begin(connection, "retry", selection, motive),
         [](Transaction& transaction, const std::string& ids, int) { return transaction.run(to_new, {ids}); });
     Outcome outcome{are(changed) + " NEW again", {}};
     if (left > 0) {
@@ -246,7 +252,7 @@ Outcome skip(Connection& connection, const Selection& selection, const Motive& m
             return {{}, fmt::format("event {} is SENT: nothing takes it back", selection.id->to_string())};
         }
         if (found.status == "SKIPPED") {
-            audit(connection, "skip", selection, motive);
+            begin(connection, "skip", selection, motive);
             return {fmt::format("event {} is SKIPPED: nothing to do", selection.id->to_string()), {}};
         }
         events = std::move(found.events);
@@ -269,7 +275,7 @@ Outcome skip(Connection& connection, const Selection& selection, const Motive& m
         return rows;
     };
     const auto changed =
-        for_each_shard(connection, events, audit(connection, "skip", selection, motive), skip_some);
+        for_each_shard(connection, events, begin(connection, "skip", selection, motive), skip_some);
     Outcome outcome{are(changed) + " SKIPPED", {}};
     if (left > 0) {
         outcome.refused =

@@ -165,6 +165,10 @@ void Node::hear(const std::vector<std::string>& payloads) {
             next_beat_ = {};
             continue;
         }
+        if (payload == "topics") {
+            topics_.forget_refusals();
+            continue;
+        }
         const int bucket = std::atoi(payload.c_str());
         if (const auto worker = workers_.find(bucket % identity_.shard_count); worker != workers_.end()) {
             worker->second->ring();

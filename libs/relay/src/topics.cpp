@@ -106,6 +106,11 @@ void Topics::forget() {
     }
 }
 
+void Topics::forget_refusals() {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(known_, [](const auto& entry) { return entry.second.verdict.kind == Kind::refused; });
+}
+
 std::vector<std::string> Topics::parked() {
     const std::lock_guard lock(mutex_);
     std::vector<std::string> names;

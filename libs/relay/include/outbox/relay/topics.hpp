@@ -45,6 +45,9 @@ public:
     /// Leaders may have moved: ask again at the next use.
     void forget();
 
+    /// An operator has mended something: what was refused is asked for again.
+    void forget_refusals();
+
     /// Topics whose leader is away at the moment; claims leave them out.
     [[nodiscard]] std::vector<std::string> parked();
 

@@ -67,7 +67,8 @@ private:
     milliseconds timeout_;
 };
 
-/// NOTIFY channel: payload is a bucket's number, or "members".
+/// NOTIFY channel: payload is a bucket's number, "members" (who is there, what is paused) or "topics" (what a
+/// topic was refused for is mended).
 inline constexpr const char* doorbell_channel = "outbox_doorbell";
 
 } // namespace outbox::store
