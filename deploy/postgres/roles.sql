@@ -1,5 +1,6 @@
--- The two roles with their least grants. Run as the owner of the tables, after `outbox-migrate up`:
+-- The roles with their least grants. Run as the owner of the tables, after `outbox-migrate up`:
 --   psql -v app=outbox_app -v relay=outbox_relay -f roles.sql
+-- Add  -v operator=outbox_operator  for the role of those who use the verbs of outbox-relay.
 -- Create them first, e.g.  CREATE ROLE outbox_app LOGIN PASSWORD '...';
 
 -- An application that only inserts events. The doorbell runs with its owner's rights; identity needs no grant.
@@ -20,7 +21,7 @@ GRANT SELECT, INSERT, DELETE ON outbox_blocked_keys TO :"relay";
 GRANT SELECT ON outbox_pauses TO :"relay";
 
 -- The operator, for `outbox-relay status` and the other verbs: sees everything but what events say, and changes what
--- happens to them. Optional:  psql -v operator=outbox_operator ...
+-- happens to them.
 \if :{?operator}
 GRANT SELECT (id, seq, bucket, aggregate_id, partition_key, event_type, topic, status, unsent, failed, created_at,
               processed_at, retry_count, error_message, next_attempt_at) ON outbox_events TO :"operator";

@@ -39,7 +39,8 @@ constexpr Statement beat_relay{
     " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE ")),"
     " (extract(epoch FROM s.owned_since) * 1000000)::bigint, " OUTBOX_SHARD_PAUSED ", NULL"
     " FROM outbox_shards AS s, outbox_meta AS m WHERE s.shard < m.shard_count"
-    " UNION ALL SELECT NULL, NULL, false, NULL, true, p.name FROM outbox_pauses AS p WHERE p.scope = 'topic'"};
+    " UNION ALL SELECT NULL, NULL, false, NULL, true, p.name FROM outbox_pauses AS p WHERE p.scope = "
+    "'topic'"};
 
 constexpr Statement leave_relays{"outbox_leave", "DELETE FROM outbox_relays WHERE relay = $1"};
 

@@ -41,8 +41,8 @@ TEST_F(Roles, TheApplicationInsertsEventsAndThatIsAll) {
     EXPECT_EQ(as(app_, "DELETE FROM outbox_events"), denied);
     EXPECT_EQ(as(app_, "TRUNCATE outbox_events"), denied);
     EXPECT_EQ(as(app_, "SELECT nextval('outbox_events_seq_seq')"), denied);
-    for (const char* table :
-         {"outbox_meta", "outbox_shards", "outbox_relays", "outbox_blocked_keys", "outbox_migrations"}) {
+    for (const char* table : {"outbox_meta", "outbox_shards", "outbox_relays", "outbox_blocked_keys",
+                              "outbox_pauses", "outbox_audit", "outbox_migrations"}) {
         EXPECT_EQ(as(app_, "SELECT * FROM " + std::string(table)), denied) << table;
     }
 }
@@ -98,10 +98,13 @@ TEST_F(Roles, TheRelayCannotChangeWhatAnEventSays) {
     EXPECT_EQ(as(relay_, "TRUNCATE outbox_events"), denied);
 }
 
-TEST_F(Roles, TheRelayHasNoBusinessWithUsers) {
+TEST_F(Roles, TheRelayHasNoBusinessWithUsersNorWithTheOperatorsTables) {
     EXPECT_EQ(as(relay_, "SELECT * FROM users"), denied);
     EXPECT_EQ(as(relay_, "SELECT * FROM idempotency_keys"), denied);
     EXPECT_EQ(as(relay_, "DELETE FROM outbox_shards"), denied);
+    EXPECT_EQ(as(relay_, "SELECT * FROM outbox_pauses"), accepted);
+    EXPECT_EQ(as(relay_, "DELETE FROM outbox_pauses"), denied);
+    EXPECT_EQ(as(relay_, "SELECT * FROM outbox_audit"), denied);
 }
 
 } // namespace

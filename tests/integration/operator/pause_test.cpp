@@ -85,14 +85,15 @@ TEST_F(Pause, OfAShardHoldsUpNoOther) {
 
 TEST_F(Pause, LetsWhatIsInFlightFinish) {
     const Process relay = ready_relay();
-    auto command = load({"--events", "3000"});
-    const auto written = support::run(command, 60s);
-    ASSERT_EQ(written.exit_code, 0) << written.errors;
+    Process writer(load({"--events", "5000", "--rate", "2000"}));
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") > 100; }, 30s)) << relay.errors();
     done({"pause"});
     ASSERT_TRUE(wait_quiet(shards)) << relay.errors();
     EXPECT_EQ(count("status = 'PROCESSING'"), 0);
+    EXPECT_EQ(writer.wait(Deadline::in(60s)).exit_code, 0);
+    EXPECT_LT(count("status = 'SENT'"), 5000);
     done({"resume"});
-    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 3000; }, 30s)) << relay.errors();
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 5000; }, 30s)) << relay.errors();
     expect_exactly_once();
 }
 

@@ -1,6 +1,6 @@
 #include "fixture.hpp"
 
-#include <outbox/core/uuid.hpp>
+#include <outbox/support/role.hpp>
 
 #include <fmt/format.h>
 
@@ -41,38 +41,22 @@ TEST_F(Usage, WhatIsNotUnderstoodEndsWith2AndOneLineAndDoesNothing) {
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_pauses"), 0);
 }
 
-/// A login role with what deploy/postgres/roles.sql grants an operator.
-class OperatorRole : public Operator {
-protected:
-    OperatorRole() {
-        name_.erase(std::remove(name_.begin(), name_.end(), '-'), name_.end());
-        database.query("CREATE ROLE " + name_ + " LOGIN PASSWORD 'p'");
-        const auto options = database.options();
-        const auto granted = support::run(
-            {.words = {"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "app=" + name_ + "_app", "-v",
-                       "relay=" + name_ + "_relay", "-v", "operator=" + name_, "-c",
-                       fmt::format("CREATE ROLE {0}_app; CREATE ROLE {0}_relay", name_), "-f",
-                       OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql"},
-             .environment = {{"PGHOST", options.host},
-                             {"PGPORT", options.port},
-                             {"PGUSER", options.user},
-                             {"PGPASSWORD", options.password},
-                             {"PGDATABASE", options.database}}});
-        EXPECT_EQ(granted.exit_code, 0) << granted.errors;
-    }
-    ~OperatorRole() override {
-        for (const char* suffix : {"", "_app", "_relay"}) {
-            database.query(fmt::format("DROP OWNED BY {0}{1}; DROP ROLE {0}{1}", name_, suffix));
-        }
-    }
+/// Before the database, which has to go first.
+struct LoginRoles {
+    support::Role app;
+    support::Role relay_role;
+    support::Role role;
+};
 
-    support::Outcome as_operator(const Words& words) const {
-        return verb(words, {{"DB_USER", name_}, {"DB_PASSWORD", "p"}});
-    }
+/// A login role with what deploy/postgres/roles.sql grants an operator.
+class OperatorRole : protected LoginRoles, public Operator {
+protected:
+    OperatorRole() { support::grant_least(database, app, relay_role, &role); }
+
     std::string state_of(const std::string& sql) const {
         auto options = database.options();
-        options.user = name_;
-        options.password = "p";
+        options.user = role.name();
+        options.password = role.password();
         auto session = postgres::Connection::open(options, Deadline::in(30s));
         try {
             script(session, sql);
@@ -81,9 +65,6 @@ protected:
             return error.sqlstate();
         }
     }
-
-private:
-    std::string name_ = "outbox_role_" + Uuid::random().to_string();
 };
 
 TEST_F(OperatorRole, HasWhatTheVerbsNeedAndNoMore) {
@@ -98,7 +79,7 @@ TEST_F(OperatorRole, HasWhatTheVerbsNeedAndNoMore) {
                             {"resume"},
                             {"pause", "--shard", "1"},
                             {"resume", "--shard", "1"}}) {
-        const auto outcome = as_operator(words);
+        const auto outcome = verb(words, role.variables());
         EXPECT_EQ(outcome.exit_code, 0) << words[0] << ": " << outcome.errors;
     }
     EXPECT_EQ(state_of("SELECT event_data FROM outbox_events"), "42501");

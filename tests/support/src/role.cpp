@@ -34,16 +34,19 @@ std::map<std::string, std::string> Role::variables() const {
     return {{"DB_USER", name_}, {"DB_PASSWORD", password_}};
 }
 
-void grant_least(const TestDatabase& database, const Role& app, const Role& relay) {
-    const std::string script = OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql";
+void grant_least(const TestDatabase& database, const Role& app, const Role& relay, const Role* operate) {
     const auto options = database.options();
-    const Outcome outcome = run({.words = {"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v",
-                                           "app=" + app.name(), "-v", "relay=" + relay.name(), "-f", script},
-                                 .environment = {{"PGHOST", options.host},
-                                                 {"PGPORT", options.port},
-                                                 {"PGUSER", options.user},
-                                                 {"PGPASSWORD", options.password},
-                                                 {"PGDATABASE", options.database}}});
+    Command psql{.words = {"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "app=" + app.name(), "-v",
+                           "relay=" + relay.name(), "-f", OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql"},
+                 .environment = {{"PGHOST", options.host},
+                                 {"PGPORT", options.port},
+                                 {"PGUSER", options.user},
+                                 {"PGPASSWORD", options.password},
+                                 {"PGDATABASE", options.database}}};
+    if (operate != nullptr) {
+        psql.words.insert(psql.words.end(), {"-v", "operator=" + operate->name()});
+    }
+    const Outcome outcome = run(psql);
     if (outcome.exit_code != 0) {
         throw std::runtime_error("roles.sql failed: " + outcome.errors);
     }

@@ -26,7 +26,9 @@ private:
 };
 
 /// Runs deploy/postgres/roles.sql as its own first lines say. @throws std::runtime_error when it fails.
-void grant_least(const TestDatabase& database, const Role& app, const Role& relay);
+/// @param operate  the operator's role, if there is one
+void grant_least(const TestDatabase& database, const Role& app, const Role& relay,
+                 const Role* operate = nullptr);
 
 /// One statement outside of any test's database.
 void on_server(const std::string& sql);
