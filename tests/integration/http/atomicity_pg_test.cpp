@@ -107,7 +107,11 @@ std::set<std::string> post_until_killed(TestServer& server, int round, std::chro
     std::mutex mutex;
     std::set<std::string> answered;
     std::jthread killer([&] {
-        std::this_thread::sleep_for(life);
+        EXPECT_TRUE(eventually([&] {
+            const std::lock_guard lock(mutex);
+            return answered.size() > 1;
+        }));
+        std::this_thread::sleep_for(life); // a random moment
         server.process().signal(SIGKILL);
     });
     in_parallel(8, [&](int thread) {
@@ -133,7 +137,7 @@ TEST(KillTest, KillingTheServerAtAnyMomentLeavesBothOrNone) {
     std::int64_t answered = 0;
     for (int round = 0; round < rounds; ++round) {
         TestServer server(database.environment());
-        const std::chrono::milliseconds life{100 + random() % 300};
+        const std::chrono::milliseconds life{random() % 300};
         for (const std::string& email : post_until_killed(server, round, life)) {
             ++answered;
             EXPECT_EQ(database.number("SELECT count(*) FROM users WHERE email = $1", {email}), 1)
