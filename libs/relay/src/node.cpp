@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr milliseconds beat_interval = 600ms;
+constexpr milliseconds beat_interval = 500ms;
 const Backoff reconnect_wait(milliseconds(100), milliseconds(1'000));
 
 std::string host_and_process() {
