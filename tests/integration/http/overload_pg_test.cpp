@@ -71,6 +71,9 @@ TEST_F(OverloadTest, TheDeadlineIncludesTheWaitForAWorker) {
 
 class MemoryTest : public HttpTest {
 protected:
+    // The address sanitizer holds back what is freed, 256 MB of it where nobody says less.
+    MemoryTest() : HttpTest({{"ASAN_OPTIONS", "quarantine_size_mb=8"}}) {}
+
     void post(int clients, int requests, const std::string& tag) {
         in_parallel(clients, [&](int i) {
             Client client(server.port());

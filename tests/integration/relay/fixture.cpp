@@ -258,7 +258,7 @@ bool Relays::wait_sent(const std::string& id, std::chrono::milliseconds limit) {
 void Relays::expect_exactly_once(const std::vector<std::string>& words) {
     support::Command command{{support::program("outbox-check")}, environment()};
     command.words.insert(command.words.end(), words.begin(), words.end());
-    const auto verdict = support::run(command, 120s);
+    const auto verdict = support::run(command, 240s); // it waits for the rows, then for the end of the topics
     EXPECT_EQ(verdict.exit_code, 0) << verdict.output << verdict.errors;
 }
 

@@ -116,6 +116,9 @@ TEST_F(Outage, KafkaAwayFor30SecondsCostsNoRetryAndNoEvent) {
     expect_success(writer);
     expect_exactly_once();
     EXPECT_EQ(count("status = 'FAILED' OR retry_count > 0"), 0);
+    if (HasFailure()) {
+        std::cout << relay.errors();
+    }
 }
 
 TEST_F(Outage, PostgresKilledInMidBatchLosesAndRepeatsNothing) {
