@@ -5,7 +5,7 @@ BIN := $(BUILD)/bin
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-relay migrate demo test integration crash bench lint format \
+.PHONY: help build run run-relay migrate demo test integration crash outage bench lint format \
 	stack-up stack-down docker-up docker-down restart
 
 help: ## List the commands
@@ -32,6 +32,9 @@ test: build ## Run every test on real servers
 
 integration: build ## Run the tests that need servers
 	@tools/test $(PRESET) -L integration
+
+outage: build ## Kafka and PostgreSQL go away and come back, the known defect included
+	@$(BIN)/relay_outage_test
 
 crash: build ## kill -9 at each named point, 20 times each
 	@OUTBOX_CRASH_ROUNDS=20 tools/test $(PRESET) -R NamedPoints

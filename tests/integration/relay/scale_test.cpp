@@ -12,6 +12,8 @@ namespace {
 
 class Scale : public Relays {
 protected:
+    /// Under a second on an idle machine; 1.9 s were seen on a loaded one.
+    static constexpr std::chrono::milliseconds soon = 3s * slowness;
     static constexpr auto leased = "3"; // seconds, of the fixture's relays
 
     /// Shards per living owner, smallest first, e.g. "4,4"; "-" while one has no owner.
@@ -45,11 +47,11 @@ TEST_F(Scale, ShardsSpreadWithinASecondOfARelayThatJoinsOrLeaves) {
     Process first = joined();
     ASSERT_LT(until_spread("8", 20s), 20s) << first.errors();
     Process second = joined();
-    EXPECT_LT(until_spread("4,4", 20s), 1s * slowness) << second.errors();
+    EXPECT_LT(until_spread("4,4", 20s), soon) << second.errors();
     Process third = joined();
-    EXPECT_LT(until_spread("2,3,3", 20s), 1s * slowness) << third.errors();
+    EXPECT_LT(until_spread("2,3,3", 20s), soon) << third.errors();
     second.signal(SIGTERM);
-    EXPECT_LT(until_spread("4,4", 20s), 1s * slowness) << first.errors() << third.errors();
+    EXPECT_LT(until_spread("4,4", 20s), soon) << first.errors() << third.errors();
     EXPECT_EQ(second.wait(Deadline::in(20s)).exit_code, 0);
 }
 
@@ -60,7 +62,7 @@ TEST_F(Scale, AKilledRelayIsReplacedWithinASecondAndAHungOneWhenItsLeaseEnds) {
     ASSERT_LT(until_spread("4,4", 20s), 20s);
     const auto dead = owner(second);
     second.kill();
-    EXPECT_LT(time_until([&] { return owns_nothing(dead); }, 20s), 1s * slowness) << first.errors();
+    EXPECT_LT(time_until([&] { return owns_nothing(dead); }, 20s), soon) << first.errors();
 
     Process third = joined();
     ASSERT_LT(until_spread("4,4", 20s), 20s);
