@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 namespace outbox::relays {
 namespace {
 
@@ -122,31 +120,12 @@ TEST_F(Delivery, AnInsertAfter20SecondsOfQuietArrivesWithin250Milliseconds) {
 TEST_F(Delivery, AnIdleRelayIssuesFewStatementsAndHoldsNoSnapshot) {
     const Process relay = ready_relay({{"RELAY_SHARDS", "8"}});
     ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
-    auto onlooker = postgres::Connection::open(support::server_options("postgres"), Deadline::in(30s));
     stay_quiet(5s);
-    std::set<std::string> statements; // by session and start: autovacuum's do not count
-    int samples = 0;
-    int with_snapshot = 0;
-    const Deadline end = Deadline::in(10s);
-    while (!end.passed()) {
-        const auto seen = onlooker.query(
-            "SELECT pid || ' ' || query_start, backend_xmin IS NOT NULL OR backend_xid IS NOT NULL"
-            " OR state LIKE 'idle in%' FROM pg_stat_activity WHERE datname = $1"
-            " AND application_name LIKE 'outbox-relay%'",
-            {database.name()}, Deadline::in(30s));
-        bool holds = false;
-        for (int i = 0; i < seen.rows(); ++i) {
-            statements.insert(seen.text(i, 0));
-            holds = holds || seen.boolean(i, 1);
-        }
-        ++samples;
-        with_snapshot += holds ? 1 : 0;
-        stay_quiet(10ms);
-    }
-    RecordProperty("statements_in_10_s", std::to_string(statements.size()));
-    EXPECT_GE(statements.size(), 10U) << "the heartbeat alone is more";
-    EXPECT_LE(statements.size(), 40U + 9U) << "each of the nine sessions shows its last one at the start";
-    EXPECT_LE(with_snapshot, samples / 10) << "a statement may be met in passing, not more";
+    const Activity activity = watch_relays(10s);
+    RecordProperty("statements_in_10_s", std::to_string(activity.statements));
+    EXPECT_GE(activity.statements, 10U) << "the heartbeat alone is more";
+    EXPECT_LE(activity.statements, 40U);
+    EXPECT_LE(activity.with_snapshot, activity.samples / 10) << "a statement may be met in passing, not more";
 }
 
 TEST_F(Delivery, WhatAWriterCommitsAsynchronouslyArrives) {

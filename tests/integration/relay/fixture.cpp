@@ -9,6 +9,7 @@
 #include <array>
 #include <csignal>
 #include <memory>
+#include <set>
 #include <stdexcept>
 
 namespace outbox::relays {
@@ -253,6 +254,35 @@ std::string Relays::status(const std::string& id) {
 
 bool Relays::wait_sent(const std::string& id, std::chrono::milliseconds limit) {
     return wait_until([&] { return sent(id); }, limit);
+}
+
+Relays::Activity Relays::watch_relays(std::chrono::milliseconds span) const {
+    auto onlooker = postgres::Connection::open(support::server_options("postgres"), Deadline::in(30s));
+    const auto look = [&] {
+        return onlooker.query(
+            "SELECT pid || ' ' || query_start, backend_xmin IS NOT NULL OR backend_xid IS NOT NULL"
+            " OR state LIKE 'idle in%' FROM pg_stat_activity WHERE datname = $1"
+            " AND application_name LIKE 'outbox-relay%'",
+            {database.name()}, Deadline::in(30s));
+    };
+    std::set<std::string> seen; // by session and start
+    Activity activity;
+    const auto take = [&](const postgres::Result& sessions) {
+        bool holds = false;
+        for (int i = 0; i < sessions.rows(); ++i) {
+            seen.insert(sessions.text(i, 0));
+            holds = holds || sessions.boolean(i, 1);
+        }
+        ++activity.samples;
+        activity.with_snapshot += holds ? 1 : 0;
+    };
+    take(look());
+    const std::size_t before = seen.size();
+    for (const Deadline end = Deadline::in(span); !end.passed(); stay_quiet(10ms)) {
+        take(look());
+    }
+    activity.statements = seen.size() - before;
+    return activity;
 }
 
 void Relays::expect_exactly_once(const std::vector<std::string>& words) {

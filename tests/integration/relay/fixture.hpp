@@ -77,6 +77,14 @@ protected:
     bool sent(const std::string& id) { return status(id) == "SENT"; }
     bool wait_sent(const std::string& id, std::chrono::milliseconds limit = 30s);
 
+    struct Activity {
+        std::size_t statements = 0; ///< of the relays' sessions; autovacuum's do not count
+        int samples = 0;
+        int with_snapshot = 0; ///< samples that met a session holding one
+    };
+    /// What the relays' sessions do in the given time.
+    [[nodiscard]] Activity watch_relays(std::chrono::milliseconds span) const;
+
     /// outbox-check, with these words more.
     void expect_exactly_once(const std::vector<std::string>& words = {"--wait", "60"});
     /// SIGTERM, and what it wrote.
