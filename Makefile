@@ -33,7 +33,7 @@ test: build ## Run every test on real servers
 integration: build ## Run the tests that need servers
 	@tools/test $(PRESET) -L integration
 
-outage: build ## Kafka and PostgreSQL go away and come back, the known defect included
+outage: build ## Servers that go away and come back, the outage of Kafka included
 	@$(BIN)/relay_outage_test
 
 crash: build ## kill -9 at each named point, 20 times each

@@ -51,10 +51,6 @@ bool final_error(int code) {
 
 } // namespace
 
-bool held_back(const KafkaError& error) noexcept {
-    return error.code() == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE;
-}
-
 ControlTail read_control(const ClientOptions& options, const Admin& admin, const std::string& topic,
                          std::int32_t partition, std::int64_t from, Deadline deadline,
                          const std::function<bool()>& go_on) {
@@ -69,9 +65,12 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
     bool answered = false;
     while (position < tail.high_watermark) {
         if (deadline.passed()) {
-            throw KafkaError(answered ? RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE : RD_KAFKA_RESP_ERR__TIMED_OUT,
-                             fmt::format("control topic {} [{}]: could not be read beyond offset {} of {}",
-                                         topic, partition, position, tail.high_watermark));
+            throw KafkaError(
+                answered ? RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE : RD_KAFKA_RESP_ERR__TIMED_OUT,
+                fmt::format("control topic {} [{}]: {} offset {} of {}", topic, partition,
+                            answered ? "an open transaction (see docs/operations.md) holds its end back at"
+                                     : "could not be read beyond",
+                            position, tail.high_watermark));
         }
         if (!go_on()) {
             throw Error(Action::retry, "control topic: given up, the relay is stopping");

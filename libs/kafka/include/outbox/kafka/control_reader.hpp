@@ -27,13 +27,10 @@ struct ControlTail {
 /// watermark. The end is the high watermark of a read_uncommitted handle: the last stable offset could hide
 /// the newest manifest.
 /// @param go_on  asked now and then; false ends the read with Action::retry
-/// @throws KafkaError; code _TIMED_OUT_QUEUE when somebody's open transaction still holds the end back at the
+/// @throws KafkaError; code _TIMED_OUT_QUEUE when an open transaction still holds the end back at the
 /// deadline.
 ControlTail read_control(const ClientOptions& options, const Admin& admin, const std::string& topic,
                          std::int32_t partition, std::int64_t from, Deadline deadline,
                          const std::function<bool()>& go_on);
-
-/// True for the error that means: an open transaction of another producer holds the partition's end back.
-bool held_back(const KafkaError& error) noexcept;
 
 } // namespace outbox::kafka
