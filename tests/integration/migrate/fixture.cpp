@@ -1,20 +1,8 @@
 #include "fixture.hpp"
 
-#include <outbox/core/uuid.hpp>
-
 #include <fstream>
 
 namespace outbox::migrations {
-namespace {
-
-std::string unique(const std::string& prefix) {
-    std::string id = Uuid::random().to_string();
-    std::erase(id, '-');
-    return prefix + id;
-}
-
-} // namespace
-
 support::Command migrate_command(const TestDatabase& database, const Words& words, const Variables& changes) {
     support::Command command{.words = {support::program("outbox-migrate")},
                              .environment = database.environment()};
@@ -29,7 +17,8 @@ Outcome migrate(const TestDatabase& database, const Words& words, const Variable
     return support::run(migrate_command(database, words, changes), std::chrono::seconds(60));
 }
 
-Folder::Folder() : path_(std::filesystem::path(testing::TempDir()) / unique("outbox_migrations_")) {
+Folder::Folder()
+    : path_(std::filesystem::path(testing::TempDir()) / support::unique_name("outbox_migrations_")) {
     std::filesystem::create_directories(path_);
 }
 

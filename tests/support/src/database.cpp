@@ -17,17 +17,6 @@ Deadline soon() {
     return Deadline::in(std::chrono::seconds(30));
 }
 
-void on_server(const std::string& sql) {
-    auto connection = postgres::Connection::open(server_options("postgres"), soon());
-    connection.script(sql, soon());
-}
-
-std::string unique_name() {
-    std::string id = Uuid::random().to_string();
-    std::erase(id, '-');
-    return "outbox_test_" + id;
-}
-
 /// libpq itself, so that what a test sees has not passed through the code under test.
 Handle<pg_conn, PQfinish> open_session(const postgres::ConnectOptions& options) {
     const char* const keywords[] = {"host",    "port", "user", "password", "dbname", "connect_timeout",
@@ -81,7 +70,18 @@ postgres::ConnectOptions server_options(const std::string& database) {
     return options;
 }
 
-TestDatabase::TestDatabase(Start start) : name_(unique_name()) {
+void on_server(const std::string& sql) {
+    auto connection = postgres::Connection::open(server_options("postgres"), soon());
+    connection.script(sql, soon());
+}
+
+std::string unique_name(const std::string& prefix) {
+    std::string id = Uuid::random().to_string();
+    std::erase(id, '-');
+    return prefix + id;
+}
+
+TestDatabase::TestDatabase(Start start) : name_(unique_name("outbox_test_")) {
     if (start != Start::absent) {
         on_server("CREATE DATABASE " + name_);
     }

@@ -2,23 +2,11 @@
 
 #include "outbox/support/process.hpp"
 
-#include <outbox/core/uuid.hpp>
-
 #include <iostream>
 #include <stdexcept>
 
 namespace outbox::support {
-namespace {
-
-std::string unique(const std::string& prefix) {
-    std::string id = Uuid::random().to_string();
-    std::erase(id, '-');
-    return prefix + id;
-}
-
-} // namespace
-
-Role::Role(const std::string& attributes) : name_(unique("outbox_role_")), password_(unique("p")) {
+Role::Role(const std::string& attributes) : name_(unique_name("outbox_role_")), password_(unique_name("p")) {
     on_server("CREATE ROLE " + name_ + " LOGIN PASSWORD '" + password_ + "' " + attributes);
 }
 
@@ -50,11 +38,6 @@ void grant_least(const TestDatabase& database, const Role& app, const Role& rela
     if (outcome.exit_code != 0) {
         throw std::runtime_error("roles.sql failed: " + outcome.errors);
     }
-}
-
-void on_server(const std::string& sql) {
-    const Deadline deadline = Deadline::in(std::chrono::seconds(30));
-    postgres::Connection::open(server_options("postgres"), deadline).script(sql, deadline);
 }
 
 } // namespace outbox::support

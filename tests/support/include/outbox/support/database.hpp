@@ -56,6 +56,12 @@ private:
     Handle<pg_conn, PQfinish> session_; ///< opened when first needed
 };
 
+/// One statement outside of any test's database.
+void on_server(const std::string& sql);
+
+/// The prefix and 32 hexadecimal digits that nobody else has.
+std::string unique_name(const std::string& prefix);
+
 /// Path of a program that was built with the tests.
 std::string program(const std::string& name);
 

@@ -30,7 +30,4 @@ private:
 void grant_least(const TestDatabase& database, const Role& app, const Role& relay,
                  const Role* operate = nullptr);
 
-/// One statement outside of any test's database.
-void on_server(const std::string& sql);
-
 } // namespace outbox::support
