@@ -33,8 +33,8 @@ test: build ## Run every test on real servers
 integration: build ## Run the tests that need servers
 	@tools/test $(PRESET) -L integration
 
-outage: build ## Servers that go away and come back, the outage of Kafka included
-	@$(BIN)/relay_outage_test
+outage: build ## A lone broker killed and stopped in mid-transaction, 10 rounds each
+	@OUTBOX_OUTAGE_ROUNDS=10 $(BIN)/relay_outage_test --gtest_filter='*LoneBroker*'
 
 crash: build ## kill -9 at each named point, 20 times each
 	@OUTBOX_CRASH_ROUNDS=20 tools/test $(PRESET) -R NamedPoints

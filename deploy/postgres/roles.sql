@@ -19,6 +19,8 @@ GRANT SELECT, INSERT, UPDATE ON outbox_shards TO :"relay";
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relays TO :"relay";
 GRANT SELECT, INSERT, DELETE ON outbox_blocked_keys TO :"relay";
 GRANT SELECT ON outbox_pauses TO :"relay";
+GRANT SELECT, INSERT ON outbox_topics TO :"relay";
+GRANT SELECT, INSERT, DELETE ON outbox_lost_markers TO :"relay";
 
 -- The operator, for `outbox-relay status` and the other verbs: sees everything but what events say, and changes what
 -- happens to them.

@@ -109,6 +109,24 @@ std::string Admin::cluster_id(Deadline deadline) const {
     return copy;
 }
 
+std::map<std::int32_t, Address> Admin::brokers(Deadline deadline) const {
+    const rd_kafka_metadata_t* raw = nullptr;
+    const auto error = rd_kafka_metadata(client_.get(), 0, nullptr, &raw, milliseconds_left(deadline));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw KafkaError(error, "metadata of the cluster");
+    }
+    const Metadata metadata(raw, free_metadata);
+    std::map<std::int32_t, Address> brokers;
+    for (int i = 0; i < metadata->broker_cnt; ++i) {
+        const rd_kafka_metadata_broker_t& broker = metadata->brokers[i];
+        brokers[broker.id] = {broker.host, broker.port};
+    }
+    if (brokers.empty()) {
+        throw KafkaError(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "metadata of the cluster names no broker");
+    }
+    return brokers;
+}
+
 std::optional<TopicState> Admin::topic(const std::string& name, Deadline deadline) const {
     const Topic handle(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
     const rd_kafka_metadata_t* raw = nullptr;

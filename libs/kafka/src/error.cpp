@@ -54,6 +54,19 @@ Blame blame_for(int code) noexcept {
     }
 }
 
+bool passes_soon(int code) noexcept {
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+        return true;
+    default:
+        return false;
+    }
+}
+
 std::string error_name(int code) {
     return rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(code));
 }

@@ -24,6 +24,13 @@ struct ProducerCallbacks {
         deliveries[index].error = message->err != 0 || persisted ? message->err : RD_KAFKA_RESP_ERR__FAIL;
     }
 
+    static void failed(rd_kafka_t*, int error, const char*, void* opaque) {
+        if (error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+            error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+            static_cast<Producer*>(opaque)->cut_off_ = true;
+        }
+    }
+
     static rd_kafka_resp_err_t request_sent(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api,
                                             std::int16_t, std::int32_t, std::size_t, void* opaque) {
         if (api == end_txn) {
@@ -59,6 +66,9 @@ namespace {
 /// The longest single wait inside librdkafka, so that a caller's wish to stop is heard.
 constexpr milliseconds slice{500};
 
+/// How soon a commit under way notices that a broker's connection broke: long before a broker is back.
+constexpr milliseconds commit_slice{100};
+
 Failure failure_of(int code, const std::string& message) {
     return {code, blame_for(code), fmt::format("{} ({})", message, error_name(code))};
 }
@@ -73,7 +83,8 @@ Properties properties_of(const ProducerOptions& options) {
             {"transaction.timeout.ms", std::to_string(timeout.count())},
             {"message.timeout.ms", std::to_string((timeout / 2).count())},
             {"acks", "all"},
-            {"linger.ms", "100"}, // commit flushes; until then records gather into full batches
+            {"log.connection.close", "true"}, // told of each, but of those that were idle for a minute
+            {"linger.ms", "100"},             // commit flushes; until then records gather into full batches
             {"batch.size", std::to_string(options.batch_bytes)},
             {"batch.num.messages", "50000"},
             {"message.max.bytes", "1000000000"}, // the topic's own limit is checked before
@@ -96,6 +107,7 @@ rd_kafka_headers_t* headers_of(const Record& record) {
 Producer::Producer(const ProducerOptions& options) : counts_(std::make_unique<RequestCounts>()) {
     Configuration configuration = make_configuration(options.client, properties_of(options));
     rd_kafka_conf_set_opaque(configuration.get(), this);
+    rd_kafka_conf_set_error_cb(configuration.get(), ProducerCallbacks::failed);
     rd_kafka_conf_set_dr_msg_cb(configuration.get(), ProducerCallbacks::delivered);
     rd_kafka_conf_interceptor_add_on_new(configuration.get(), "outbox", ProducerCallbacks::created,
                                          counts_.get());
@@ -112,6 +124,8 @@ void Producer::init(Deadline deadline, const std::function<bool()>& go_on) {
         const auto wait = std::clamp(deadline.left(), milliseconds(1), slice);
         const ErrorObject error(rd_kafka_init_transactions(client_.get(), static_cast<int>(wait.count())));
         if (!error) {
+            rd_kafka_poll(client_.get(), 0);
+            cut_off_ = false;
             return;
         }
         const Failure failure = failure_of(error.get());
@@ -172,15 +186,26 @@ void Producer::produce(const Record& record, std::size_t index, Deadline deadlin
     }
 }
 
+std::optional<Failure> Producer::cut_off() {
+    rd_kafka_poll(client_.get(), 0);
+    if (!cut_off_) {
+        return std::nullopt;
+    }
+    return failure_of(RD_KAFKA_RESP_ERR__TRANSPORT, "the connection to a broker broke");
+}
+
 std::optional<Failure> Producer::commit(Deadline deadline) {
     while (true) {
-        const auto wait = std::clamp(deadline.left(), milliseconds(1), slice * 10);
+        const auto wait = std::clamp(deadline.left(), milliseconds(1), commit_slice);
         const ErrorObject error(rd_kafka_commit_transaction(client_.get(), static_cast<int>(wait.count())));
         if (!error) {
             return std::nullopt;
         }
         if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed()) {
             return failure_of(error.get());
+        }
+        if (auto failure = cut_off()) {
+            return failure;
         }
     }
 }
@@ -196,22 +221,31 @@ Failure Producer::blamed(Failure failure) const {
     return failure;
 }
 
+std::optional<Failure> Producer::transact(const std::vector<Record>& records, Deadline deadline,
+                                          const std::function<void()>& before_commit) {
+    if (auto failure = cut_off()) {
+        return failure;
+    }
+    if (const ErrorObject refused(rd_kafka_begin_transaction(client_.get())); refused) {
+        return failure_of(refused.get());
+    }
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        produce(records[i], i, deadline);
+    }
+    before_commit();
+    if (auto failure = cut_off()) {
+        return failure;
+    }
+    return commit(deadline);
+}
+
 TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadline,
                               const std::function<void()>& before_commit) {
     TransactionEnd end;
     counts_->reset();
     deliveries_.assign(records.size(), Delivery{-1, RD_KAFKA_RESP_ERR__STATE});
     try {
-        const ErrorObject begun(rd_kafka_begin_transaction(client_.get()));
-        if (begun) {
-            end.failure = failure_of(begun.get());
-        } else {
-            for (std::size_t i = 0; i < records.size(); ++i) {
-                produce(records[i], i, deadline);
-            }
-            before_commit();
-            end.failure = commit(deadline);
-        }
+        end.failure = transact(records, deadline, before_commit);
     } catch (const KafkaError& error) {
         end.failure = Failure{error.code(), error.blame(), error.what()};
     }

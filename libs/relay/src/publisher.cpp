@@ -25,12 +25,16 @@ void Publisher::stop() {
     end_.reset();
 }
 
+std::vector<std::string> Publisher::lane_ids() const {
+    return {options_.transactional_prefix + "-0", options_.transactional_prefix + "-1"};
+}
+
 void Publisher::start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on) {
     stop();
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
         kafka::ProducerOptions options;
         options.client = options_.client;
-        options.transactional_id = options_.transactional_prefix + "-" + std::to_string(lane);
+        options.transactional_id = lane_ids().at(lane);
         options.batch_bytes = batch_bytes;
         options.transaction_timeout = options_.transaction_timeout;
         lanes_.at(lane) = std::make_unique<kafka::Producer>(options);

@@ -1,5 +1,6 @@
 #include "outbox/relay/worker.hpp"
 
+#include "lost_markers.hpp"
 #include "outbox/relay/fault_point.hpp"
 #include "outbox/relay/retry_policy.hpp"
 #include "pending.hpp"
@@ -15,6 +16,7 @@ namespace outbox::relay {
 namespace {
 
 constexpr milliseconds recovery_timeout{20'000};
+constexpr milliseconds unmarked_pace{500};
 const Backoff recovery_wait(milliseconds(50), milliseconds(500));
 
 std::vector<int> buckets_of(int shard, int shard_count) {
@@ -63,6 +65,20 @@ void ShardWorker::doubt() {
 void ShardWorker::check_doubt() {
     if (doubted_.exchange(false) && store_ && acquired_ && !store_->owns(acquired_->ownership)) {
         throw store::NotOwner("another relay took it while this one was hung or cut off");
+    }
+}
+
+/// A topic waits for a lost marker: as soon as it can be asked, a recovery writes it.
+void ShardWorker::check_unmarked() {
+    if (unmarked_topics_.empty() || SteadyClock::now() < next_unmarked_look_) {
+        return;
+    }
+    next_unmarked_look_ = SteadyClock::now() + unmarked_pace;
+    for (const std::string& name : unmarked_topics_) {
+        const auto state = context_.admin.topic(name, Deadline::in(std::chrono::seconds(1)));
+        if (!state || state->led()) {
+            throw NeedsRecovery("topic " + name + " can be asked again for a marker that was lost");
+        }
     }
 }
 
@@ -138,8 +154,12 @@ bool ShardWorker::take_shard() {
 void ShardWorker::recover() {
     const auto go_on = [this] { return store_->owns(acquired_->ownership); };
     const Deadline deadline = Deadline::in(recovery_timeout);
+    publisher_.stop();
+    LostMarkers lost(context_, *store_, acquired_->ownership, publisher_.lane_ids(), {deadline, go_on});
+    lost.note();
     publisher_.start(static_cast<std::size_t>(context_.topics.smallest_batch_limit()), deadline, go_on);
     fault_point("after-init");
+    unmarked_topics_ = lost.write();
     const auto& marked = acquired_->marked;
     const auto tail =
         kafka::read_control(context_.options.kafka, context_.admin, context_.options.control_topic(), shard_,
@@ -196,9 +216,11 @@ void ShardWorker::operate() {
     next_look_ = {};
     next_tend_ = {};
     free_keys_.clear();
+    noted_topics_.clear();
     quiet_since_ = SteadyClock::now();
     while (true) {
         check_doubt();
+        check_unmarked();
         collect(pending);
         submit(pending);
         tend_waiting(pending);
@@ -313,10 +335,13 @@ void ShardWorker::sleep_exactly() {
         if (seen.next_attempt) {
             wait = std::min(wait, *seen.next_attempt);
         }
-        if (!context_.topics.parked().empty()) {
-            wait = std::min(wait, milliseconds(500));
+        if (!context_.topics.parked().empty() || !unmarked_topics_.empty()) {
+            wait = std::min(wait, unmarked_pace);
         }
         signal_.wait(Deadline::in(wait));
+        if (!unmarked_topics_.empty()) {
+            break;
+        }
     }
     store_->wake();
     idle_wait_ = milliseconds(1);

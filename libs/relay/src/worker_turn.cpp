@@ -16,9 +16,10 @@ store::ClaimLimits ShardWorker::limits() const {
     return limits;
 }
 
-/// Topics that nothing is claimed for now: without a leader, or paused.
+/// Topics that nothing is claimed for now: without a leader, paused, or with a marker still to be written.
 std::vector<std::string> ShardWorker::left_out() const {
     auto topics = context_.topics.parked();
+    topics.insert(topics.end(), unmarked_topics_.begin(), unmarked_topics_.end());
     const auto paused = context_.pauses.topics();
     topics.insert(topics.end(), paused.begin(), paused.end());
     return topics;
@@ -147,6 +148,21 @@ void ShardWorker::write_refusals(const BuiltBatch& built) {
     }
 }
 
+/// Recovery must find every partition that this shard ever wrote to.
+void ShardWorker::note_topics(const Batch& batch) {
+    std::string_view last;
+    for (const kafka::Record& record : batch.records) {
+        if (record.topic == last) {
+            continue;
+        }
+        last = record.topic;
+        if (!noted_topics_.contains(last)) {
+            store_->note_topic(std::string(last));
+            noted_topics_.emplace(last);
+        }
+    }
+}
+
 /// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their
 /// keys.
 void ShardWorker::build(Pending& pending, store::RowSet claimed) {
@@ -156,6 +172,7 @@ void ShardWorker::build(Pending& pending, store::RowSet claimed) {
     if (!built.batch) {
         return;
     }
+    note_topics(*built.batch);
     builder.add_manifest(*built.batch, acquired_->ownership, next_batch_++);
     pending.ready = std::move(built.batch);
     submit(pending);

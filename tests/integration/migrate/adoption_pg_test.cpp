@@ -155,7 +155,7 @@ TEST_F(Adoption, DownKeepsTablesAndRowsWithTheOriginalColumns) {
     const Rows rows = database_.query(published_rows);
     ASSERT_EQ(migrate(database_, {"up", "--processing=resend"}).exit_code, 0);
     EXPECT_NE(database_.query(original_columns), columns);
-    const Outcome outcome = migrate(database_, {"down", "5"});
+    const Outcome outcome = migrate(database_, all_down());
     ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
     EXPECT_EQ(database_.query(original_columns), columns);
     EXPECT_EQ(database_.query(published_rows), rows);
@@ -167,14 +167,14 @@ TEST_F(Adoption, WorksAgainAfterDown) {
     add_one_of_each();
     ASSERT_EQ(migrate(database_, {"up", "--processing=resend"}).exit_code, 0);
     const std::string before = numbered();
-    ASSERT_EQ(migrate(database_, {"down", "5"}).exit_code, 0);
+    ASSERT_EQ(migrate(database_, all_down()).exit_code, 0);
     ASSERT_EQ(migrate(database_, {"up"}).exit_code, 0);
     EXPECT_EQ(numbered(), before);
 }
 
 TEST(AdoptionOfOurOwn, TablesThatWeMadeAreDroppedByDown) {
     TestDatabase database;
-    ASSERT_EQ(migrate(database, {"down", "5"}).exit_code, 0);
+    ASSERT_EQ(migrate(database, all_down()).exit_code, 0);
     EXPECT_EQ(database.value("SELECT to_regclass('users')"), "NULL");
     EXPECT_EQ(database.value("SELECT to_regclass('outbox_events')"), "NULL");
 }

@@ -47,7 +47,8 @@ TEST(MigrateDatabase, MayHaveAnyName) {
     const std::string name = server.name() + " \"Quoted\"; x='1";
     const Outcome outcome = migrate(server, {"up"}, {{"DB_NAME", name}});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
-    EXPECT_EQ(migrate(server, {"version"}, {{"DB_NAME", name}}).output, "5\n");
+    EXPECT_EQ(migrate(server, {"version"}, {{"DB_NAME", name}}).output,
+              std::to_string(shipped_migrations().size()) + "\n");
     on_server("DROP DATABASE IF EXISTS \"" + server.name() + " \"\"Quoted\"\"; x='1\" WITH (FORCE)");
 }
 

@@ -1,6 +1,8 @@
 #include "fixture.hpp"
 
+#include <algorithm>
 #include <fstream>
+#include <string_view>
 
 namespace outbox::migrations {
 support::Command migrate_command(const TestDatabase& database, const Words& words, const Variables& changes) {
@@ -15,6 +17,23 @@ support::Command migrate_command(const TestDatabase& database, const Words& word
 
 Outcome migrate(const TestDatabase& database, const Words& words, const Variables& changes) {
     return support::run(migrate_command(database, words, changes), std::chrono::seconds(60));
+}
+
+std::vector<std::string> shipped_migrations() {
+    constexpr std::string_view ending = ".up.sql";
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(OUTBOX_SOURCE_DIR "/migrations")) {
+        const std::string file = entry.path().filename().string();
+        if (file.ends_with(ending)) {
+            names.push_back(file.substr(0, file.size() - ending.size()));
+        }
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+Words all_down() {
+    return {"down", std::to_string(shipped_migrations().size())};
 }
 
 Folder::Folder()

@@ -26,6 +26,11 @@ support::Command migrate_command(const TestDatabase& database, const Words& word
                                  const Variables& changes = {});
 Outcome migrate(const TestDatabase& database, const Words& words, const Variables& changes = {});
 
+/// The migrations that outbox-migrate holds, in order: "0001_users", ...
+std::vector<std::string> shipped_migrations();
+/// Takes all of them back.
+Words all_down();
+
 /// A folder of migrations that ends with the test.
 class Folder {
 public:

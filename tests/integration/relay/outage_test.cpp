@@ -121,6 +121,45 @@ TEST_F(Outage, KafkaAwayFor30SecondsCostsNoRetryAndNoEvent) {
     }
 }
 
+/// A broker that goes in mid-transaction now and then forgets to end it (docs/decisions/0010).
+class LoneBroker : public Outage {
+protected:
+    static int rounds() {
+        const auto asked = support::optional_variable("OUTBOX_OUTAGE_ROUNDS");
+        return asked ? std::stoi(*asked) : 1;
+    }
+    void goes_in_mid_transaction(const std::string& how) {
+        const Process relay = ready_relay({{"RELAY_SHARDS", "8"}});
+        std::int64_t sent = 0;
+        for (int round = 0; round < rounds(); ++round) {
+            Process writer(load({"--events", "1000", "--rate", "200", "--keys", "200"}));
+            ASSERT_TRUE(wait_sent_rows(sent + 400, 60s)) << relay.errors();
+            stack->run(how);
+            stack->run("start-kafka");
+            expect_success(writer);
+            sent += 1000;
+            ASSERT_TRUE(wait_sent_rows(sent, 60s)) << relay.errors();
+        }
+        expect_exactly_once();
+        EXPECT_EQ(count("status = 'FAILED' OR retry_count > 0"), 0);
+        const auto log = relay.errors();
+        std::size_t written = 0;
+        for (auto at = log.find("without its marker"); at != std::string::npos;
+             at = log.find("without its marker", at + 1)) {
+            ++written;
+        }
+        std::cout << written << " lost markers written in " << rounds() << " rounds\n";
+    }
+};
+
+TEST_F(LoneBroker, KilledInMidTransactionCostsNoEvent) {
+    goes_in_mid_transaction("kill-kafka");
+}
+
+TEST_F(LoneBroker, StoppedInMidTransactionCostsNoEvent) {
+    goes_in_mid_transaction("stop-kafka");
+}
+
 TEST_F(Outage, PostgresKilledInMidBatchLosesAndRepeatsNothing) {
     const Process relay = ready_relay({{"RELAY_TRANSACTION_EVENTS", "200"}});
     Process writer(load({"--events", "20000", "--writers", "2", "--batch", "20", "--keys", "200"}));

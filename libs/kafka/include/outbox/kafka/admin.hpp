@@ -30,6 +30,12 @@ struct TopicState {
     [[nodiscard]] bool led() const noexcept;
 };
 
+/// Where a broker listens.
+struct Address {
+    std::string host;
+    int port = 0;
+};
+
 struct NewTopic {
     std::string name;
     std::int32_t partitions = 1;
@@ -44,6 +50,9 @@ public:
 
     /// @throws KafkaError when no broker answers in time.
     [[nodiscard]] std::string cluster_id(Deadline deadline) const;
+
+    /// The brokers that are alive, by id; at least one. @throws KafkaError
+    [[nodiscard]] std::map<std::int32_t, Address> brokers(Deadline deadline) const;
 
     /// @return nullopt when the topic does not exist. @throws KafkaError, blame topic: not authorised,
     /// invalid name.

@@ -18,6 +18,9 @@ enum class Blame {
 /// One table decides. @param code  of librdkafka, negative for its own, positive for the broker's.
 Blame blame_for(int code) noexcept;
 
+/// A coordinator or leader is being found, loads or moves: the same request succeeds soon.
+bool passes_soon(int code) noexcept;
+
 /// Symbolic name of a code, e.g. "MSG_SIZE_TOO_LARGE".
 std::string error_name(int code);
 

@@ -73,7 +73,9 @@ struct RequestCounts {
 };
 
 /// One transactional producer. It never aborts and goes on: after any failure destroy it and make a new one.
-/// Not thread-safe.
+/// A broken connection to any broker is a failure too, although librdkafka would go on by itself: the broker
+/// may have lost the markers of the transaction before (docs/decisions/0010), and whatever is sent after them
+/// would share their fate. Not thread-safe.
 class Producer {
 public:
     explicit Producer(const ProducerOptions& options);
@@ -98,10 +100,14 @@ private:
 
     rd_kafka_topic_s* topic(std::string_view name, Deadline deadline);
     void produce(const Record& record, std::size_t index, Deadline deadline);
+    std::optional<Failure> transact(const std::vector<Record>& records, Deadline deadline,
+                                    const std::function<void()>& before_commit);
     std::optional<Failure> commit(Deadline deadline);
+    std::optional<Failure> cut_off();
     [[nodiscard]] Failure blamed(Failure failure) const;
 
     std::unique_ptr<RequestCounts> counts_;
+    bool cut_off_ = false; ///< a connection broke since init()
     Client client_;
     std::map<std::string, Topic, std::less<>> topics_;
     std::vector<Delivery> deliveries_;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace outbox::relay {
 
@@ -35,6 +36,9 @@ public:
     Publisher(const Publisher&) = delete;
     Publisher& operator=(const Publisher&) = delete;
     ~Publisher();
+
+    /// The transactional ids of both lanes.
+    [[nodiscard]] std::vector<std::string> lane_ids() const;
 
     /// Destroys both lanes, makes new ones and initialises them: earlier producers are fenced and decided
     /// after it.

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -78,6 +79,8 @@ private:
     void wait_for_work(Pending& pending);
     void sleep_exactly();
     void check_doubt();
+    void check_unmarked();
+    void note_topics(const Batch& batch);
     void rest();
     [[nodiscard]] bool paused() const { return context_.pauses.has_shard(shard_); }
     [[nodiscard]] std::vector<std::string> left_out() const;
@@ -103,13 +106,16 @@ private:
     std::map<std::int64_t, std::string> blamed_;   ///< seq -> why it failed alone
     std::deque<SteadyClock::time_point> fencings_; ///< while still owner
     std::deque<store::BlockedKey> free_keys_;      ///< whose held rows need wait no more
-    bool waiting_ = false;                         ///< rows wait or keys are blocked, as far as is known
-    bool ready_first_ = false;                     ///< the last claim took waiting rows
-    int failures_ = 0;                             ///< recoveries in a row without a batch sent
+    std::vector<std::string> unmarked_topics_;     ///< where a lost marker must be written first
+    std::set<std::string, std::less<>> noted_topics_; ///< the database knows that events go there
+    bool waiting_ = false;                            ///< rows wait or keys are blocked, as far as is known
+    bool ready_first_ = false;                        ///< the last claim took waiting rows
+    int failures_ = 0;                                ///< recoveries in a row without a batch sent
     milliseconds idle_wait_{1};
     SteadyClock::time_point quiet_since_{};
     SteadyClock::time_point next_look_{};
     SteadyClock::time_point next_tend_{};
+    SteadyClock::time_point next_unmarked_look_{};
     std::thread thread_;
 };
 

@@ -81,6 +81,15 @@ struct BlockedKey {
     std::string key;
 };
 
+/// A marker that a broker did not write: the transaction is decided, and its partition still waits for it.
+struct LostMarker {
+    std::string topic;
+    std::int32_t partition = 0;
+    std::int64_t producer_id = 0;
+    std::int64_t start_offset = -1; ///< -1: the partition had no leader to ask
+    bool committed = false;
+};
+
 /// Rows that one statement holds aside at most.
 inline constexpr std::size_t hold_limit = 10'000;
 
@@ -124,6 +133,13 @@ public:
 
     /// Buckets in which rows wait or keys are blocked.
     std::vector<int> waiting_buckets();
+
+    /// Topics that events of this outbox were ever sent to.
+    std::vector<std::string> topics();
+    /// Remembers a topic, durably, before the first event goes there.
+    void note_topic(const std::string& topic);
+
+    std::vector<LostMarker> lost_markers();
 
     /// Takes the doorbell's locks of every bucket: from then on writers ring.
     /// @return false when a writer is under way that thinks the relay awake; nothing is held then.
@@ -176,6 +192,10 @@ public:
     std::size_t hold_followers(int bucket, std::span<const std::int64_t> in_flight);
     /// Unblocks keys of which no row waits. @return keys whose held rows need wait no more
     std::vector<BlockedKey> sort_blocked(int bucket);
+
+    /// Remembers lost markers; what was noted first about a partition and producer stands.
+    void note_lost(std::span<const LostMarker> markers);
+    void forget_lost(std::span<const LostMarker> markers);
 
     /// Writes down that the shard is paused and has nothing in flight, or that it claims again.
     void note_quiet(bool quiet);

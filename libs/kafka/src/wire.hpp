@@ -1,0 +1,112 @@
+// Kafka's wire format, as far as requests need it that librdkafka does not have.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace outbox::kafka::wire {
+
+/// Appends values in network order. "Compact" lengths are unsigned varints of length + 1.
+class Encoder {
+public:
+    void int8(std::int8_t value) { integer(value); }
+    void int16(std::int16_t value) { integer(value); }
+    void int32(std::int32_t value) { integer(value); }
+    void int64(std::int64_t value) { integer(value); }
+    void string(std::string_view text) {
+        int16(static_cast<std::int16_t>(text.size()));
+        bytes_ += text;
+    }
+    void compact_size(std::size_t size) { varint(size + 1); }
+    void compact_string(std::string_view text) {
+        compact_size(text.size());
+        bytes_ += text;
+    }
+    void no_tags() { varint(0); }
+
+    [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
+
+private:
+    template <class Integer>
+    void integer(Integer value) {
+        for (int shift = 8 * (static_cast<int>(sizeof(Integer)) - 1); shift >= 0; shift -= 8) {
+            bytes_ += static_cast<char>(static_cast<std::uint64_t>(value) >> shift);
+        }
+    }
+    void varint(std::uint64_t value) {
+        for (; value >= 0x80; value >>= 7U) {
+            bytes_ += static_cast<char>(value | 0x80U);
+        }
+        bytes_ += static_cast<char>(value);
+    }
+
+    std::string bytes_;
+};
+
+/// An answer that is shorter than it says.
+class Malformed final : public std::runtime_error {
+public:
+    Malformed() : std::runtime_error("a broker's answer cannot be read") {}
+};
+
+/// Reads what Encoder writes. @throws Malformed past the end
+class Decoder {
+public:
+    explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
+
+    std::int8_t int8() { return integer<std::int8_t>(); }
+    std::int16_t int16() { return integer<std::int16_t>(); }
+    std::int32_t int32() { return integer<std::int32_t>(); }
+    std::int64_t int64() { return integer<std::int64_t>(); }
+    /// nullptr and "" are one.
+    std::string_view string() {
+        const auto size = int16();
+        return size < 0 ? std::string_view() : take(static_cast<std::size_t>(size));
+    }
+    std::size_t compact_size() {
+        const auto size = varint();
+        return size == 0 ? 0 : size - 1;
+    }
+    std::string_view compact_string() { return take(compact_size()); }
+    void tags() {
+        for (auto count = varint(); count > 0; --count) {
+            varint();
+            take(varint());
+        }
+    }
+
+private:
+    std::string_view take(std::size_t size) {
+        if (size > bytes_.size()) {
+            throw Malformed();
+        }
+        const auto taken = bytes_.substr(0, size);
+        bytes_.remove_prefix(size);
+        return taken;
+    }
+    template <class Integer>
+    Integer integer() {
+        std::uint64_t value = 0;
+        for (const char byte : take(sizeof(Integer))) {
+            value = value << 8U | static_cast<unsigned char>(byte);
+        }
+        return static_cast<Integer>(value);
+    }
+    std::uint64_t varint() {
+        std::uint64_t value = 0;
+        for (unsigned shift = 0; shift < 64; shift += 7) {
+            const auto byte = static_cast<unsigned char>(take(1).front());
+            value |= static_cast<std::uint64_t>(byte & 0x7FU) << shift;
+            if ((byte & 0x80U) == 0) {
+                return value;
+            }
+        }
+        throw Malformed();
+    }
+
+    std::string_view bytes_;
+};
+
+} // namespace outbox::kafka::wire

@@ -1,0 +1,2 @@
+DROP TABLE outbox_lost_markers;
+DROP TABLE outbox_topics;
