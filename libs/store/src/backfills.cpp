@@ -48,7 +48,7 @@ constexpr Statement read_replayed{
 
 #define OUTBOX_UTC_OF(t) "to_char(" t " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
-// 1868693508 is the class of the runs' locks.
+// 1868693509 is the class of the runs' locks.
 constexpr const char* select_runs =
     "SELECT b.run, b.id, b.lock_key, b.generated, b.who, b.selection, b.target, b.since, "
     "b.until, b.done_by,"
@@ -58,7 +58,7 @@ constexpr const char* select_runs =
                           " EXISTS (SELECT 1 FROM pg_locks "
                           "AS l WHERE l.locktype = "
                           "'advisory' AND l.classid = "
-                          "1868693508"
+                          "1868693509"
                           " AND l.objid = b.lock_key::oid "
                           "AND l.objsubid = 2 AND l.granted"
                           " AND l.database = (SELECT oid "
@@ -76,7 +76,7 @@ constexpr Statement insert_run{
     "session_user, $5,"
     " $6, $7::timestamptz, $8::timestamptz, $9::timestamptz, $10, $11::pg_lsn, $12, $13, $14)"};
 
-constexpr Statement hold_run{"outbox_hold_backfill", "SELECT pg_try_advisory_lock(1868693508, $1::integer)"};
+constexpr Statement hold_run{"outbox_hold_backfill", "SELECT pg_try_advisory_lock(1868693509, $1::integer)"};
 
 constexpr Statement note_run{
     "outbox_note_backfill", "UPDATE outbox_backfills SET published = $2 WHERE run = $1 RETURNING cancelled_at"
