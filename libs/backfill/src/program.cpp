@@ -81,7 +81,7 @@ public:
 private:
     bool terminal_ = isatty(STDERR_FILENO) == 1;
     bool drawn_ = false;
-    SteadyClock::time_point next_{};
+    SteadyClock::time_point next_ = SteadyClock::now() + 5s;
 };
 
 int printed() {

@@ -91,7 +91,7 @@ TEST_F(Backfill, ADryRunCountsAndChangesNothing) {
     EXPECT_THAT(done({"--dry-run", "--topic", replays, "--limit", "5"}),
                 HasSubstr("5 events would be replayed"));
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 0);
-    EXPECT_ANY_THROW(delete_topic(replays)) << "the topic was made";
+    EXPECT_NO_THROW(create_topic(replays, 1)) << "it is there already";
 }
 
 TEST_F(Backfill, WaitsForWritersThatBeganBeforeAndTakesNothingThatIsDoneLater) {
