@@ -33,7 +33,7 @@ fresh_database() {
 # With the topics of that name.
 drop_database() {
     sql "DROP DATABASE $DB_NAME WITH (FORCE)" postgres
-    tools/kafka-cli topics --bootstrap-server "$KAFKA_BROKERS" --delete --topic "$DB_NAME|outbox\\.$DB_NAME\\.control" \
+    tools/kafka-cli topics --bootstrap-server "$KAFKA_BROKERS" --delete --topic "$DB_NAME(-replay)?|outbox\\.$DB_NAME\\.(control|backfill)" \
         >"$work/kafka-cli.log" 2>&1 || fail 'topics are left' kafka-cli
 }
 

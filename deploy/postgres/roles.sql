@@ -1,6 +1,7 @@
 -- The roles with their least grants. Run as the owner of the tables, after `outbox-migrate up`:
 --   psql -v app=outbox_app -v relay=outbox_relay -f roles.sql
 -- Add  -v operator=outbox_operator  for the role of those who use the verbs of outbox-relay.
+-- and  -v backfill=outbox_backfill  for the role of outbox-backfill.
 -- Create them first, e.g.  CREATE ROLE outbox_app LOGIN PASSWORD '...';
 
 -- An application that only inserts events. The doorbell runs with its owner's rights; identity needs no grant.
@@ -31,4 +32,10 @@ GRANT UPDATE (status, processed_at, retry_count, error_message, next_attempt_at)
 GRANT SELECT ON outbox_meta, outbox_shards, outbox_relays, outbox_blocked_keys TO :"operator";
 GRANT SELECT, INSERT, DELETE ON outbox_pauses TO :"operator";
 GRANT SELECT, INSERT, UPDATE (rows) ON outbox_audit TO :"operator";
+\endif
+
+-- outbox-backfill: reads events and what relays do, and writes down only its own runs.
+\if :{?backfill}
+GRANT SELECT ON outbox_events, outbox_meta, outbox_shards, outbox_relays, outbox_pauses TO :"backfill";
+GRANT SELECT, INSERT, UPDATE (published, finished_at, cancelled_at, cancelled_by) ON outbox_backfills TO :"backfill";
 \endif

@@ -7,7 +7,9 @@ namespace {
 
 using Kind = Setting::Kind;
 
-constexpr Program kafka_users = Program::server | Program::relay;
+constexpr Program writers_and_relay = Program::server | Program::relay;
+constexpr Program kafka_users = writers_and_relay | Program::backfill;
+constexpr Program senders = Program::relay | Program::backfill;
 
 constexpr std::array settings = std::to_array<Setting>({
     {.name = "DB_HOST", .fallback = "localhost", .meaning = "PostgreSQL host or socket folder"},
@@ -122,7 +124,7 @@ constexpr std::array settings = std::to_array<Setting>({
      .fallback = "3",
      .min = 0,
      .max = 1000000,
-     .programs = kafka_users,
+     .programs = writers_and_relay,
      .meaning = "what our writers put into `max_retries`, and what counts where a row holds NULL"},
     {.name = "RELAY_SHARDS",
      .kind = Kind::integer,
@@ -153,12 +155,12 @@ constexpr std::array settings = std::to_array<Setting>({
      .meaning = "show rows in flight as PROCESSING; off is faster and as safe"},
     {.name = "OUTBOX_NAME",
      .fallback = "",
-     .programs = Program::relay,
+     .programs = senders,
      .meaning = "name of this outbox in Kafka; default: `DB_NAME`"},
     {.name = "OUTBOX_SOURCE",
      .kind = Kind::uri,
      .fallback = "",
-     .programs = Program::relay,
+     .programs = senders,
      .meaning = "`ce_source` of every event; default: `/outbox/<name>`"},
     {.name = "LOG_LEVEL",
      .kind = Kind::choice,

@@ -97,15 +97,33 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
     return arguments;
 }
 
+namespace {
+
+/// Messages of libraries come in several lines now and then.
+std::string one_line(std::string_view text) {
+    std::string line;
+    for (const char c : text) {
+        const bool blank = c == '\n' || c == '\t' || c == ' ';
+        if (!blank) {
+            line += c;
+        } else if (!line.empty() && line.back() != ' ') {
+            line += ' ';
+        }
+    }
+    return line;
+}
+
+} // namespace
+
 int run_program(const CommandLineSpec& spec, int argc, const char* const* argv,
                 const std::function<int(const Arguments&)>& body) {
     try {
         return body(parse_command_line(spec, argc, argv));
     } catch (const UsageError& error) {
-        std::cerr << spec.name << ": " << error.what() << '\n';
+        std::cerr << spec.name << ": " << one_line(error.what()) << '\n';
         return 2;
     } catch (const std::exception& error) {
-        std::cerr << spec.name << ": " << error.what() << '\n';
+        std::cerr << spec.name << ": " << one_line(error.what()) << '\n';
         return 1;
     }
 }

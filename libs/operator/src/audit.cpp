@@ -1,12 +1,7 @@
 #include "audit.hpp"
 
+#include <outbox/core/user.hpp>
 #include <outbox/postgres/options.hpp>
-
-#include <fmt/format.h>
-#include <pwd.h>
-#include <unistd.h>
-
-#include <array>
 
 namespace outbox::verbs {
 namespace {
@@ -19,16 +14,6 @@ constexpr postgres::Statement add_rows{"outbox_add_audit",
                                        "UPDATE outbox_audit SET rows = rows + $2 WHERE id = $1"};
 
 } // namespace
-
-std::string user_and_host() {
-    std::array<char, 256> host{};
-    gethostname(host.data(), host.size() - 1);
-    std::array<char, 4096> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found);
-    return fmt::format("{}@{}", found != nullptr ? found->pw_name : std::to_string(getuid()), host.data());
-}
 
 AuditEntry::AuditEntry(postgres::Transaction& transaction, const char* verb, const std::string& selection,
                        const Motive& motive)

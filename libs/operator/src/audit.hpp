@@ -5,9 +5,6 @@
 
 namespace outbox::verbs {
 
-/// Who uses the verb, as far as this machine knows; the database adds its role.
-std::string user_and_host();
-
 /// One use of a verb, in outbox_audit.
 class AuditEntry {
 public:

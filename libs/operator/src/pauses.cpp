@@ -1,6 +1,7 @@
 #include "audit.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/core/user.hpp>
 
 #include <fmt/format.h>
 

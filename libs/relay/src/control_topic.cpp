@@ -1,7 +1,6 @@
-#include "control_topic.hpp"
+#include "outbox/relay/control_topic.hpp"
 
 #include <outbox/core/error.hpp>
-#include <outbox/core/event.hpp>
 
 #include <fmt/format.h>
 
@@ -16,18 +15,18 @@ const kafka::Properties& control_config() {
     return config;
 }
 
-std::string create_control_command(const std::string& topic, std::int32_t replication) {
-    std::string command = create_command(topic, {true, bucket_count, replication});
+std::string create_control_command(const ControlTopic& topic, std::int32_t replication) {
+    std::string command = create_command(topic.name, {true, topic.partitions, replication});
     for (const auto& [name, value] : control_config()) {
         command += fmt::format(" --config {}={}", name, value);
     }
     return command;
 }
 
-void verify(const std::string& topic, const kafka::TopicState& state, const kafka::Properties& config) {
-    if (state.partitions() < bucket_count) {
-        throw Error(Action::stop, fmt::format("control topic {} has {} partitions, it needs {}", topic,
-                                              state.partitions(), bucket_count));
+void verify(const ControlTopic& topic, const kafka::TopicState& state, const kafka::Properties& config) {
+    if (state.partitions() < topic.partitions) {
+        throw Error(Action::stop, fmt::format("control topic {} has {} partitions, it needs {}", topic.name,
+                                              state.partitions(), topic.partitions));
     }
     for (const char* name : {"cleanup.policy", "unclean.leader.election.enable"}) {
         const auto& wanted = control_config().at(name);
@@ -36,31 +35,30 @@ void verify(const std::string& topic, const kafka::TopicState& state, const kafk
             throw Error(
                 Action::stop,
                 fmt::format(
-                    "control topic {} has {}={}, but only {} keeps the manifests; set it: "
+                    "control topic {} has {}={}, but only {} keeps what it holds; set it: "
                     "kafka-configs.sh --bootstrap-server <broker> --alter --topic {} --add-config {}={}",
-                    topic, name, found->second, wanted, topic, name, wanted));
+                    topic.name, name, found->second, wanted, topic.name, name, wanted));
         }
     }
 }
 
 } // namespace
 
-void ensure_control_topic(const kafka::Admin& admin, const RelayOptions& options, Deadline deadline) {
-    const std::string topic = options.control_topic();
-    auto state = admin.topic(topic, deadline);
+void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
+                          Deadline deadline) {
+    auto state = admin.topic(topic.name, deadline);
     if (!state) {
-        if (!options.topics.create) {
+        if (!policy.create) {
             throw Error(
                 Action::stop,
                 fmt::format("control topic {} does not exist and KAFKA_CREATE_TOPICS is off; create it: {}",
-                            topic, create_control_command(topic, options.topics.replication)));
+                            topic.name, create_control_command(topic, policy.replication)));
         }
-        // As many partitions as there can ever be shards: re-sharding needs no new ones.
-        admin.create_topic({topic, bucket_count, options.topics.replication, control_config()}, deadline);
-        state = admin.topic(topic, deadline);
+        admin.create_topic({topic.name, topic.partitions, policy.replication, control_config()}, deadline);
+        state = admin.topic(topic.name, deadline);
     }
     if (state) {
-        verify(topic, *state, admin.topic_config(topic, deadline));
+        verify(topic, *state, admin.topic_config(topic.name, deadline));
     }
 }
 

@@ -1,6 +1,6 @@
 #include "outbox/relay/node.hpp"
 
-#include "control_topic.hpp"
+#include "outbox/relay/control_topic.hpp"
 #include "outbox/relay/retry_policy.hpp"
 
 #include <outbox/core/event.hpp>
@@ -58,7 +58,9 @@ void Node::establish() {
     auto session = postgres::Connection::open(options_.database, Deadline::in(5s));
     identity_ = store::establish_identity(session, {{}, options_.name, cluster, options_.first_shards},
                                           options_.statement_timeout);
-    ensure_control_topic(admin_, options_, Deadline::in(20s));
+    // As many partitions as there can ever be shards: re-sharding needs no new ones.
+    ensure_control_topic(admin_, {options_.control_topic(), bucket_count}, options_.topics,
+                         Deadline::in(20s));
     context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, *strategy_, relay_});
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},

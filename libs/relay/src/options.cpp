@@ -9,17 +9,35 @@
 
 namespace outbox::relay {
 
+std::string outbox_name(const Settings& settings) {
+    return settings.has("OUTBOX_NAME") ? settings.text("OUTBOX_NAME") : settings.text("DB_NAME");
+}
+
+std::string event_source(const Settings& settings) {
+    return settings.has("OUTBOX_SOURCE") ? settings.text("OUTBOX_SOURCE")
+                                         : "/outbox/" + outbox_name(settings);
+}
+
+TopicPolicy topic_policy(const Settings& settings) {
+    TopicPolicy policy;
+    policy.create = settings.on("KAFKA_CREATE_TOPICS");
+    policy.partitions = static_cast<std::int32_t>(settings.integer("KAFKA_TOPIC_PARTITIONS"));
+    if (settings.has("KAFKA_REPLICATION_FACTOR")) {
+        policy.replication = static_cast<std::int32_t>(settings.integer("KAFKA_REPLICATION_FACTOR"));
+    }
+    return policy;
+}
+
 RelayOptions relay_options(const Settings& settings) {
     RelayOptions options;
-    options.name = settings.has("OUTBOX_NAME") ? settings.text("OUTBOX_NAME") : settings.text("DB_NAME");
+    options.name = outbox_name(settings);
     if (!kafka::is_topic_name(options.control_topic())) {
         throw UsageError(
             fmt::format("OUTBOX_NAME={} is not allowed: it must be letters, digits, '.', '_' or '-', at"
                         " most 234 of them, because it names the topic {}",
                         options.name, options.control_topic()));
     }
-    options.source =
-        settings.has("OUTBOX_SOURCE") ? settings.text("OUTBOX_SOURCE") : "/outbox/" + options.name;
+    options.source = event_source(settings);
     options.poll_interval = settings.seconds("RELAY_POLL_INTERVAL");
     options.lease = settings.seconds("RELAY_LEASE");
     options.drain_timeout = settings.seconds("RELAY_DRAIN_TIMEOUT");
@@ -29,11 +47,7 @@ RelayOptions relay_options(const Settings& settings) {
     options.claim.rows = static_cast<std::size_t>(settings.integer("RELAY_TRANSACTION_EVENTS"));
     options.claim.rows_a_statement = static_cast<std::size_t>(settings.integer("RELAY_BATCH_SIZE"));
     options.claim.track_processing = settings.on("RELAY_TRACK_PROCESSING");
-    options.topics.create = settings.on("KAFKA_CREATE_TOPICS");
-    options.topics.partitions = static_cast<std::int32_t>(settings.integer("KAFKA_TOPIC_PARTITIONS"));
-    if (settings.has("KAFKA_REPLICATION_FACTOR")) {
-        options.topics.replication = static_cast<std::int32_t>(settings.integer("KAFKA_REPLICATION_FACTOR"));
-    }
+    options.topics = topic_policy(settings);
     options.kafka = {settings.text("KAFKA_BROKERS"), "outbox-relay"};
     options.database = postgres::options_from(settings, "outbox-relay");
     options.database.statement_timeout = options.statement_timeout;

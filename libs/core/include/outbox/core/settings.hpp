@@ -11,7 +11,7 @@
 namespace outbox {
 
 /// Programs a setting belongs to; a bit set.
-enum class Program : unsigned { server = 1, relay = 2, migrate = 4, everything = 7 };
+enum class Program : unsigned { server = 1, relay = 2, migrate = 4, backfill = 8, everything = 15 };
 
 constexpr Program operator|(Program a, Program b) {
     return static_cast<Program>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

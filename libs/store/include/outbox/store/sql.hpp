@@ -13,6 +13,7 @@ namespace outbox::store {
 inline constexpr int doorbell_locks = 1868693505; ///< key: bucket
 inline constexpr int shard_locks = 1868693506;    ///< key: shard
 inline constexpr int relay_locks = 1868693507;    ///< key: outbox_relays.lock_key
+inline constexpr int backfill_locks = 1868693509; ///< key: outbox_backfills.lock_key
 
 // Predicates of the indexes on unsent rows, for a table alias; must stay textually equal to the migrations'.
 #define OUTBOX_UNSENT_OF(t) t ".unsent"

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <outbox/backfill/request.hpp>
+#include <outbox/store/history.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace outbox::backfill {
+
+/// What a selection comes to. Pure; fed by windows of the history.
+struct Survey {
+    std::int64_t events = 0;
+    std::int64_t bytes = 0;
+    std::int64_t first = 0; ///< seq
+    std::int64_t last = 0;
+    std::map<std::string, std::int64_t> types;
+    std::map<std::string, std::int64_t> topics;
+    std::map<std::string, std::int64_t> days;
+
+    void add(const store::WindowCounts& window);
+};
+
+/// The first and the last event, in words, and how fast it will go.
+struct Outlook {
+    std::string first;
+    std::string last;
+    double events_per_second = 0;
+    std::string speed_of; ///< why it is thought to be that fast
+};
+
+/// What --dry-run prints.
+std::string report(const Survey& survey, const Target& target, const Outlook& outlook);
+
+/// Counts what is selected, up to `last_seq`, in short statements. @param go_on  false ends it early
+Survey take_survey(store::History& history, const Selection& selection, std::int64_t last_seq,
+                   const std::function<bool()>& go_on);
+
+} // namespace outbox::backfill

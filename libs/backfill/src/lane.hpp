@@ -1,0 +1,72 @@
+#pragma once
+
+#include "outbox/backfill/position.hpp"
+
+#include <outbox/relay/publisher.hpp>
+#include <outbox/store/history.hpp>
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+namespace outbox::backfill {
+
+/// A page of events until every lane has published its part of it.
+struct OpenPage {
+    store::Page page;
+    int parts_left = 0;
+};
+
+/// What one lane has to publish of a page, in one transaction.
+struct Part {
+    std::shared_ptr<OpenPage> of;
+    std::unique_ptr<relay::Batch> batch;
+    std::int64_t events = 0;
+    std::int64_t through = 0;
+};
+
+/// Where a lane's control records go.
+struct ControlPlace {
+    Uuid run;
+    std::string topic;
+    std::int32_t partition = 0;
+};
+
+/// The events of some buckets, one transaction after the other, so that the order of each key is kept.
+/// Not thread-safe.
+class Lane {
+public:
+    Lane(int number, ControlPlace place, relay::PublisherOptions options, relay::Signal& done)
+        : number_(number),
+          place_(std::move(place)),
+          publisher_(std::move(options), done) {}
+
+    /// Fences and decides what an earlier process left.
+    void start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on) {
+        publisher_.start(batch_bytes, deadline, go_on);
+    }
+    void go_on_from(const LanePosition& position) { position_ = position; }
+
+    void add(Part part) { waiting_.push_back(std::move(part)); }
+    /// Forgets what is not under way.
+    void drop_waiting() { waiting_.clear(); }
+    /// Begins the next transaction when none is under way. @param settled  as LanePosition says
+    void pump(std::int64_t settled);
+    /// The page whose part was published since the last call. @throws Error when it was not, or is in doubt
+    std::shared_ptr<OpenPage> collect();
+
+    [[nodiscard]] bool idle() const noexcept { return !sending_ && waiting_.empty(); }
+    [[nodiscard]] bool sending() const noexcept { return sending_.has_value(); }
+    [[nodiscard]] const LanePosition& position() const noexcept { return position_; }
+
+private:
+    int number_;
+    ControlPlace place_;
+    LanePosition position_;
+    std::deque<Part> waiting_;
+    std::optional<Part> sending_; ///< its batch is the publisher's
+    LanePosition next_;           ///< once `sending_` is published
+    relay::Publisher publisher_;  ///< last, so that it goes before what its records point into
+};
+
+} // namespace outbox::backfill

@@ -1,0 +1,213 @@
+#include "outbox/backfill/program.hpp"
+
+#include "outbox/backfill/replay.hpp"
+#include "outbox/backfill/survey.hpp"
+#include "registration.hpp"
+#include "runs_text.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/core/user.hpp>
+#include <outbox/postgres/options.hpp>
+#include <outbox/relay/options.hpp>
+#include <outbox/store/history.hpp>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <tuple>
+
+namespace outbox::backfill {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto program = "outbox-backfill";
+constexpr milliseconds statement_time{60'000};
+
+postgres::ConnectOptions replica_of(postgres::ConnectOptions options, const std::string& host) {
+    const auto colon = host.find(':');
+    options.host = host.substr(0, colon);
+    if (colon != std::string::npos) {
+        options.port = host.substr(colon + 1);
+    }
+    return options;
+}
+
+Surroundings surroundings_of(const Settings& settings, const Request& request) {
+    Surroundings all;
+    all.primary = postgres::options_from(settings, program);
+    all.primary.statement_timeout = statement_time;
+    all.primary.lock_timeout = 5s;
+    all.primary.idle_in_transaction_timeout = statement_time;
+    if (request.read_host) {
+        all.replica = replica_of(all.primary, *request.read_host);
+    }
+    all.kafka = {settings.text("KAFKA_BROKERS"), program};
+    all.topics = relay::topic_policy(settings);
+    all.outbox = relay::outbox_name(settings);
+    all.source = relay::event_source(settings);
+    if (!kafka::is_topic_name(all.prefix())) {
+        throw UsageError(
+            fmt::format("OUTBOX_NAME={} is not allowed: it must be letters, digits, '.', '_' or '-', at"
+                        " most 233 of them, because it names the topic {}",
+                        all.outbox, all.prefix()));
+    }
+    return all;
+}
+
+/// A bar that is drawn anew on a terminal; elsewhere a line now and then.
+class ProgressPrinter {
+public:
+    void print(const std::string& run, const Progress& progress) {
+        if (terminal_) {
+            std::cerr << "\r\x1b[K" << progress.bar() << std::flush;
+            drawn_ = true;
+        } else if (const auto now = SteadyClock::now(); now >= next_ || progress.complete()) {
+            next_ = now + 5s;
+            std::cerr << program << ": " << run << ": " << progress.line() << '\n';
+        }
+    }
+    void note(const std::string& run, const std::string& text) {
+        end_bar();
+        std::cerr << program << ": " << run << ": " << text << '\n';
+    }
+    void end_bar() {
+        if (std::exchange(drawn_, false)) {
+            std::cerr << '\n';
+        }
+    }
+
+private:
+    bool terminal_ = isatty(STDERR_FILENO) == 1;
+    bool drawn_ = false;
+    SteadyClock::time_point next_ = SteadyClock::now() + 5s;
+};
+
+int printed() {
+    return std::cout.flush() ? 0 : 1;
+}
+
+int dry_run(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
+    auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
+    auto source =
+        postgres::Connection::open(surroundings.replica.value_or(surroundings.primary), Deadline::in(10s));
+    store::Backfills runs(primary, statement_time);
+    const Selection selection = with_times(runs, request.selection);
+    store::History history(source, selection.filter, statement_time);
+    const Survey survey = take_survey(history, selection, selection.to_seq, go_on);
+    refuse_nothing(survey, selection);
+    Outlook outlook{history.describe(survey.first), history.describe(survey.last), 0, {}};
+    std::tie(outlook.events_per_second, outlook.speed_of) = expected_speed(runs.all(), request.rate);
+    std::cout << report(survey, request.target, outlook);
+    return printed();
+}
+
+/// What is said at the end.
+int conclude(const store::BackfillRun& run, Ending ending, std::int64_t published) {
+    switch (ending) {
+    case Ending::done:
+        std::cout << fmt::format("run {} is done: {} events published\n", run.run, published);
+        if (published != run.events) {
+            std::cerr << fmt::format(
+                "{}: {} events were counted at the start; the others were deleted or are being "
+                "delivered again since\n",
+                program, run.events);
+        }
+        return printed();
+    case Ending::cancelled:
+        throw Error(Action::stop,
+                    fmt::format("run {} is cancelled; {} events were published", run.run, published));
+    case Ending::stopped:
+        break;
+    }
+    throw Error(Action::stop,
+                fmt::format("run {} is interrupted at {} of {} events; the same command goes on", run.run,
+                            published, run.events));
+}
+
+int replay(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
+    const Registered registered = register_run(surroundings, request, go_on);
+    const store::BackfillRun& run = registered.run;
+    if (run.finished_at) {
+        return conclude(run, Ending::done, run.published);
+    }
+    if (run.cancelled_at) {
+        return conclude(run, Ending::cancelled, run.published);
+    }
+    std::cout << fmt::format("run {}: {}{} events\n", run.run, registered.resumed ? "goes on, " : "",
+                             run.events)
+              << std::flush;
+    ProgressPrinter printer;
+    Replay replay(surroundings, request, run,
+                  {[&](const Progress& progress) { printer.print(run.run, progress); },
+                   [&](const std::string& text) { printer.note(run.run, text); }},
+                  go_on);
+    try {
+        const Ending ending = replay.run();
+        printer.end_bar();
+        return conclude(run, ending, replay.published());
+    } catch (...) {
+        printer.end_bar();
+        throw;
+    }
+}
+
+store::BackfillRun named(store::Backfills& runs, const std::string& name) {
+    auto run = runs.find(name);
+    if (!run) {
+        throw Error(Action::stop, fmt::format("there is no run {}; outbox-backfill list has them all", name));
+    }
+    return *run;
+}
+
+int list(const Surroundings& surroundings) {
+    auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
+    std::cout << list_text(store::Backfills(primary, statement_time).all());
+    return printed();
+}
+
+int show(const Surroundings& surroundings, const std::string& name, const std::function<bool()>& go_on) {
+    auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
+    store::Backfills runs(primary, statement_time);
+    const store::BackfillRun run = named(runs, name);
+    std::int64_t published = run.published;
+    if (!run.finished_at) {
+        const kafka::Admin admin(surroundings.kafka);
+        published = read_position(surroundings, admin, run, go_on).published();
+    }
+    std::cout << show_text(run, published);
+    return printed();
+}
+
+int cancel(const Surroundings& surroundings, const std::string& name) {
+    auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
+    store::Backfills runs(primary, statement_time);
+    const store::BackfillRun run = named(runs, name);
+    if (!runs.cancel(run, user_and_host()) && !run.cancelled_at) {
+        throw Error(Action::stop, fmt::format("run {} is done: nothing takes it back", name));
+    }
+    std::cout << fmt::format("run {} is cancelled; {} of {} events were published\n", name, run.published,
+                             run.events);
+    return printed();
+}
+
+} // namespace
+
+int run(const Arguments& arguments, const std::function<bool()>& go_on) {
+    const Request request = parse_request(arguments);
+    const Surroundings surroundings = surroundings_of(arguments.settings, request);
+    switch (request.verb) {
+    case Verb::list:
+        return list(surroundings);
+    case Verb::show:
+        return show(surroundings, *request.run, go_on);
+    case Verb::cancel:
+        return cancel(surroundings, *request.run);
+    case Verb::replay:
+        break;
+    }
+    return request.dry_run ? dry_run(surroundings, request, go_on) : replay(surroundings, request, go_on);
+}
+
+} // namespace outbox::backfill

@@ -1,0 +1,302 @@
+#include "outbox/backfill/request.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/kafka/admin.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+
+namespace outbox::backfill {
+namespace {
+
+constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t most_ids = 100'000;
+
+std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
+    const auto found = arguments.options.find(name);
+    if (found == arguments.options.end()) {
+        return std::nullopt;
+    }
+    if (found->second.empty()) {
+        throw UsageError(fmt::format("--{}= is not allowed: it must not be empty", name));
+    }
+    return found->second;
+}
+
+[[noreturn]] void refuse(const std::string& name, const std::string& value, const std::string& allowed) {
+    throw UsageError(fmt::format("--{}={} is not allowed: it must be {}", name, value, allowed));
+}
+
+std::optional<std::int64_t> number(const Arguments& arguments, const std::string& name, std::int64_t min) {
+    const auto text = option(arguments, name);
+    if (!text) {
+        return std::nullopt;
+    }
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error != std::errc{} || end != text->data() + text->size() || value < min) {
+        refuse(name, *text, fmt::format("a whole number, {} or more", min));
+    }
+    return value;
+}
+
+/// @param allowed  what there is now; more formats and strategies join here.
+std::string choice(const Arguments& arguments, const std::string& name, const std::string& fallback,
+                   const std::vector<std::string>& allowed) {
+    const std::string value = option(arguments, name).value_or(fallback);
+    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+        refuse(name, value, fmt::format("{}", fmt::join(allowed, ", ")));
+    }
+    return value;
+}
+
+std::vector<std::string> statuses(const Arguments& arguments) {
+    const std::string text = option(arguments, "status").value_or("SENT");
+    static const std::vector<std::string> done{"SENT", "FAILED", "SKIPPED"};
+    std::vector<std::string> chosen;
+    for (std::size_t at = 0; at <= text.size();) {
+        const std::size_t comma = std::min(text.find(',', at), text.size());
+        std::string status = text.substr(at, comma - at);
+        std::transform(status.begin(), status.end(), status.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+        if (std::find(done.begin(), done.end(), status) == done.end()) {
+            refuse("status", text,
+                   "SENT, FAILED or SKIPPED, or several of them with commas between; the relay has yet to "
+                   "deliver "
+                   "all others");
+        }
+        chosen.push_back(status);
+        at = comma + 1;
+    }
+    std::sort(chosen.begin(), chosen.end());
+    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+    return chosen;
+}
+
+std::vector<Uuid> ids_in(const std::string& path) {
+    std::ifstream file(path);
+    if (!file) {
+        throw UsageError(fmt::format("--ids={}: the file cannot be read", path));
+    }
+    std::vector<Uuid> ids;
+    std::string line;
+    for (std::size_t at = 1; std::getline(file, line); ++at) {
+        const auto first = line.find_first_not_of(" \t\r");
+        if (first == std::string::npos) {
+            continue;
+        }
+        const auto id = Uuid::parse(line.substr(first, line.find_last_not_of(" \t\r") + 1 - first));
+        if (!id) {
+            throw UsageError(fmt::format("--ids={}: line {} is not a UUID", path, at));
+        }
+        ids.push_back(*id);
+        if (ids.size() > most_ids) {
+            throw UsageError(fmt::format("--ids={}: more than {} ids", path, most_ids));
+        }
+    }
+    if (ids.empty()) {
+        throw UsageError(fmt::format("--ids={}: the file holds no id", path));
+    }
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    return ids;
+}
+
+/// FNV-1a, 64 bits.
+std::uint64_t digest(const std::vector<Uuid>& ids) {
+    std::uint64_t digest = 14695981039346656037U;
+    for (const Uuid& id : ids) {
+        for (const std::uint8_t byte : id.bytes()) {
+            digest = (digest ^ byte) * 1099511628211U;
+        }
+    }
+    return digest;
+}
+
+/// The option as a shell would need it.
+void say(std::string& text, const char* name, const std::string& value) {
+    const bool plain = std::all_of(value.begin(), value.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 ||
+               std::string_view("._-:/,+@").find(static_cast<char>(c)) != std::string_view::npos;
+    });
+    std::string quoted;
+    for (const char c : value) {
+        quoted += c == '\'' ? "'\\''" : std::string(1, c);
+    }
+    text += fmt::format("{}--{}={}", text.empty() ? "" : " ", name, plain ? value : "'" + quoted + "'");
+}
+
+void say(std::string& text, const char* name, const std::optional<std::string>& value) {
+    if (value) {
+        say(text, name, *value);
+    }
+}
+
+Selection selection_of(const Arguments& arguments) {
+    Selection selection;
+    auto& filter = selection.filter;
+    filter.aggregate_type = option(arguments, "aggregate-type");
+    filter.aggregate_id = option(arguments, "aggregate-id");
+    filter.event_type = option(arguments, "event-type");
+    filter.statuses = statuses(arguments);
+    filter.since = option(arguments, "since");
+    filter.until = option(arguments, "until");
+    selection.from_seq = number(arguments, "from-seq", 1).value_or(1);
+    selection.to_seq = number(arguments, "to-seq", 1).value_or(most);
+    selection.limit = number(arguments, "limit", 1);
+    if (selection.from_seq > selection.to_seq) {
+        throw UsageError(
+            fmt::format("--from-seq={} is above --to-seq={}", selection.from_seq, selection.to_seq));
+    }
+    std::string& text = selection.text;
+    say(text, "aggregate-type", filter.aggregate_type);
+    say(text, "aggregate-id", filter.aggregate_id);
+    say(text, "event-type", filter.event_type);
+    say(text, "status", fmt::format("{}", fmt::join(filter.statuses, ",")));
+    say(text, "since", filter.since);
+    say(text, "until", filter.until);
+    if (selection.from_seq > 1) {
+        say(text, "from-seq", std::to_string(selection.from_seq));
+    }
+    if (selection.to_seq < most) {
+        say(text, "to-seq", std::to_string(selection.to_seq));
+    }
+    if (selection.limit) {
+        say(text, "limit", std::to_string(*selection.limit));
+    }
+    if (const auto path = option(arguments, "ids")) {
+        filter.ids = ids_in(*path);
+        say(text, "ids", fmt::format("{}:{:016x}", filter.ids.size(), digest(filter.ids)));
+    }
+    return selection;
+}
+
+Target target_of(const Arguments& arguments) {
+    Target target;
+    target.topic = option(arguments, "topic");
+    if (target.topic && !kafka::is_topic_name(*target.topic)) {
+        refuse("topic", *target.topic, "1 to 249 letters, digits, '.', '_' and '-'");
+    }
+    target.format = choice(arguments, "format", target.format, {"cloudevents"});
+    target.partition_strategy = choice(arguments, "partition-strategy", target.partition_strategy, {"hash"});
+    const std::string timestamp = choice(arguments, "timestamp", "now", {"now", "original"});
+    target.original_timestamp = timestamp == "original";
+    say(target.text, "topic", target.topic);
+    say(target.text, "format", target.format);
+    say(target.text, "partition-strategy", target.partition_strategy);
+    say(target.text, "timestamp", timestamp);
+    return target;
+}
+
+std::string run_name(const std::string& option, const std::string& name) {
+    constexpr std::size_t longest = 100;
+    if (!kafka::is_topic_name(name) || name.size() > longest) {
+        refuse(option, name, fmt::format("1 to {} letters, digits, '.', '_' and '-'", longest));
+    }
+    return name;
+}
+
+milliseconds max_lag_of(const Arguments& arguments, milliseconds fallback) {
+    const auto text = option(arguments, "max-lag");
+    if (!text) {
+        return fallback;
+    }
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
+    if (error != std::errc{} || end != text->data() + text->size() || !(seconds > 0 && seconds <= 1e6)) {
+        refuse("max-lag", *text, "seconds above 0, fractions allowed");
+    }
+    return milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+/// list | show NAME | cancel NAME
+void read_verb(const Arguments& arguments, Request& request) {
+    const auto& words = arguments.words;
+    const bool named = words[0] == "show" || words[0] == "cancel";
+    if (words[0] != "list" && !named) {
+        throw UsageError(fmt::format("{} is not a verb: it must be list, show or cancel", words[0]));
+    }
+    if (!arguments.options.empty()) {
+        throw UsageError(
+            fmt::format("--{} does not belong to {}", arguments.options.begin()->first, words[0]));
+    }
+    if (named && words.size() < 2) {
+        throw UsageError(fmt::format("{} needs the name of a run; outbox-backfill list has them", words[0]));
+    }
+    if (words.size() > (named ? 2U : 1U)) {
+        throw UsageError(fmt::format("{} is one word too many after {}", words.back(), words[0]));
+    }
+    request.verb = words[0] == "list" ? Verb::list : words[0] == "show" ? Verb::show : Verb::cancel;
+    if (named) {
+        request.run = words[1];
+    }
+}
+
+} // namespace
+
+CommandLineSpec command_line() {
+    CommandLineSpec spec;
+    spec.program = Program::backfill;
+    spec.name = "outbox-backfill";
+    spec.description =
+        "Replays events of the outbox into Kafka, each exactly once a run, in order per key.\n"
+        "The same command again goes on where an interrupted run stopped. With a verb it replays nothing:\n"
+        "  list         the runs, and how far each is\n"
+        "  show NAME    one run in full, as Kafka knows it\n"
+        "  cancel NAME  the run ends and cannot go on\n"
+        "Exit 0 done, 1 failed, interrupted or nothing matches, 2 bad usage.";
+    spec.words_help = "list, show NAME or cancel NAME; without one it replays";
+    spec.options = {
+        {"aggregate-type", "events of this type of aggregate"},
+        {"aggregate-id", "events of this aggregate"},
+        {"event-type", "events of this type"},
+        {"status", "SENT, FAILED or SKIPPED, or several with commas between; default SENT"},
+        {"since", "events created at this time or later, as PostgreSQL reads it"},
+        {"until", "events created before this time"},
+        {"from-seq", "events of this seq or above"},
+        {"to-seq", "events of this seq or below"},
+        {"ids", "events named in this file, one UUID a line"},
+        {"limit", "the first so many of them"},
+        {"topic", "where to; default: each event's own topic, which needs --yes"},
+        {"partition-strategy", "how partitions are chosen: hash"},
+        {"format", "of the messages: cloudevents"},
+        {"timestamp",
+         "of the messages: now, or original; default now, because a topic's retention counts from it"},
+        {"run", "name of the run; default: a new one, or that of the same command when it was interrupted"},
+        {"rate", "events a second at most"},
+        {"max-lag", "seconds; the run pauses while the relay or a replica is behind by more; default 60"},
+        {"read-host", "host or host:port of a replica of the database to read events from"}};
+    spec.switches = {{"dry-run", "counts what would be replayed, and changes nothing"},
+                     {"yes", "consumers of the original topic may see the events again"}};
+    return spec;
+}
+
+Request parse_request(const Arguments& arguments) {
+    Request request;
+    if (!arguments.words.empty()) {
+        read_verb(arguments, request);
+        return request;
+    }
+    request.dry_run = arguments.options.contains("dry-run");
+    request.yes = arguments.options.contains("yes");
+    request.selection = selection_of(arguments);
+    request.target = target_of(arguments);
+    if (const auto name = option(arguments, "run")) {
+        request.run = run_name("run", *name);
+    }
+    request.rate = number(arguments, "rate", 1);
+    request.max_lag = max_lag_of(arguments, request.max_lag);
+    request.read_host = option(arguments, "read-host");
+    if (!request.target.topic && !request.yes && !request.dry_run) {
+        throw UsageError(
+            "this replays into the original topic, whose consumers will see the events again: add "
+            "--yes, or name another with --topic");
+    }
+    return request;
+}
+
+} // namespace outbox::backfill

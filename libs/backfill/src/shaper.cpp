@@ -1,0 +1,78 @@
+#include "shaper.hpp"
+
+#include <outbox/core/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace outbox::backfill {
+namespace {
+
+constexpr std::string_view replay_header = "outbox-replay-id";
+constexpr std::string_view original_header = "outbox-original-id";
+
+std::int64_t now_ms() {
+    return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+} // namespace
+
+relay::TopicVerdict open_topic(relay::Topics& topics, const std::string& name, Deadline deadline) {
+    auto verdict = topics.look_up(name, deadline);
+    if (verdict.kind == relay::TopicVerdict::Kind::refused) {
+        throw Error(Action::stop, verdict.reason);
+    }
+    if (verdict.kind == relay::TopicVerdict::Kind::parked) {
+        throw Error(Action::retry, verdict.reason);
+    }
+    return verdict;
+}
+
+Shaper::Shaper(const Target& target, std::string source, std::string run, relay::Topics& topics)
+    : target_(target),
+      source_(std::move(source)),
+      run_(std::move(run)),
+      topics_(topics),
+      strategy_(partition::by_key()) {}
+
+const relay::TopicVerdict& Shaper::verdict_for(std::string_view topic, Deadline deadline) {
+    auto found = verdicts_.find(topic);
+    if (found == verdicts_.end()) {
+        const std::string name(topic);
+        found = verdicts_.emplace(name, open_topic(topics_, name, deadline)).first;
+    }
+    return found->second;
+}
+
+kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline deadline) {
+    const std::string_view topic = target_.topic ? std::string_view(*target_.topic) : row.topic;
+    const relay::TopicVerdict& verdict = verdict_for(topic, deadline);
+    kafka::Record record =
+        relay::make_record(batch, row, source_, now_ms(), verdict.limits.timestamp_before_max_ms,
+                           verdict.limits.timestamp_after_max_ms);
+    record.topic = topic;
+    if (!target_.original_timestamp) {
+        record.timestamp_ms = 0;
+    }
+    std::erase_if(record.headers, [](const kafka::Header& header) {
+        return header.name == replay_header || header.name == original_header;
+    });
+    record.headers.push_back({replay_header, run_});
+    record.headers.push_back({original_header, batch.keep(row.id.to_string())});
+    const auto size = static_cast<std::int64_t>(relay::alone_bytes(record));
+    if (size > verdict.limits.max_message_bytes) {
+        throw Error(
+            Action::stop,
+            fmt::format(
+                "event {} takes {} bytes, topic {} accepts {} (max.message.bytes); raise that, or leave "
+                "the event out",
+                row.id.to_string(), size, topic, verdict.limits.max_message_bytes));
+    }
+    record.partition = strategy_->choose({row.key, topic, row.event_type}, verdict.partitions).value_or(0);
+    return record;
+}
+
+} // namespace outbox::backfill

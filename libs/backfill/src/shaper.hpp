@@ -1,0 +1,44 @@
+#pragma once
+
+#include "outbox/backfill/request.hpp"
+
+#include <outbox/partition/strategy.hpp>
+#include <outbox/relay/batch.hpp>
+#include <outbox/relay/topics.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace outbox::backfill {
+
+/// Makes the message of an event that is replayed: format, partition and the headers by which consumers tell.
+/// The one place that knows formats and strategies. Not thread-safe.
+class Shaper {
+public:
+    /// @param source  ce_source, @param run  outbox-replay-id
+    Shaper(const Target& target, std::string source, std::string run, relay::Topics& topics);
+
+    /// The record points into the row and the batch.
+    /// @throws Error(stop) for an event that the topic does not accept; Error(retry) while a leader is away
+    kafka::Record shape(relay::Batch& batch, const store::Row& row, Deadline deadline);
+
+    /// What is known about topics is asked for again when it is old. Between pages, because it costs a look
+    /// each.
+    void refresh() { verdicts_.clear(); }
+
+private:
+    const relay::TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
+
+    Target target_;
+    std::string source_;
+    std::string run_;
+    relay::Topics& topics_;
+    std::unique_ptr<partition::PartitionStrategy> strategy_;
+    std::map<std::string, relay::TopicVerdict, std::less<>> verdicts_;
+};
+
+/// @throws Error(stop) when the topic cannot be sent to, Error(retry) when a leader is away
+relay::TopicVerdict open_topic(relay::Topics& topics, const std::string& name, Deadline deadline);
+
+} // namespace outbox::backfill

@@ -1,0 +1,84 @@
+#include "outbox/backfill/survey.hpp"
+
+#include "outbox/backfill/pace.hpp"
+
+#include <outbox/core/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace outbox::backfill {
+namespace {
+
+std::string bytes_text(std::int64_t bytes) {
+    constexpr double step = 1000;
+    auto size = static_cast<double>(bytes);
+    for (const char* unit : {"bytes", "kB", "MB"}) {
+        if (size < step) {
+            return fmt::format("{:.{}f} {}", size, unit[0] == 'b' ? 0 : 1, unit);
+        }
+        size /= step;
+    }
+    return fmt::format("{:.1f} GB", size);
+}
+
+void table(std::string& text, const char* title, const std::map<std::string, std::int64_t>& counts) {
+    auto to = std::back_inserter(text);
+    fmt::format_to(to, "\nby {}\n", title);
+    for (const auto& [name, events] : counts) {
+        fmt::format_to(to, "  {:>12}  {}\n", events, name);
+    }
+}
+
+} // namespace
+
+void Survey::add(const store::WindowCounts& window) {
+    if (window.events == 0) {
+        return;
+    }
+    first = events == 0 ? window.first : first;
+    last = window.last;
+    events += window.events;
+    for (const store::HistoryCount& count : window.counts) {
+        bytes += count.bytes;
+        types[count.event_type] += count.events;
+        topics[count.topic] += count.events;
+        days[count.day.empty() ? "unknown" : count.day] += count.events;
+    }
+}
+
+std::string report(const Survey& survey, const Target& target, const Outlook& outlook) {
+    std::string text = fmt::format("{} events would be replayed into {}\n", survey.events,
+                                   target.topic ? "topic " + *target.topic : "their own topics");
+    auto to = std::back_inserter(text);
+    table(text, "type", survey.types);
+    table(text, "topic", survey.topics);
+    table(text, "day", survey.days);
+    fmt::format_to(to, "\nfirst  {}\nlast   {}\n", outlook.first, outlook.last);
+    fmt::format_to(to, "\nabout {} of messages, about {} at {:.0f} events/s ({})\n", bytes_text(survey.bytes),
+                   duration_text(static_cast<double>(survey.events) / outlook.events_per_second),
+                   outlook.events_per_second, outlook.speed_of);
+    return text;
+}
+
+Survey take_survey(store::History& history, const Selection& selection, std::int64_t last_seq,
+                   const std::function<bool()>& go_on) {
+    Survey survey;
+    std::int64_t left = selection.limit.value_or(std::numeric_limits<std::int64_t>::max());
+    std::int64_t at = selection.from_seq - 1;
+    const std::int64_t upto = std::min(selection.to_seq, last_seq);
+    while (at < upto && left > 0) {
+        if (!go_on()) {
+            throw Error(Action::stop, "stopped while counting; nothing was changed");
+        }
+        const store::WindowCounts window = history.count(at, upto, left);
+        survey.add(window);
+        left -= window.events;
+        at = window.through;
+    }
+    return survey;
+}
+
+} // namespace outbox::backfill

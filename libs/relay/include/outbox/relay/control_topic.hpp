@@ -1,0 +1,23 @@
+#pragma once
+
+#include <outbox/kafka/admin.hpp>
+#include <outbox/relay/topics.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace outbox::relay {
+
+/// A topic that holds the truth about what was sent.
+struct ControlTopic {
+    std::string name;
+    std::int32_t partitions = 1;
+};
+
+/// Makes the control topic, or checks that the one there can be trusted: compacted only, no unclean election,
+/// as many partitions as are needed.
+/// @throws Error(stop) naming what is wrong and the command that mends it.
+void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
+                          Deadline deadline);
+
+} // namespace outbox::relay

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <outbox/postgres/transaction.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace outbox::store {
+
+/// A moment at which the events that are done stand still: those that were done by it and stand at or below
+/// last_seq are all visible, and none will join them.
+struct Stillness {
+    std::string done_by; ///< by the database's clock
+    std::int64_t last_seq = 0;
+    std::string log_position; ///< a replica that has replayed it shows the same
+};
+
+/// One replay of history, as the database knows it.
+struct BackfillRun {
+    std::string run;
+    Uuid id;
+    std::int32_t lock_key = 0;
+    bool generated = false; ///< the name was not the user's
+    std::string who;
+    std::string selection;
+    std::string target;
+    std::optional<std::string> since;
+    std::optional<std::string> until;
+    Stillness still;
+    std::int64_t events = 0; ///< that belonged to it at the start
+    int lanes = 1;
+    std::int64_t control_offset = 0; ///< where its control records may begin
+    std::int64_t published = 0;      ///< as of the last note
+    std::string started_at;
+    std::optional<std::string> finished_at;
+    std::optional<std::string> cancelled_at;
+    bool under_way = false; ///< a process holds it
+    double speed = 0;       ///< events a second from start to finish; 0 while it is not finished
+
+    /// "running", "interrupted", "done" or "cancelled".
+    [[nodiscard]] const char* state() const noexcept;
+};
+
+/// What the database says of the outbox that it belongs to; nothing before the first relay.
+struct OutboxIdentity {
+    Uuid outbox_id;
+    std::optional<std::string> name;
+    std::optional<std::string> cluster_id;
+};
+
+/// The register of replays, on the primary. Not thread-safe.
+class Backfills {
+public:
+    Backfills(postgres::Connection& connection, milliseconds timeout)
+        : connection_(connection),
+          timeout_(timeout) {}
+
+    OutboxIdentity identity();
+    /// A time as PostgreSQL understands it, in UTC. @throws DatabaseError of class 22 for what is none.
+    std::string time_of(const std::string& text);
+
+    /// Waits until every transaction that writes to the outbox now has ended.
+    /// @throws Error(stop) naming one that does not, at the deadline.
+    Stillness stand_still(Deadline deadline);
+
+    std::optional<BackfillRun> find(const std::string& run);
+    /// The newest one of a generated name that was meant to do the same and is not finished.
+    std::optional<BackfillRun> find_unfinished(const std::string& selection, const std::string& target);
+    std::vector<BackfillRun> all();
+
+    /// Durable when it returns, with everything that the run is about. @return it, with what the database
+    /// added
+    /// @throws DatabaseError of class 23 when the name is taken
+    BackfillRun add(const BackfillRun& run);
+    /// Holds the run until the connection ends. @return false when another session does
+    bool hold(const BackfillRun& run);
+
+    /// @return whether the run has been cancelled
+    bool note_progress(const BackfillRun& run, std::int64_t published);
+    void finish(const BackfillRun& run, std::int64_t published);
+    /// @return false when it is finished or cancelled already
+    bool cancel(const BackfillRun& run, const std::string& who);
+
+private:
+    std::vector<BackfillRun> select(const std::string& where, const postgres::Params& params);
+
+    postgres::Connection& connection_;
+    milliseconds timeout_;
+};
+
+/// Whether this server shows everything up to the log position. Works on a primary, too.
+bool has_replayed(postgres::Connection& connection, const std::string& log_position, milliseconds timeout);
+
+} // namespace outbox::store

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <outbox/postgres/transaction.hpp>
+#include <outbox/store/row.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace outbox::store {
+
+/// Which events that are done (SENT, FAILED or SKIPPED). What is not set does not matter.
+struct HistoryFilter {
+    std::optional<std::string> aggregate_type;
+    std::optional<std::string> aggregate_id;
+    std::optional<std::string> event_type;
+    std::vector<std::string> statuses{"SENT"};
+    std::optional<std::string> since; ///< created at it or later, as PostgreSQL reads it
+    std::optional<std::string> until; ///< created before it
+    std::vector<Uuid> ids;            ///< empty: any
+    std::optional<std::string> done_by;
+};
+
+/// A WHERE clause about outbox_events AS o, and its parameters.
+struct Condition {
+    std::string sql;
+    postgres::Params params;
+};
+
+/// The filter, within `after` < seq <= `upto`.
+Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_t upto);
+
+struct PageLimits {
+    std::size_t rows = 6'000;
+    std::size_t bytes = 6'000'000;
+};
+
+/// Some events in the order of seq, and how far the history has been looked through with them.
+struct Page {
+    RowSet found;
+    std::int64_t through = 0;
+};
+
+/// Events of one type, topic and day.
+struct HistoryCount {
+    std::string event_type;
+    std::string topic;
+    std::string day; ///< UTC; empty: no created_at
+    std::int64_t events = 0;
+    std::int64_t bytes = 0; ///< of keys, values and headers, roughly
+};
+
+struct WindowCounts {
+    std::vector<HistoryCount> counts;
+    std::int64_t events = 0;
+    std::int64_t first = 0; ///< seq
+    std::int64_t last = 0;
+    std::int64_t through = 0;
+};
+
+/// Looks through events that are done, in the order of seq, in short statements: none looks at more than
+/// `window` numbers, so that no snapshot is held for long. Not thread-safe.
+class History {
+public:
+    History(postgres::Connection& connection, HistoryFilter filter, milliseconds timeout)
+        : connection_(connection),
+          filter_(std::move(filter)),
+          timeout_(timeout) {}
+
+    /// The next events above `after`. An empty page says how far there are none. @pre after < upto
+    Page read(std::int64_t after, std::int64_t upto, const PageLimits& limits);
+
+    /// The same without the events: how many, of at most `limit`.
+    WindowCounts count(std::int64_t after, std::int64_t upto, std::int64_t limit);
+
+    /// One line about an event.
+    std::string describe(std::int64_t seq);
+
+private:
+    [[nodiscard]] std::int64_t window_end(std::int64_t after, std::int64_t upto) const;
+    std::int64_t skip_gap(std::int64_t after, std::int64_t upto);
+    bool fetch(RowSet& found, const PageLimits& limits);
+
+    postgres::Connection& connection_;
+    HistoryFilter filter_;
+    milliseconds timeout_;
+    std::size_t row_bytes_ = 4'000; ///< of an event, as the last ones were
+};
+
+} // namespace outbox::store

@@ -1,0 +1,222 @@
+#include "outbox/store/backfills.hpp"
+
+#include "outbox/store/sql.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/core/user.hpp>
+
+#include <poll.h>
+
+namespace outbox::store {
+namespace {
+
+using postgres::Params;
+using postgres::Result;
+using postgres::Statement;
+
+constexpr Statement read_identity{"outbox_read_identity",
+                                  "SELECT outbox_id, name, cluster_id FROM outbox_meta"};
+
+constexpr Statement read_time{"outbox_read_time", "SELECT $1::timestamptz"};
+
+// Transactions that write to the outbox, those that are prepared included. A writer has its lock before it
+// has a seq, and a relay before it says when an event was done; both keep it until others see what they
+// wrote.
+#define OUTBOX_WRITERS                                                                                       \
+    "pg_locks AS l WHERE l.locktype = 'relation' AND l.relation = 'outbox_events'::regclass"                 \
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"                     \
+    " AND l.mode = 'RowExclusiveLock' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()"
+
+constexpr Statement read_moment{
+    "outbox_read_moment",
+    "SELECT clock_timestamp(), coalesce(max(o.seq), 0) FROM outbox_events AS o WHERE NOT o.unsent"};
+
+constexpr Statement read_writers{
+    "outbox_read_writers",
+    "SELECT coalesce(array_agg(DISTINCT l.virtualtransaction), '{}') FROM " OUTBOX_WRITERS};
+
+constexpr Statement find_writer{"outbox_find_writer", "SELECT l.pid FROM " OUTBOX_WRITERS
+                                                      " AND l.virtualtransaction = ANY ($1::text[])"
+                                                      " LIMIT 1"};
+
+constexpr Statement read_log_position{"outbox_log_position", "SELECT pg_current_wal_insert_lsn()"};
+
+constexpr Statement read_replayed{
+    "outbox_replayed",
+    "SELECT CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn,"
+    " false) ELSE pg_current_wal_insert_lsn() >= $1::pg_lsn END"};
+
+#define OUTBOX_UTC_OF(t) "to_char(" t " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+
+// 1868693509 is the class of the runs' locks.
+constexpr const char* select_runs =
+    "SELECT b.run, b.id, b.lock_key, b.generated, b.who, b.selection, b.target, b.since, "
+    "b.until, b.done_by,"
+    " b.last_seq, b.log_position, b.events, b.lanes, b.control_offset, "
+    "b.published, " OUTBOX_UTC_OF("b.started_at") ", " OUTBOX_UTC_OF("b.finished_at") ", " OUTBOX_UTC_OF(
+        "b.cancelled_at") ","
+                          " EXISTS (SELECT 1 FROM pg_locks "
+                          "AS l WHERE l.locktype = "
+                          "'advisory' AND l.classid = "
+                          "1868693509"
+                          " AND l.objid = b.lock_key::oid "
+                          "AND l.objsubid = 2 AND l.granted"
+                          " AND l.database = (SELECT oid "
+                          "FROM pg_database WHERE datname "
+                          "= current_database())),"
+                          " coalesce(b.published / nullif(extract(epoch FROM b.finished_at - b.started_at), "
+                          "0), 0)::bigint"
+                          " FROM outbox_backfills AS b";
+
+constexpr Statement insert_run{
+    "outbox_add_backfill",
+    "INSERT INTO outbox_backfills (run, id, generated, who, selection, target, since, until, done_by, "
+    "last_seq,"
+    " log_position, events, lanes, control_offset) VALUES ($1, $2, $3::boolean, $4 || ' as ' || "
+    "session_user, $5,"
+    " $6, $7::timestamptz, $8::timestamptz, $9::timestamptz, $10, $11::pg_lsn, $12, $13, $14)"};
+
+constexpr Statement hold_run{"outbox_hold_backfill", "SELECT pg_try_advisory_lock(1868693509, $1::integer)"};
+
+constexpr Statement note_run{
+    "outbox_note_backfill", "UPDATE outbox_backfills SET published = $2 WHERE run = $1 RETURNING cancelled_at"
+                            " IS NOT NULL"};
+
+constexpr Statement finish_run{"outbox_finish_backfill",
+                               "UPDATE outbox_backfills SET published = $2, finished_at = clock_timestamp()"
+                               " WHERE run = $1 AND finished_at IS NULL"};
+
+constexpr Statement cancel_run{"outbox_cancel_backfill",
+                               "UPDATE outbox_backfills SET cancelled_at = clock_timestamp(),"
+                               " cancelled_by = $2 || ' as ' || session_user"
+                               " WHERE run = $1 AND finished_at IS NULL AND cancelled_at IS NULL"};
+
+BackfillRun run_of(const Result& found, int at) {
+    BackfillRun run;
+    run.run = found.text(at, 0);
+    run.id = found.uuid(at, 1);
+    run.lock_key = static_cast<std::int32_t>(found.integer(at, 2));
+    run.generated = found.boolean(at, 3);
+    run.who = found.text(at, 4);
+    run.selection = found.text(at, 5);
+    run.target = found.text(at, 6);
+    run.since = found.maybe_text(at, 7);
+    run.until = found.maybe_text(at, 8);
+    run.still = {found.text(at, 9), found.integer(at, 10), found.text(at, 11)};
+    run.events = found.integer(at, 12);
+    run.lanes = static_cast<int>(found.integer(at, 13));
+    run.control_offset = found.integer(at, 14);
+    run.published = found.integer(at, 15);
+    run.started_at = found.text(at, 16);
+    run.finished_at = found.maybe_text(at, 17);
+    run.cancelled_at = found.maybe_text(at, 18);
+    run.under_way = found.boolean(at, 19);
+    run.speed = static_cast<double>(found.integer(at, 20));
+    return run;
+}
+
+} // namespace
+
+const char* BackfillRun::state() const noexcept {
+    if (finished_at) {
+        return "done";
+    }
+    if (cancelled_at) {
+        return "cancelled";
+    }
+    return under_way ? "running" : "interrupted";
+}
+
+OutboxIdentity Backfills::identity() {
+    const Result found = connection_.run(read_identity, {}, Deadline::in(timeout_));
+    if (found.empty()) {
+        throw Error(Action::stop, "outbox_meta is empty: run outbox-migrate up");
+    }
+    return {found.uuid(0, 0), found.maybe_text(0, 1), found.maybe_text(0, 2)};
+}
+
+std::string Backfills::time_of(const std::string& text) {
+    return connection_.run(read_time, {text}, Deadline::in(timeout_)).text(0, 0);
+}
+
+Stillness Backfills::stand_still(Deadline deadline) {
+    const Result moment = connection_.run(read_moment, {}, Deadline::in(timeout_));
+    Stillness still{moment.text(0, 0), moment.integer(0, 1), {}};
+    const std::string writers = connection_.run(read_writers, {}, Deadline::in(timeout_)).text(0, 0);
+    while (true) {
+        const Result left = connection_.run(find_writer, {writers}, Deadline::in(timeout_));
+        if (left.empty()) {
+            break;
+        }
+        if (deadline.passed()) {
+            throw Error(
+                Action::stop,
+                fmt::format("a transaction ({}) that writes to outbox_events does not end, so the range "
+                            "cannot be fixed; end it and start again",
+                            left.is_null(0, 0) ? "a prepared one" : "process " + left.text(0, 0)));
+        }
+        poll(nullptr, 0, 50);
+    }
+    still.log_position = connection_.run(read_log_position, {}, Deadline::in(timeout_)).text(0, 0);
+    return still;
+}
+
+std::vector<BackfillRun> Backfills::select(const std::string& where, const Params& params) {
+    const Result found = connection_.query(select_runs + where, params, Deadline::in(timeout_));
+    std::vector<BackfillRun> runs;
+    for (int i = 0; i < found.rows(); ++i) {
+        runs.push_back(run_of(found, i));
+    }
+    return runs;
+}
+
+std::optional<BackfillRun> Backfills::find(const std::string& run) {
+    auto found = select(" WHERE b.run = $1", {run});
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+std::optional<BackfillRun> Backfills::find_unfinished(const std::string& selection,
+                                                      const std::string& target) {
+    auto found = select(" WHERE b.generated AND b.selection = $1 AND b.target = $2 AND b.finished_at IS NULL"
+                        " AND b.cancelled_at IS NULL ORDER BY b.started_at DESC LIMIT 1",
+                        {selection, target});
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+std::vector<BackfillRun> Backfills::all() {
+    return select(" ORDER BY b.started_at, b.run", {});
+}
+
+BackfillRun Backfills::add(const BackfillRun& run) {
+    postgres::Transaction transaction(connection_, Deadline::in(timeout_),
+                                      "BEGIN; SET LOCAL synchronous_commit = on");
+    transaction.run(insert_run,
+                    {run.run, run.id, run.generated ? "true" : "false", user_and_host(), run.selection,
+                     run.target, run.since, run.until, run.still.done_by, run.still.last_seq,
+                     run.still.log_position, run.events, run.lanes, run.control_offset});
+    transaction.commit();
+    return find(run.run).value();
+}
+
+bool Backfills::hold(const BackfillRun& run) {
+    return connection_.run(hold_run, {run.lock_key}, Deadline::in(timeout_)).boolean(0, 0);
+}
+
+bool Backfills::note_progress(const BackfillRun& run, std::int64_t published) {
+    const Result noted = connection_.run(note_run, {run.run, published}, Deadline::in(timeout_));
+    return noted.empty() || noted.boolean(0, 0);
+}
+
+void Backfills::finish(const BackfillRun& run, std::int64_t published) {
+    connection_.run(finish_run, {run.run, published}, Deadline::in(timeout_));
+}
+
+bool Backfills::cancel(const BackfillRun& run, const std::string& who) {
+    return connection_.run(cancel_run, {run.run, who}, Deadline::in(timeout_)).affected() == 1;
+}
+
+bool has_replayed(postgres::Connection& connection, const std::string& log_position, milliseconds timeout) {
+    return connection.run(read_replayed, {log_position}, Deadline::in(timeout)).boolean(0, 0);
+}
+
+} // namespace outbox::store

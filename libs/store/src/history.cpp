@@ -1,0 +1,165 @@
+#include "outbox/store/history.hpp"
+
+#include "outbox/store/sql.hpp"
+#include "rows.hpp"
+
+#include <algorithm>
+
+namespace outbox::store {
+namespace {
+
+using postgres::Format;
+using postgres::Params;
+using postgres::Result;
+using postgres::Statement;
+using postgres::Transaction;
+
+constexpr std::int64_t window = 50'000;
+
+/// The predicate of the index outbox_events_done.
+#define OUTBOX_DONE "NOT o.unsent"
+
+constexpr Statement next_done{
+    "outbox_next_done", "SELECT min(o.seq) FROM outbox_events AS o WHERE " OUTBOX_DONE " AND o.seq > $1"};
+
+// What the record of an event takes beside its value: its key twice, and the names of the headers.
+constexpr const char* count_window =
+    "SELECT e.event_type, e.topic, e.day, count(*), sum(e.bytes)::bigint, min(e.seq), max(e.seq) FROM"
+    " (SELECT o.seq, o.event_type, o.topic,"
+    " coalesce(to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '') AS day,"
+    " octet_length(o.event_data::text) + 2 * octet_length(" OUTBOX_KEY_OF(
+        "o") ") + octet_length(o.event_type)"
+             " + octet_length(o.aggregate_id) + coalesce(octet_length(o.headers::text), 0) + 250 AS bytes"
+             " FROM outbox_events AS o WHERE {} ORDER BY o.seq LIMIT {}) AS e GROUP BY 1, 2, 3";
+
+constexpr Statement describe_event{
+    "outbox_describe_event",
+    "SELECT o.seq || '  ' || o.id || '  ' || o.event_type || ' of ' || o.aggregate_type || ' ' || "
+    "o.aggregate_id || coalesce('  ' || to_char(o.created_at AT TIME ZONE 'UTC', "
+    "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '') FROM outbox_events AS o WHERE " OUTBOX_DONE " AND o.seq = $1"};
+
+/// Adds conditions with their parameters, numbered as they come.
+class Builder {
+public:
+    void add(const char* sql) { append(sql); }
+    void add(const char* pattern, postgres::Param value) {
+        condition_.params.push_back(std::move(value));
+        append(fmt::format(fmt::runtime(pattern), condition_.params.size()));
+    }
+    void add_if(const char* pattern, const std::optional<std::string>& value) {
+        if (value) {
+            add(pattern, *value);
+        }
+    }
+    Condition take() { return std::move(condition_); }
+
+private:
+    void append(const std::string& sql) { condition_.sql += condition_.sql.empty() ? sql : " AND " + sql; }
+
+    Condition condition_;
+};
+
+std::string strings_of(const std::vector<Uuid>& ids) {
+    return array_of(ids, [](std::string& text, const Uuid& id) { text += id.to_string(); });
+}
+
+} // namespace
+
+Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_t upto) {
+    Builder builder;
+    builder.add(OUTBOX_DONE);
+    builder.add("o.seq > ${}", after);
+    builder.add("o.seq <= ${}", upto);
+    builder.add("o.status = ANY (${}::text[])", texts(filter.statuses));
+    builder.add_if("(o.processed_at IS NULL OR o.processed_at <= ${}::timestamptz)", filter.done_by);
+    builder.add_if("o.aggregate_type = ${}", filter.aggregate_type);
+    builder.add_if("o.aggregate_id = ${}", filter.aggregate_id);
+    builder.add_if("o.event_type = ${}", filter.event_type);
+    builder.add_if("o.created_at >= ${}::timestamptz", filter.since);
+    builder.add_if("o.created_at < ${}::timestamptz", filter.until);
+    if (!filter.ids.empty()) {
+        builder.add("o.id = ANY (${}::uuid[])", strings_of(filter.ids));
+    }
+    return builder.take();
+}
+
+/// Named events are found by their primary key, so they need no window.
+std::int64_t History::window_end(std::int64_t after, std::int64_t upto) const {
+    return filter_.ids.empty() && upto - after > window ? after + window : upto;
+}
+
+/// Where nothing was found: numbers that were never given out, or were deleted, are stepped over in one go.
+std::int64_t History::skip_gap(std::int64_t after, std::int64_t upto) {
+    const Result next = connection_.run(next_done, {after}, Deadline::in(timeout_));
+    return next.is_null(0, 0) ? upto : std::min(upto, next.integer(0, 0) - 1);
+}
+
+bool History::fetch(RowSet& found, const PageLimits& limits) {
+    std::size_t bytes = 0;
+    while (found.rows.size() < limits.rows && bytes < limits.bytes) {
+        const std::size_t fits = std::clamp<std::size_t>((limits.bytes - bytes) / row_bytes_, 1, 1'000);
+        const std::size_t wanted = std::min(fits, limits.rows - found.rows.size());
+        Result fetched = connection_.query(fmt::format("FETCH {} FROM outbox_history", wanted), {},
+                                           Deadline::in(timeout_), Format::binary);
+        const auto count = static_cast<std::size_t>(fetched.rows());
+        std::size_t size = 0;
+        for (int i = 0; i < fetched.rows(); ++i) {
+            found.rows.push_back(row_of(fetched, i));
+            size += found.rows.back().bytes();
+        }
+        if (count > 0) {
+            row_bytes_ = size / count;
+            bytes += size;
+            found.storage.push_back(std::move(fetched));
+        }
+        if (count < wanted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Page History::read(std::int64_t after, std::int64_t upto, const PageLimits& limits) {
+    const std::int64_t end = window_end(after, upto);
+    const Condition where = condition(filter_, after, end);
+    Page page;
+    Transaction transaction(connection_, Deadline::in(timeout_), "BEGIN READ ONLY");
+    transaction.query("DECLARE outbox_history NO SCROLL CURSOR FOR SELECT " OUTBOX_COLUMNS
+                      " FROM outbox_events AS o WHERE " +
+                          where.sql + " ORDER BY o.seq",
+                      where.params);
+    const bool whole = fetch(page.found, limits);
+    transaction.commit();
+    page.through = whole ? end : page.found.rows.back().seq;
+    if (page.found.empty()) {
+        page.through = std::max(page.through, skip_gap(page.through, upto));
+    }
+    return page;
+}
+
+WindowCounts History::count(std::int64_t after, std::int64_t upto, std::int64_t limit) {
+    WindowCounts counts;
+    counts.through = window_end(after, upto);
+    const Condition where = condition(filter_, after, counts.through);
+    const Result found = connection_.query(fmt::format(fmt::runtime(count_window), where.sql, limit),
+                                           where.params, Deadline::in(timeout_));
+    for (int i = 0; i < found.rows(); ++i) {
+        counts.counts.push_back(
+            {found.text(i, 0), found.text(i, 1), found.text(i, 2), found.integer(i, 3), found.integer(i, 4)});
+        counts.events += found.integer(i, 3);
+        counts.first = counts.events == found.integer(i, 3) ? found.integer(i, 5)
+                                                            : std::min(counts.first, found.integer(i, 5));
+        counts.last = std::max(counts.last, found.integer(i, 6));
+    }
+    if (counts.events == 0) {
+        counts.through = std::max(counts.through, skip_gap(counts.through, upto));
+    }
+    return counts;
+}
+
+std::string History::describe(std::int64_t seq) {
+    const Result found = connection_.run(describe_event, {seq}, Deadline::in(timeout_));
+    return found.empty() ? "gone" : found.text(0, 0);
+}
+
+} // namespace outbox::store

@@ -1,0 +1,160 @@
+// What is replayed, how it looks, and what stays out.
+#include "fixture.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+
+namespace outbox::relays {
+namespace {
+
+TEST_F(Backfill, TellsConsumersThatAnEventIsReplayed) {
+    fill(1);
+    const auto id = database.value("SELECT id FROM outbox_events");
+    done({"-aggregate-type=user", "-topic=" + replays, "-run=audit"});
+    const auto messages = read_topic(replays);
+    ASSERT_EQ(messages.size(), 1U);
+    const Message& message = messages[0];
+    EXPECT_EQ(message.key, "user-1");
+    EXPECT_EQ(message.value, R"({"n": 1})");
+    EXPECT_EQ(message.headers.at("outbox-replay-id"), "audit");
+    EXPECT_EQ(message.headers.at("outbox-original-id"), id);
+    EXPECT_EQ(message.headers.at("ce_id"), id);
+    const auto created_ms =
+        database.number("SELECT (extract(epoch FROM created_at) * 1000)::bigint FROM outbox_events");
+    EXPECT_GT(message.timestamp_ms, created_ms + 3'000'000) << "an hour-old timestamp";
+    EXPECT_THAT(message.headers.at("ce_time"),
+                StartsWith(database.value("SELECT to_char(created_at AT TIME ZONE 'UTC', "
+                                          "'YYYY-MM-DD\"T\"HH24:MI:SS') FROM outbox_events")));
+}
+
+TEST_F(Backfill, KeepsTheOriginalTimestampWhenAsked) {
+    fill(1);
+    done({"--topic", replays, "--timestamp", "original"});
+    const auto messages = read_topic(replays);
+    ASSERT_EQ(messages.size(), 1U);
+    EXPECT_LE(std::abs(messages[0].timestamp_ms -
+                       database.number("SELECT (extract(epoch FROM created_at) * 1000)::bigint"
+                                       " FROM outbox_events")),
+              1);
+}
+
+TEST_F(Backfill, TakesWhatIsSelectedAndNothingElse) {
+    fill(100, "user");
+    fill(100, "order");
+    fill(10, "user", "FAILED");
+    fill(10, "user", "NEW");
+    done({"--aggregate-type", "user", "--from-seq", "11", "--to-seq", "95", "--limit", "40", "--topic",
+          replays});
+    expect_once("aggregate_type = 'user' AND seq BETWEEN 11 AND 50");
+    done({"--aggregate-type=order", "--aggregate-id=order-3", "--topic", replays});
+    expect_once("(aggregate_type = 'user' AND seq BETWEEN 11 AND 50) OR aggregate_id = 'order-3'");
+    done({"--status", "FAILED", "--since", "2000-01-01", "--until", "2100-01-01", "--topic", replays});
+    expect_once("(aggregate_type = 'user' AND seq BETWEEN 11 AND 50) OR aggregate_id = 'order-3' OR status = "
+                "'FAILED'");
+    EXPECT_THAT(failed({"--until", "2000-01-01", "--topic", replays}), HasSubstr("no event matches"));
+}
+
+TEST_F(Backfill, TakesTheIdsOfAFile) {
+    fill(50);
+    const std::string path = testing::TempDir() + database.name() + ".ids";
+    std::ofstream file(path);
+    for (const auto& row : database.query("SELECT id FROM outbox_events WHERE seq IN (3, 7, 44)")) {
+        file << row[0] << "\n\n";
+    }
+    file << "00000000-0000-4000-8000-000000000001\n";
+    file.close();
+    EXPECT_THAT(done({"--ids", path, "--topic", replays}), HasSubstr("3 events published"));
+    expect_once("seq IN (3, 7, 44)");
+    std::remove(path.c_str());
+}
+
+TEST_F(Backfill, ReplaysIntoTheOriginalTopicOnlyWithYes) {
+    fill(10);
+    EXPECT_THAT(failed({"--aggregate-type", "user"}, 2), HasSubstr("--yes"));
+    EXPECT_THAT(failed({"--topic", topic}, 2), HasSubstr("10 of the events come from topic"));
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 0);
+    done({"--aggregate-type", "user", "--yes"});
+    EXPECT_EQ(read_topic(topic).size(), 10U);
+}
+
+TEST_F(Backfill, ADryRunCountsAndChangesNothing) {
+    fill(30, "user");
+    fill(12, "order");
+    const auto text = done({"-dry-run", "-aggregate-type=user"});
+    EXPECT_THAT(text, AllOf(HasSubstr("30 events would be replayed"), HasSubstr("30  user.created"),
+                            HasSubstr("30  " + topic), HasSubstr("by day"), HasSubstr("first  1  "),
+                            HasSubstr("last   30  "), HasSubstr("events/s")));
+    EXPECT_THAT(text, testing::Not(HasSubstr("order")));
+    EXPECT_THAT(done({"--dry-run", "--topic", replays, "--limit", "5"}),
+                HasSubstr("5 events would be replayed"));
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 0);
+    EXPECT_NO_THROW(create_topic(replays, 1)) << "it is there already";
+}
+
+TEST_F(Backfill, WaitsForWritersThatBeganBeforeAndTakesNothingThatIsDoneLater) {
+    fill(1'000);
+    fill(1'000, "user", "NEW"); // behind, and in the middle of the range
+    fill(1'000);
+    auto writer = database.connect();
+    script(
+        writer,
+        "BEGIN; UPDATE outbox_events SET status = 'SENT', processed_at = clock_timestamp() - interval '1 s'"
+        " WHERE seq = 1500");
+    Process run = start({"--topic", replays, "--rate", "1000"});
+    stay_quiet(500ms);
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 0)
+        << "it did not wait for the writer";
+    script(writer, "COMMIT");
+    ASSERT_TRUE(
+        wait_until([&] { return database.number("SELECT count(*) FROM outbox_backfills") == 1; }, 60s));
+    script(writer,
+           "UPDATE outbox_events SET status = 'SENT', processed_at = clock_timestamp() WHERE seq > 1000"
+           " AND seq <= 2000 AND seq <> 1500");
+    const auto outcome = run.wait(Deadline::in(60s));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    expect_once("seq <= 1000 OR seq = 1500 OR seq > 2000");
+}
+
+TEST_F(Backfill, NamesAnEventThatTheTopicDoesNotAccept) {
+    fill(3);
+    database.query(
+        "UPDATE outbox_events SET event_data = jsonb_build_object('x', repeat('x', 5000)) WHERE seq = 2");
+    create_topic(replays, 1, {{"max.message.bytes", "2000"}});
+    EXPECT_THAT(failed({"--topic", replays}),
+                AllOf(HasSubstr(database.value("SELECT id FROM outbox_events WHERE seq = 2")),
+                      HasSubstr("accepts 2000 (max.message.bytes)")));
+}
+
+TEST_F(Backfill, KeepsToTheRate) {
+    fill(2'000);
+    const auto began = SteadyClock::now();
+    done({"--topic", replays, "--rate", "1000"});
+    EXPECT_GT(SteadyClock::now() - began, 1'500ms);
+    expect_once();
+}
+
+TEST_F(Backfill, PausesWhileTheRelayIsBehind) {
+    fill(4'000);
+    Process relay = ready_relay({{"RELAY_LEASE", "60"}});
+    relay.signal(SIGSTOP);
+    insert({.key = "late"});
+    Process run = start({"--topic", replays, "--rate", "1000", "--max-lag", "0.5"});
+    ASSERT_TRUE(run.wait_for_text("paused: the relay is", Deadline::in(60s))) << run.errors();
+    const auto published = [&] { return database.number("SELECT max(published) FROM outbox_backfills"); };
+    stay_quiet(1'500ms); // what was under way is noted
+    const auto before = published();
+    stay_quiet(1'500ms);
+    EXPECT_EQ(published(), before);
+    EXPECT_LT(before, 4'000);
+    relay.signal(SIGCONT);
+    const auto outcome = run.wait(Deadline::in(60s));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("goes on"));
+    expect_once("aggregate_id <> 'late'");
+}
+
+} // namespace
+} // namespace outbox::relays
