@@ -18,8 +18,8 @@ RelayOptions relay_options(const Settings& settings) {
                         " most 234 of them, because it names the topic {}",
                         options.name, options.control_topic()));
     }
-    options.source =
-        settings.has("OUTBOX_SOURCE") ? settings.text("OUTBOX_SOURCE") : "/outbox/" + options.name;
+    options.messages = messages_from(settings, settings.has("OUTBOX_SOURCE") ? settings.text("OUTBOX_SOURCE")
+                                                                             : "/outbox/" + options.name);
     options.poll_interval = settings.seconds("RELAY_POLL_INTERVAL");
     options.lease = settings.seconds("RELAY_LEASE");
     options.drain_timeout = settings.seconds("RELAY_DRAIN_TIMEOUT");

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,7 +49,10 @@ public:
     /// An operator has mended something: what was refused is asked for again.
     void forget_refusals();
 
-    /// Topics whose leader is away at the moment; claims leave them out.
+    /// Rows that name `row_topic` go to this topic, which is parked; by a template it may have another name.
+    void note_parked(std::string_view name, std::string_view row_topic);
+
+    /// What rows name that go to topics whose leader is away at the moment; claims leave them out.
     [[nodiscard]] std::vector<std::string> parked();
 
     /// Smallest max.message.bytes of the topics in use; record batches must not be larger.
@@ -59,6 +63,7 @@ private:
         TopicVerdict verdict;
         SteadyClock::time_point until;
         int refusals = 0;
+        std::set<std::string, std::less<>> row_topics; ///< while parked
     };
 
     TopicVerdict ask(const std::string& name, Deadline deadline) const;
