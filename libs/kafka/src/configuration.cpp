@@ -5,6 +5,8 @@
 #include <outbox/telemetry/log.hpp>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <stdexcept>
 
 namespace outbox::kafka {
@@ -17,7 +19,29 @@ void forward_log(const rd_kafka_t*, int level, const char* facility, const char*
     }
 }
 
+/// Brokers that are away show in what fails for it. That they refuse this client would not: the client keeps
+/// trying, and what fails says only that no broker answered.
+void forward_refusal(rd_kafka_t*, int code, const char* reason, void*) {
+    constexpr std::int64_t pause_s = 10;
+    static std::atomic<std::int64_t> next_s{0};
+    if (code != RD_KAFKA_RESP_ERR__AUTHENTICATION && code != RD_KAFKA_RESP_ERR__SSL) {
+        return;
+    }
+    const auto now_s =
+        std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now().time_since_epoch()).count();
+    auto due_s = next_s.load();
+    if (now_s >= due_s && next_s.compare_exchange_strong(due_s, now_s + pause_s)) {
+        log::warn("no secure connection to Kafka", {{"reason", reason}});
+    }
+}
+
 } // namespace
+
+milliseconds metadata_interval(const ClientOptions& options) {
+    const auto found = options.producer.find(metadata_interval_property);
+    const milliseconds wished(found == options.producer.end() ? 0 : std::stoll(found->second));
+    return wished > milliseconds(0) ? wished : default_metadata_interval;
+}
 
 void destroy_client(rd_kafka_s* client) noexcept {
     if (rd_kafka_type(client) == RD_KAFKA_PRODUCER) {
@@ -33,8 +57,10 @@ Configuration make_configuration(const ClientOptions& options, const Properties&
                    {"socket.timeout.ms", "5000"},          {"socket.nagle.disable", "true"},
                    {"socket.keepalive.enable", "true"},    {"reconnect.backoff.ms", "50"},
                    {"reconnect.backoff.max.ms", "250"},    {"log.connection.close", "false"}};
-    for (const auto& [name, value] : properties) {
-        all[name] = value;
+    for (const auto& more : {options.security, properties}) {
+        for (const auto& [name, value] : more) {
+            all[name] = value;
+        }
     }
     std::array<char, 256> why{};
     for (const auto& [name, value] : all) {
@@ -44,6 +70,7 @@ Configuration make_configuration(const ClientOptions& options, const Properties&
         }
     }
     rd_kafka_conf_set_log_cb(configuration.get(), forward_log);
+    rd_kafka_conf_set_error_cb(configuration.get(), forward_refusal);
     return configuration;
 }
 

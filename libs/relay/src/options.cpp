@@ -1,6 +1,7 @@
 #include "outbox/relay/options.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/kafka/options.hpp>
 #include <outbox/postgres/options.hpp>
 
 #include <fmt/format.h>
@@ -34,7 +35,8 @@ RelayOptions relay_options(const Settings& settings) {
     if (settings.has("KAFKA_REPLICATION_FACTOR")) {
         options.topics.replication = static_cast<std::int32_t>(settings.integer("KAFKA_REPLICATION_FACTOR"));
     }
-    options.kafka = {settings.text("KAFKA_BROKERS"), "outbox-relay"};
+    options.kafka = kafka::client_options(settings, "outbox-relay");
+    options.topics.metadata_interval = kafka::metadata_interval(options.kafka);
     options.database = postgres::options_from(settings, "outbox-relay");
     options.database.statement_timeout = options.statement_timeout;
     options.database.lock_timeout = options.statement_timeout * 2 / 3;

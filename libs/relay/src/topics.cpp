@@ -11,7 +11,6 @@ namespace {
 
 using Kind = TopicVerdict::Kind;
 
-constexpr std::chrono::seconds keep_open{60};
 constexpr std::chrono::milliseconds keep_parked{500};
 
 TopicVerdict refused(std::string reason) {
@@ -76,7 +75,7 @@ TopicVerdict Topics::look_up(const std::string& name, Deadline deadline) {
     known.verdict = ask(name, deadline);
     switch (known.verdict.kind) {
     case Kind::open:
-        known.until = SteadyClock::now() + keep_open;
+        known.until = SteadyClock::now() + policy_.metadata_interval;
         known.row_topics.clear();
         break;
     case Kind::parked:

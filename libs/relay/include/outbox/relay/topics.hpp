@@ -15,7 +15,8 @@ namespace outbox::relay {
 struct TopicPolicy {
     bool create = true;
     std::int32_t partitions = 6;
-    std::int32_t replication = -1; ///< -1: the broker's default
+    std::int32_t replication = -1;                                     ///< -1: the broker's default
+    milliseconds metadata_interval = kafka::default_metadata_interval; ///< how long an answer is believed
 };
 
 /// What may be sent to a topic now.
