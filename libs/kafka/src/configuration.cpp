@@ -8,30 +8,45 @@
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
+#include <string_view>
 
 namespace outbox::kafka {
 namespace {
 
-void forward_log(const rd_kafka_t*, int level, const char* facility, const char* message) {
-    constexpr int error_level = 3; // syslog's
-    if (level <= error_level) {
-        log::debug("librdkafka", {{"facility", facility}, {"text", message}});
-    }
+/// Brokers that are away show in what fails for it. That they refuse this client, or it them, would not: what
+/// fails says only that no broker answered. librdkafka tells the difference in its log alone, to clients that
+/// nobody polls.
+bool tells_of_refusal(std::string_view message) {
+    return message.find("uthentication") != std::string_view::npos ||
+           message.find("SSL handshake failed") != std::string_view::npos;
 }
 
-/// Brokers that are away show in what fails for it. That they refuse this client would not: the client keeps
-/// trying, and what fails says only that no broker answered.
-void forward_refusal(rd_kafka_t*, int code, const char* reason, void*) {
+/// Older clients repeat their nonce in SCRAM's last message, which brokers let pass until Kafka 4.
+std::string hint_for(std::string_view message) {
+    constexpr int mended = 0x020601ff;
+    const bool old = rd_kafka_version() < mended && message.find("SCRAM") != std::string_view::npos;
+    return old ? "; Kafka 4 refuses SCRAM from clients before librdkafka 2.6.1 (docs/security.md)" : "";
+}
+
+/// A client that is refused tries again and again.
+bool is_time_to_say_it() {
     constexpr std::int64_t pause_s = 10;
     static std::atomic<std::int64_t> next_s{0};
-    if (code != RD_KAFKA_RESP_ERR__AUTHENTICATION && code != RD_KAFKA_RESP_ERR__SSL) {
+    const auto now = SteadyClock::now().time_since_epoch();
+    const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+    auto due_s = next_s.load();
+    return now_s >= due_s && next_s.compare_exchange_strong(due_s, now_s + pause_s);
+}
+
+void forward_log(const rd_kafka_t*, int level, const char* facility, const char* message) {
+    constexpr int error_level = 3; // syslog's
+    if (level > error_level) {
         return;
     }
-    const auto now_s =
-        std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now().time_since_epoch()).count();
-    auto due_s = next_s.load();
-    if (now_s >= due_s && next_s.compare_exchange_strong(due_s, now_s + pause_s)) {
-        log::warn("no secure connection to Kafka", {{"reason", reason}});
+    if (tells_of_refusal(message) && is_time_to_say_it()) {
+        log::warn("no secure connection to Kafka", {{"reason", std::string(message) + hint_for(message)}});
+    } else {
+        log::debug("librdkafka", {{"facility", facility}, {"text", message}});
     }
 }
 
@@ -70,7 +85,6 @@ Configuration make_configuration(const ClientOptions& options, const Properties&
         }
     }
     rd_kafka_conf_set_log_cb(configuration.get(), forward_log);
-    rd_kafka_conf_set_error_cb(configuration.get(), forward_refusal);
     return configuration;
 }
 
