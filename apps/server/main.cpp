@@ -6,6 +6,7 @@
 #include <outbox/http/health.hpp>
 #include <outbox/http/server.hpp>
 #include <outbox/http/worker_pool.hpp>
+#include <outbox/kafka/options.hpp>
 #include <outbox/postgres/options.hpp>
 #include <outbox/postgres/pool.hpp>
 #include <outbox/telemetry/log.hpp>
@@ -76,8 +77,8 @@ std::unique_ptr<http::Dependency> event_topic(const Settings& settings) {
                         "and '-'",
                         topic.name));
     }
-    return std::make_unique<EventTopic>(kafka::ClientOptions{settings.text("KAFKA_BROKERS"), "outbox-server"},
-                                        std::move(topic), settings.on("KAFKA_CREATE_TOPICS"));
+    return std::make_unique<EventTopic>(kafka::client_options(settings, "outbox-server"), std::move(topic),
+                                        settings.on("KAFKA_CREATE_TOPICS"));
 }
 
 http::Health make_health(const Settings& settings) {

@@ -7,6 +7,7 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/user.hpp>
+#include <outbox/kafka/options.hpp>
 #include <outbox/postgres/options.hpp>
 #include <outbox/relay/options.hpp>
 #include <outbox/store/history.hpp>
@@ -43,8 +44,9 @@ Surroundings surroundings_of(const Settings& settings, const Request& request) {
     if (request.read_host) {
         all.replica = replica_of(all.primary, *request.read_host);
     }
-    all.kafka = {settings.text("KAFKA_BROKERS"), program};
+    all.kafka = kafka::client_options(settings, program);
     all.topics = relay::topic_policy(settings);
+    all.topics.metadata_interval = kafka::metadata_interval(all.kafka);
     all.outbox = relay::outbox_name(settings);
     all.source = relay::event_source(settings);
     if (!kafka::is_topic_name(all.prefix())) {

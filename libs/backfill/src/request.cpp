@@ -2,6 +2,7 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/kafka/admin.hpp>
+#include <outbox/partition/strategy.hpp>
 
 #include <fmt/format.h>
 
@@ -181,8 +182,10 @@ Target target_of(const Arguments& arguments) {
     if (target.topic && !kafka::is_topic_name(*target.topic)) {
         refuse("topic", *target.topic, "1 to 249 letters, digits, '.', '_' and '-'");
     }
-    target.format = choice(arguments, "format", target.format, {"cloudevents"});
-    target.partition_strategy = choice(arguments, "partition-strategy", target.partition_strategy, {"hash"});
+    target.format = choice(arguments, "format", target.format,
+                           {"cloudevents", "cloudevents-structured", "debezium", "raw"});
+    target.partition_strategy = option(arguments, "partition-strategy").value_or(target.partition_strategy);
+    partition::parse_strategy("--partition-strategy", target.partition_strategy);
     const std::string timestamp = choice(arguments, "timestamp", "now", {"now", "original"});
     target.original_timestamp = timestamp == "original";
     say(target.text, "topic", target.topic);
@@ -262,8 +265,9 @@ CommandLineSpec command_line() {
         {"ids", "events named in this file, one UUID a line"},
         {"limit", "the first so many of them"},
         {"topic", "where to; default: each event's own topic, which needs --yes"},
-        {"partition-strategy", "how partitions are chosen: hash"},
-        {"format", "of the messages: cloudevents"},
+        {"partition-strategy", "hash of the key, round-robin, or field:/path in event_data; default hash"},
+        {"format",
+         "of the messages: cloudevents, cloudevents-structured, debezium or raw; default cloudevents"},
         {"timestamp",
          "of the messages: now, or original; default now, because a topic's retention counts from it"},
         {"run", "name of the run; default: a new one, or that of the same command when it was interrupted"},

@@ -31,12 +31,12 @@ relay::TopicVerdict open_topic(relay::Topics& topics, const std::string& name, D
     return verdict;
 }
 
-Shaper::Shaper(const Target& target, std::string source, std::string run, relay::Topics& topics)
+Shaper::Shaper(const Target& target, const std::string& source, std::string run, relay::Topics& topics)
     : target_(target),
-      source_(std::move(source)),
       run_(std::move(run)),
       topics_(topics),
-      strategy_(partition::by_key()) {}
+      encoder_(relay::make_encoder({target.format, source})),
+      strategy_(partition::parse_strategy("--partition-strategy", target.partition_strategy)) {}
 
 const relay::TopicVerdict& Shaper::verdict_for(std::string_view topic, Deadline deadline) {
     auto found = verdicts_.find(topic);
@@ -50,10 +50,7 @@ const relay::TopicVerdict& Shaper::verdict_for(std::string_view topic, Deadline 
 kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline deadline) {
     const std::string_view topic = target_.topic ? std::string_view(*target_.topic) : row.topic;
     const relay::TopicVerdict& verdict = verdict_for(topic, deadline);
-    kafka::Record record =
-        relay::make_record(batch, row, source_, now_ms(), verdict.limits.timestamp_before_max_ms,
-                           verdict.limits.timestamp_after_max_ms);
-    record.topic = topic;
+    kafka::Record record = relay::make_record(*encoder_, row, topic, now_ms(), verdict.limits, batch.arena);
     if (!target_.original_timestamp) {
         record.timestamp_ms = 0;
     }
@@ -61,7 +58,7 @@ kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline
         return header.name == replay_header || header.name == original_header;
     });
     record.headers.push_back({replay_header, run_});
-    record.headers.push_back({original_header, batch.keep(row.id.to_string())});
+    record.headers.push_back({original_header, batch.arena.keep(row.id.to_string())});
     const auto size = static_cast<std::int64_t>(relay::alone_bytes(record));
     if (size > verdict.limits.max_message_bytes) {
         throw Error(
@@ -71,7 +68,8 @@ kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline
                 "the event out",
                 row.id.to_string(), size, topic, verdict.limits.max_message_bytes));
     }
-    record.partition = strategy_->choose({row.key, topic, row.event_type}, verdict.partitions).value_or(0);
+    record.partition = partition::choose_partition(
+        *strategy_, {record.key, topic, row.event_type, row.data, row.seq}, verdict.partitions);
     return record;
 }
 

@@ -4,6 +4,7 @@
 
 #include <outbox/partition/strategy.hpp>
 #include <outbox/relay/batch.hpp>
+#include <outbox/relay/record.hpp>
 #include <outbox/relay/topics.hpp>
 
 #include <map>
@@ -17,7 +18,7 @@ namespace outbox::backfill {
 class Shaper {
 public:
     /// @param source  ce_source, @param run  outbox-replay-id
-    Shaper(const Target& target, std::string source, std::string run, relay::Topics& topics);
+    Shaper(const Target& target, const std::string& source, std::string run, relay::Topics& topics);
 
     /// The record points into the row and the batch.
     /// @throws Error(stop) for an event that the topic does not accept; Error(retry) while a leader is away
@@ -31,10 +32,10 @@ private:
     const relay::TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
 
     Target target_;
-    std::string source_;
     std::string run_;
     relay::Topics& topics_;
-    std::unique_ptr<partition::PartitionStrategy> strategy_;
+    std::unique_ptr<const relay::RecordEncoder> encoder_;
+    partition::Strategy strategy_;
     std::map<std::string, relay::TopicVerdict, std::less<>> verdicts_;
 };
 

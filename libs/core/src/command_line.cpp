@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -40,6 +41,20 @@ std::string help_of(const Setting& setting) {
                        shown ? setting.fallback : "");
 }
 
+/// Variables of an open group; they win over the file.
+void add_variables(const std::string& group, ConfigFile& file) {
+    const std::string prefix = group + "_";
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view variable = *entry;
+        const auto equals = variable.find('=');
+        if (variable.starts_with(prefix) && equals != std::string_view::npos &&
+            equals + 1 < variable.size()) {
+            file.groups[group][std::string(variable.substr(prefix.size(), equals - prefix.size()))] =
+                variable.substr(equals + 1);
+        }
+    }
+}
+
 const char* environment(const char* name) {
     return std::getenv(name); // NOLINT(concurrency-mt-unsafe): read before any thread starts
 }
@@ -58,6 +73,9 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
                 ->group("Settings");
         }
     }
+    std::string config;
+    app.add_option("--config", config, "TOML file with settings; variables and flags win over it")
+        ->type_name("FILE");
     Arguments arguments;
     std::map<std::string, std::string> extra;
     for (const auto& [name, help] : spec.options) {
@@ -93,7 +111,9 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
             arguments.options[name] = "";
         }
     }
-    arguments.settings = Settings::load(spec.program, flags, environment);
+    ConfigFile file = app.count("--config") > 0 ? read_config_file(config) : ConfigFile{};
+    add_variables("KAFKA_PRODUCER", file);
+    arguments.settings = Settings::load(spec.program, flags, environment, file);
     return arguments;
 }
 

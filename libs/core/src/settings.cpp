@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 namespace outbox {
@@ -93,12 +95,45 @@ bool is_allowed(const Setting& setting, std::string_view value) {
     return false;
 }
 
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); };
+    return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+/// As it stands in the list of choices, which differ by more than case.
+std::string canonical(const Setting& setting, std::string value) {
+    for (auto rest = setting.choices; !rest.empty();) {
+        const auto bar = std::min(rest.find('|'), rest.size());
+        if (equal_ignoring_case(value, rest.substr(0, bar))) {
+            return std::string(rest.substr(0, bar));
+        }
+        rest.remove_prefix(std::min(bar + 1, rest.size()));
+    }
+    return value;
+}
+
 std::string checked(const Setting& setting, std::string value) {
+    value = canonical(setting, std::move(value));
     if (!is_allowed(setting, value)) {
         throw UsageError(
             fmt::format("{}={} is not allowed: it must be {}", setting.name, value, setting.allowed()));
     }
     return value;
+}
+
+enum class Source { fallback, file, environment, flag };
+
+/// All of the file but the line's end that editors leave.
+std::string read_secret(const std::string& name, const std::string& path) {
+    std::ifstream file(path);
+    std::string content{std::istreambuf_iterator<char>(file), {}};
+    if (!file.is_open() || file.bad()) {
+        throw UsageError(fmt::format("{}={} cannot be read", name, path));
+    }
+    while (content.ends_with('\n') || content.ends_with('\r')) {
+        content.pop_back();
+    }
+    return content;
 }
 
 } // namespace
@@ -155,21 +190,41 @@ std::string Setting::type_name() const {
 }
 
 Settings Settings::load(Program program, const std::map<std::string, std::string>& flags,
-                        const char* (*environment)(const char*)) {
+                        const char* (*environment)(const char*), const ConfigFile& file) {
     Settings settings;
+    settings.groups_ = file.groups;
+    std::map<std::string, Source> sources;
     for (const Setting& setting : all_settings()) {
         if (!setting.belongs_to(program)) {
             continue;
         }
         const std::string name{setting.name};
         const char* variable = environment(name.c_str());
+        std::string& value = settings.values_[name];
+        Source& source = sources[name];
         if (const auto flag = flags.find(name); flag != flags.end()) {
-            settings.values_[name] = checked(setting, flag->second);
+            value = checked(setting, flag->second);
+            source = Source::flag;
         } else if (variable != nullptr && *variable != '\0') {
-            settings.values_[name] = checked(setting, variable);
+            value = checked(setting, variable);
+            source = Source::environment;
+        } else if (const auto written = file.settings.find(name); written != file.settings.end()) {
+            value = checked(setting, written->second);
+            source = Source::file;
         } else {
-            settings.values_[name] = std::string(setting.fallback);
+            value = std::string(setting.fallback);
         }
+    }
+    for (auto& [name, value] : settings.values_) {
+        const std::string file_name = name + "_FILE";
+        const auto path = settings.values_.find(file_name);
+        if (path == settings.values_.end() || path->second.empty() || sources[file_name] < sources[name]) {
+            continue;
+        }
+        if (sources[file_name] == sources[name]) {
+            throw UsageError(fmt::format("{} and {} exclude each other", name, file_name));
+        }
+        value = read_secret(file_name, path->second);
     }
     return settings;
 }
@@ -180,6 +235,12 @@ const std::string& Settings::text(std::string_view name) const {
         throw std::logic_error(fmt::format("{} is not a setting of this program", name));
     }
     return found->second;
+}
+
+const ConfigFile::Group& Settings::group(std::string_view name) const {
+    static const ConfigFile::Group nothing;
+    const auto found = groups_.find(name);
+    return found == groups_.end() ? nothing : found->second;
 }
 
 std::int64_t Settings::integer(std::string_view name) const {

@@ -51,7 +51,7 @@ Uuid Uuid::time_ordered() {
 }
 
 std::optional<Uuid> Uuid::parse(std::string_view text) {
-    if (text.size() != 36) {
+    if (text.size() != text_size) {
         return std::nullopt;
     }
     Bytes bytes{};
@@ -70,17 +70,20 @@ std::optional<Uuid> Uuid::parse(std::string_view text) {
     return Uuid(bytes);
 }
 
-std::string Uuid::to_string() const {
+void Uuid::write_to(char* text) const noexcept {
     static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(36);
     for (std::size_t i = 0; i < bytes_.size(); ++i) {
         if (dash_before(i)) {
-            text += '-';
+            *text++ = '-';
         }
-        text += digits[bytes_[i] >> 4];
-        text += digits[bytes_[i] & 0x0F];
+        *text++ = digits[bytes_[i] >> 4];
+        *text++ = digits[bytes_[i] & 0x0F];
     }
+}
+
+std::string Uuid::to_string() const {
+    std::string text(text_size, '-');
+    write_to(text.data());
     return text;
 }
 

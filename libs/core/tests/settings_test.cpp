@@ -86,6 +86,14 @@ TEST(Settings, TheSourceIsAUriReference) {
     }
 }
 
+TEST(Settings, ChoicesMayBeWrittenInCapitalsOrWithout) {
+    const auto settings =
+        Settings::load(Program::relay,
+                       {{"KAFKA_SECURITY_PROTOCOL", "sasl_ssl"}, {"RELAY_TRACK_PROCESSING", "OFF"}}, nothing);
+    EXPECT_EQ(settings.text("KAFKA_SECURITY_PROTOCOL"), "SASL_SSL");
+    EXPECT_FALSE(settings.on("RELAY_TRACK_PROCESSING"));
+}
+
 TEST(Settings, SecondsMayBeFractions) {
     const auto settings = Settings::load(Program::relay, {{"RELAY_POLL_INTERVAL", "0.25"}}, nothing);
     EXPECT_EQ(settings.seconds("RELAY_POLL_INTERVAL"), std::chrono::milliseconds(250));

@@ -5,19 +5,58 @@
 #include <outbox/telemetry/log.hpp>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <string_view>
 
 namespace outbox::kafka {
 namespace {
 
+/// Brokers that are away show in what fails for it. That they refuse this client, or it them, would not: what
+/// fails says only that no broker answered. librdkafka tells the difference in its log alone, to clients that
+/// nobody polls.
+bool tells_of_refusal(std::string_view message) {
+    return message.find("uthentication") != std::string_view::npos ||
+           message.find("SSL handshake failed") != std::string_view::npos;
+}
+
+/// Older clients repeat their nonce in SCRAM's last message, which brokers let pass until Kafka 4.
+std::string hint_for(std::string_view message) {
+    constexpr int mended = 0x020601ff;
+    const bool old = rd_kafka_version() < mended && message.find("SCRAM") != std::string_view::npos;
+    return old ? "; Kafka 4 refuses SCRAM from clients before librdkafka 2.6.1 (docs/security.md)" : "";
+}
+
+/// A client that is refused tries again and again.
+bool is_time_to_say_it() {
+    constexpr std::int64_t pause_s = 10;
+    static std::atomic<std::int64_t> next_s{0};
+    const auto now = SteadyClock::now().time_since_epoch();
+    const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+    auto due_s = next_s.load();
+    return now_s >= due_s && next_s.compare_exchange_strong(due_s, now_s + pause_s);
+}
+
 void forward_log(const rd_kafka_t*, int level, const char* facility, const char* message) {
     constexpr int error_level = 3; // syslog's
-    if (level <= error_level) {
+    if (level > error_level) {
+        return;
+    }
+    if (tells_of_refusal(message) && is_time_to_say_it()) {
+        log::warn("no secure connection to Kafka", {{"reason", std::string(message) + hint_for(message)}});
+    } else {
         log::debug("librdkafka", {{"facility", facility}, {"text", message}});
     }
 }
 
 } // namespace
+
+milliseconds metadata_interval(const ClientOptions& options) {
+    const auto found = options.producer.find(metadata_interval_property);
+    const milliseconds wished(found == options.producer.end() ? 0 : std::stoll(found->second));
+    return wished > milliseconds(0) ? wished : default_metadata_interval;
+}
 
 void destroy_client(rd_kafka_s* client) noexcept {
     if (rd_kafka_type(client) == RD_KAFKA_PRODUCER) {
@@ -33,8 +72,10 @@ Configuration make_configuration(const ClientOptions& options, const Properties&
                    {"socket.timeout.ms", "5000"},          {"socket.nagle.disable", "true"},
                    {"socket.keepalive.enable", "true"},    {"reconnect.backoff.ms", "50"},
                    {"reconnect.backoff.max.ms", "250"},    {"log.connection.close", "false"}};
-    for (const auto& [name, value] : properties) {
-        all[name] = value;
+    for (const auto& more : {options.security, properties}) {
+        for (const auto& [name, value] : more) {
+            all[name] = value;
+        }
     }
     std::array<char, 256> why{};
     for (const auto& [name, value] : all) {

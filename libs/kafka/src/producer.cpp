@@ -1,6 +1,7 @@
 #include "outbox/kafka/producer.hpp"
 
 #include "configuration.hpp"
+#include "producer_properties.hpp"
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -77,22 +78,6 @@ Failure failure_of(const rd_kafka_error_t* error) {
     return failure_of(rd_kafka_error_code(error), rd_kafka_error_string(error));
 }
 
-Properties properties_of(const ProducerOptions& options) {
-    const auto timeout = options.transaction_timeout;
-    return {{"transactional.id", options.transactional_id},
-            {"transaction.timeout.ms", std::to_string(timeout.count())},
-            {"message.timeout.ms", std::to_string((timeout / 2).count())},
-            {"acks", "all"},
-            {"log.connection.close", "true"}, // told of each, but of those that were idle for a minute
-            {"linger.ms", "100"},             // commit flushes; until then records gather into full batches
-            {"batch.size", std::to_string(options.batch_bytes)},
-            {"batch.num.messages", "50000"},
-            {"message.max.bytes", "1000000000"}, // the topic's own limit is checked before
-            {"queue.buffering.max.messages", "200000"},
-            {"queue.buffering.max.kbytes", "1048576"},
-            {"topic.metadata.refresh.interval.ms", "30000"}};
-}
-
 rd_kafka_headers_t* headers_of(const Record& record) {
     rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
     for (const Header& header : record.headers) {
@@ -142,31 +127,36 @@ void Producer::init(Deadline deadline, const std::function<bool()>& go_on) {
     }
 }
 
-rd_kafka_topic_s* Producer::topic(std::string_view name, Deadline deadline) {
-    if (const auto found = topics_.find(name); found != topics_.end()) {
-        return found->second.get();
+rd_kafka_topic_s* Producer::topic(std::string_view name, std::int32_t partition, Deadline deadline) {
+    auto found = topics_.find(name);
+    if (found != topics_.end() && partition < found->second.partitions) {
+        return found->second.handle.get();
     }
-    Topic topic(rd_kafka_topic_new(client_.get(), std::string(name).c_str(), nullptr));
-    if (!topic) {
-        throw KafkaError(rd_kafka_last_error(), fmt::format("topic {}", name));
+    if (found == topics_.end()) {
+        Topic topic(rd_kafka_topic_new(client_.get(), std::string(name).c_str(), nullptr));
+        if (!topic) {
+            throw KafkaError(rd_kafka_last_error(), fmt::format("topic {}", name));
+        }
+        found = topics_.emplace(std::string(name), KnownTopic{std::move(topic), 0}).first;
     }
-    // The first produce would wait up to a second for it.
+    // The first produce would wait up to a second for it, and one to a new partition would fail.
     const rd_kafka_metadata_t* metadata = nullptr;
     const auto error =
-        rd_kafka_metadata(client_.get(), 0, topic.get(), &metadata,
+        rd_kafka_metadata(client_.get(), 0, found->second.handle.get(), &metadata,
                           static_cast<int>(std::max(deadline.left(), milliseconds(1)).count()));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         throw KafkaError(error, fmt::format("metadata of topic {}", name));
     }
+    found->second.partitions = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
     rd_kafka_metadata_destroy(metadata);
-    return topics_.emplace(std::string(name), std::move(topic)).first->second.get();
+    return found->second.handle.get();
 }
 
 void Producer::produce(const Record& record, std::size_t index, Deadline deadline) {
     rd_kafka_headers_t* headers = headers_of(record);
     rd_kafka_topic_s* to = nullptr;
     try {
-        to = topic(record.topic, deadline);
+        to = topic(record.topic, record.partition, deadline);
     } catch (...) {
         rd_kafka_headers_destroy(headers);
         throw;

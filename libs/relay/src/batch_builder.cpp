@@ -1,3 +1,4 @@
+#include "outbox/relay/record.hpp"
 #include "outbox/relay/retry_policy.hpp"
 #include "pending.hpp"
 
@@ -32,9 +33,10 @@ std::vector<store::SentRow> sent_rows(const BatchEnd& end) {
     return sent;
 }
 
-bool one_topic(const std::vector<store::Row>& rows) {
-    return std::all_of(rows.begin(), rows.end(),
-                       [&](const auto& row) { return row.topic == rows.front().topic; });
+bool one_topic(const Batch& batch) {
+    const auto& records = batch.records; // the last one is the manifest
+    return std::all_of(records.begin(), records.end() - 1,
+                       [&](const auto& record) { return record.topic == records.front().topic; });
 }
 
 const TopicVerdict& BatchBuilder::verdict_for(std::string_view topic, Deadline deadline) {
@@ -57,7 +59,7 @@ std::string BatchBuilder::why_not(const store::Row& row, const kafka::Record& re
     const auto size = static_cast<std::int64_t>(alone_bytes(record));
     if (size > verdict.limits.max_message_bytes) {
         return fmt::format("the record takes {} bytes, topic {} accepts {} (max.message.bytes)", size,
-                           row.topic, verdict.limits.max_message_bytes);
+                           record.topic, verdict.limits.max_message_bytes);
     }
     return {};
 }
@@ -67,6 +69,7 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
     auto batch = std::make_unique<Batch>();
     std::unordered_set<std::string_view> blocked; // keys of rows that do not go now
     std::vector<store::Row> going;
+    const Messages& messages = context_.options.messages;
     const std::int64_t now = now_ms();
     const bool alone = claimed.rows.size() == 1;
     for (const store::Row& row : claimed.rows) {
@@ -74,15 +77,15 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
             built.put_back.push_back(row);
             continue;
         }
-        const TopicVerdict& verdict = verdict_for(row.topic, deadline);
+        const std::string_view topic = messages.topic.topic_of(row, batch->arena);
+        const TopicVerdict& verdict = verdict_for(topic, deadline);
         if (verdict.kind == TopicVerdict::Kind::parked) {
+            context_.topics.note_parked(topic, row.topic);
             blocked.insert(row.key);
             built.put_back.push_back(row);
             continue;
         }
-        kafka::Record record =
-            make_record(*batch, row, context_.options.source, now, verdict.limits.timestamp_before_max_ms,
-                        verdict.limits.timestamp_after_max_ms);
+        kafka::Record record = make_record(*messages.encoder, row, topic, now, verdict.limits, batch->arena);
         if (auto reason = why_not(row, record, verdict); !reason.empty()) {
             blocked.insert(row.key);
             built.failed.push_back(
@@ -94,8 +97,8 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
             built.postponed.push_back(row);
             continue;
         }
-        record.partition =
-            context_.strategy.choose({row.key, row.topic, row.event_type}, verdict.partitions).value_or(0);
+        record.partition = partition::choose_partition(
+            *messages.strategy, {record.key, topic, row.event_type, row.data, row.seq}, verdict.partitions);
         batch->records.push_back(std::move(record));
         going.push_back(row);
     }
@@ -117,7 +120,7 @@ void BatchBuilder::add_manifest(Batch& batch, const store::Ownership& ownership,
     batch.manifest = encode(manifest);
     batch.manifest_key = control_key(number);
     kafka::Record control;
-    control.topic = batch.keep(context_.options.control_topic());
+    control.topic = batch.arena.keep(context_.options.control_topic());
     control.partition = shard_;
     control.key = batch.manifest_key;
     control.value = batch.manifest;

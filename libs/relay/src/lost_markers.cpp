@@ -98,7 +98,15 @@ std::vector<kafka::Partition> LostMarkers::everywhere() const {
     return partitions;
 }
 
+/// These questions go over connections of our own, which know neither TLS nor SASL.
+bool LostMarkers::can_ask() const {
+    return context_.options.kafka.plain();
+}
+
 void LostMarkers::note() {
+    if (!can_ask()) {
+        return;
+    }
     while (true) {
         std::vector<TransactionState> states;
         producers_.clear();
@@ -144,6 +152,9 @@ bool LostMarkers::keep(const kafka::OpenTransactions& seen, const std::vector<Tr
 }
 
 std::vector<std::string> LostMarkers::write() {
+    if (!can_ask()) {
+        return {};
+    }
     auto noted = store_.lost_markers();
     if (noted.empty() && !suspicious_) {
         return {};

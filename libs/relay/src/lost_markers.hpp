@@ -43,6 +43,7 @@ public:
     std::vector<std::string> write();
 
 private:
+    [[nodiscard]] bool can_ask() const;
     [[nodiscard]] kafka::TransactionState decided(const std::string& lane) const;
     [[nodiscard]] kafka::OpenTransactions open() const;
     [[nodiscard]] std::vector<kafka::Partition> everywhere() const;

@@ -32,8 +32,7 @@ std::string host_and_process() {
 Node::Node(RelayOptions options)
     : options_(std::move(options)),
       admin_(options_.kafka),
-      topics_(admin_, options_.topics),
-      strategy_(partition::by_key()) {}
+      topics_(admin_, options_.topics) {}
 
 Node::~Node() = default;
 
@@ -61,12 +60,15 @@ void Node::establish() {
     // As many partitions as there can ever be shards: re-sharding needs no new ones.
     ensure_control_topic(admin_, {options_.control_topic(), bucket_count}, options_.topics,
                          Deadline::in(20s));
-    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, *strategy_, relay_});
+    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, relay_});
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},
                                {"cluster", identity_.cluster_id},
                                {"shards", identity_.shard_count},
                                {"relay", relay_.to_string()}});
+    if (const auto caveat = options_.messages.strategy->order_caveat(); !caveat.empty()) {
+        log::warn("order per key is not kept by the partition strategy", {{"reason", caveat}});
+    }
 }
 
 std::size_t Node::run() {

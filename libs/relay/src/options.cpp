@@ -1,6 +1,7 @@
 #include "outbox/relay/options.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/kafka/options.hpp>
 #include <outbox/postgres/options.hpp>
 
 #include <fmt/format.h>
@@ -37,7 +38,7 @@ RelayOptions relay_options(const Settings& settings) {
                         " most 234 of them, because it names the topic {}",
                         options.name, options.control_topic()));
     }
-    options.source = event_source(settings);
+    options.messages = messages_from(settings, event_source(settings));
     options.poll_interval = settings.seconds("RELAY_POLL_INTERVAL");
     options.lease = settings.seconds("RELAY_LEASE");
     options.drain_timeout = settings.seconds("RELAY_DRAIN_TIMEOUT");
@@ -48,7 +49,8 @@ RelayOptions relay_options(const Settings& settings) {
     options.claim.rows_a_statement = static_cast<std::size_t>(settings.integer("RELAY_BATCH_SIZE"));
     options.claim.track_processing = settings.on("RELAY_TRACK_PROCESSING");
     options.topics = topic_policy(settings);
-    options.kafka = {settings.text("KAFKA_BROKERS"), "outbox-relay"};
+    options.kafka = kafka::client_options(settings, "outbox-relay");
+    options.topics.metadata_interval = kafka::metadata_interval(options.kafka);
     options.database = postgres::options_from(settings, "outbox-relay");
     options.database.statement_timeout = options.statement_timeout;
     options.database.lock_timeout = options.statement_timeout * 2 / 3;

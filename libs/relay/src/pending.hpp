@@ -47,7 +47,8 @@ struct ShardWorker::Pending {
 /// What a committed batch means for the rows.
 std::vector<store::SentRow> sent_rows(const BatchEnd& end);
 
-bool one_topic(const std::vector<store::Row>& rows);
+/// Whether all its events go to one topic.
+bool one_topic(const Batch& batch);
 
 /// What became of claimed rows.
 struct BuiltBatch {

@@ -11,7 +11,6 @@ namespace {
 
 using Kind = TopicVerdict::Kind;
 
-constexpr std::chrono::seconds keep_open{60};
 constexpr std::chrono::milliseconds keep_parked{500};
 
 TopicVerdict refused(std::string reason) {
@@ -76,7 +75,8 @@ TopicVerdict Topics::look_up(const std::string& name, Deadline deadline) {
     known.verdict = ask(name, deadline);
     switch (known.verdict.kind) {
     case Kind::open:
-        known.until = SteadyClock::now() + keep_open;
+        known.until = SteadyClock::now() + policy_.metadata_interval;
+        known.row_topics.clear();
         break;
     case Kind::parked:
         log::warn("topic parked", {{"topic", name}, {"reason", known.verdict.reason}});
@@ -111,12 +111,19 @@ void Topics::forget_refusals() {
     std::erase_if(known_, [](const auto& entry) { return entry.second.verdict.kind == Kind::refused; });
 }
 
+void Topics::note_parked(std::string_view name, std::string_view row_topic) {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = known_.find(name); known != known_.end()) {
+        known->second.row_topics.emplace(row_topic);
+    }
+}
+
 std::vector<std::string> Topics::parked() {
     const std::lock_guard lock(mutex_);
     std::vector<std::string> names;
     for (const auto& [name, known] : known_) {
         if (known.verdict.kind == Kind::parked && known.until > SteadyClock::now()) {
-            names.push_back(name);
+            names.insert(names.end(), known.row_topics.begin(), known.row_topics.end());
         }
     }
     return names;

@@ -271,8 +271,8 @@ void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) 
     if (failure.blame == kafka::Blame::fenced) {
         note_fencing();
     }
-    if (failure.blame == kafka::Blame::topic && one_topic(rows)) {
-        context_.topics.refuse(std::string(rows.front().topic), failure.message);
+    if (failure.blame == kafka::Blame::topic && one_topic(batch)) {
+        context_.topics.refuse(std::string(batch.records.front().topic), failure.message);
     } else if (failure.blame == kafka::Blame::record || failure.blame == kafka::Blame::topic) {
         if (rows.size() == 1) {
             blamed_[rows.front().seq] = failure.message;

@@ -1,6 +1,7 @@
-#include <outbox/relay/batch.hpp>
+#include <outbox/relay/record.hpp>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace outbox::relay {
 namespace {
@@ -8,6 +9,17 @@ namespace {
 constexpr std::int64_t now = 1'700'000'000'000;
 constexpr std::int64_t hour = 3'600'000;
 constexpr std::int64_t for_ever = INT64_MAX;
+constexpr auto id = "0190163d-8694-739b-aea5-966c26f8ad91";
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+Headers headers_of(const kafka::Record& record) {
+    Headers headers;
+    for (const auto& [name, value] : record.headers) {
+        headers.emplace_back(name, value);
+    }
+    return headers;
+}
 
 std::string header(const kafka::Record& record, std::string_view name) {
     for (const auto& header : record.headers) {
@@ -20,52 +32,136 @@ std::string header(const kafka::Record& record, std::string_view name) {
 
 store::Row sample() {
     store::Row row;
-    row.id = *Uuid::parse("0190163d-8694-739b-aea5-966c26f8ad91");
+    row.id = *Uuid::parse(id);
+    row.created_at_us = 1'600'000'000'123'456;
     row.topic = "t";
     row.key = "k";
+    row.aggregate_type = "user";
     row.aggregate_id = "a-1";
     row.event_type = "user.created";
-    row.data = "{}";
+    row.data = R"({"n": 1.50, "name": "\u0001é"})";
     return row;
 }
 
-TEST(Record, CarriesCloudEventsInBinaryMode) {
-    Batch batch;
-    store::Row row = sample();
-    row.created_at_us = 1'600'000'000'123'456;
-    const auto record = make_record(batch, row, "/outbox/x", now, for_ever, hour);
-    EXPECT_EQ(header(record, "ce_specversion"), "1.0");
-    EXPECT_EQ(header(record, "ce_id"), "0190163d-8694-739b-aea5-966c26f8ad91");
-    EXPECT_EQ(header(record, "ce_source"), "/outbox/x");
-    EXPECT_EQ(header(record, "ce_type"), "user.created");
-    EXPECT_EQ(header(record, "ce_time"), "2020-09-13T12:26:40.123456Z");
-    EXPECT_EQ(header(record, "ce_subject"), "a-1");
-    EXPECT_EQ(header(record, "content-type"), "application/json");
+/// Records of one format, with the memory that they point into.
+class Format {
+public:
+    explicit Format(const std::string& name, bool event_type_header = false)
+        : encoder_(make_encoder({name, "/outbox/x", event_type_header})) {}
+
+    kafka::Record record(const store::Row& row, std::int64_t before_ms = for_ever) {
+        kafka::TopicLimits limits;
+        limits.timestamp_before_max_ms = before_ms;
+        limits.timestamp_after_max_ms = hour;
+        return make_record(*encoder_, row, row.topic, now, limits, arena_);
+    }
+
+private:
+    std::unique_ptr<const RecordEncoder> encoder_;
+    Arena arena_;
+};
+
+TEST(Record, CloudEventsInBinaryMode) {
+    Format format("cloudevents");
+    const store::Row row = sample();
+    const auto record = format.record(row);
+    const Headers wanted{{"ce_specversion", "1.0"},
+                         {"ce_id", id},
+                         {"ce_source", "/outbox/x"},
+                         {"ce_type", "user.created"},
+                         {"ce_time", "2020-09-13T12:26:40.123456Z"},
+                         {"ce_subject", "a-1"},
+                         {"ce_partitionkey", "k"},
+                         {"content-type", "application/json"}};
+    EXPECT_EQ(headers_of(record), wanted);
+    EXPECT_EQ(record.topic, "t");
+    EXPECT_EQ(record.key, "k");
+    EXPECT_EQ(record.value.data(), row.data.data()) << "not copied";
     EXPECT_EQ(record.timestamp_ms, 1'600'000'000'123);
 }
 
-TEST(Record, TakesTheRowsHeadersButNotItsClaimToBeAnother) {
-    Batch batch;
+TEST(Record, CloudEventsInStructuredMode) {
+    Format format("cloudevents-structured");
     store::Row row = sample();
-    row.headers = R"({"traceparent":"00-1-2-01","ce_id":"forged","n":5,"gone":null})";
-    const auto record = make_record(batch, row, "s", now, for_ever, hour);
-    EXPECT_EQ(header(record, "traceparent"), "00-1-2-01");
-    EXPECT_EQ(header(record, "n"), "5");
-    EXPECT_EQ(header(record, "gone"), "(none)");
-    EXPECT_EQ(header(record, "ce_id"), "0190163d-8694-739b-aea5-966c26f8ad91");
+    row.aggregate_id = "a \"quoted\\\"\n\x01 é";
+    const auto record = format.record(row);
+    EXPECT_EQ(headers_of(record), (Headers{{"content-type", "application/cloudevents+json; charset=UTF-8"}}));
+    EXPECT_EQ(record.key, "k");
+    EXPECT_EQ(record.value,
+              R"({"specversion":"1.0","id":"0190163d-8694-739b-aea5-966c26f8ad91",)"
+              R"("source":"/outbox/x","type":"user.created","time":"2020-09-13T12:26:40.123456Z",)"
+              R"("subject":"a \"quoted\\\"\n\u0001 é","partitionkey":"k",)"
+              R"("datacontenttype":"application/json","data":{"n": 1.50, "name": "\u0001é"}})");
+    EXPECT_EQ(nlohmann::json::parse(record.value)["subject"], row.aggregate_id);
+}
+
+TEST(Record, AsDebeziumsRouterWritesIt) {
+    Format format("debezium");
+    const store::Row row = sample();
+    const auto record = format.record(row);
+    EXPECT_EQ(headers_of(record), (Headers{{"id", id}}));
+    EXPECT_EQ(record.key, "a-1");
+    EXPECT_EQ(record.value, row.data);
+    Format with_type("debezium", true);
+    EXPECT_EQ(headers_of(with_type.record(row)), (Headers{{"id", id}, {"eventType", "user.created"}}));
+}
+
+TEST(Record, Raw) {
+    Format format("raw");
+    const store::Row row = sample();
+    const auto record = format.record(row);
+    EXPECT_EQ(headers_of(record), Headers{});
+    EXPECT_EQ(record.key, "k");
+    EXPECT_EQ(record.value, row.data);
+    EXPECT_EQ(record.timestamp_ms, 1'600'000'000'123);
+}
+
+TEST(Record, TakesTheRowsHeadersInEveryFormatButNotItsClaimToBeAnother) {
+    store::Row row = sample();
+    row.headers =
+        R"({"traceparent":"00-1-2-01","ce_id":"forged","id":"forged","content-type":"x","n":5,"gone":null})";
+    for (const char* name : {"cloudevents", "cloudevents-structured", "debezium", "raw"}) {
+        Format format(name);
+        const auto record = format.record(row);
+        EXPECT_EQ(header(record, "traceparent"), "00-1-2-01") << name;
+        EXPECT_EQ(header(record, "n"), "5") << name;
+        EXPECT_EQ(header(record, "gone"), "(none)") << name;
+    }
+    Format binary("cloudevents");
+    EXPECT_EQ(header(binary.record(row), "ce_id"), id);
+    EXPECT_EQ(header(binary.record(row), "content-type"), "application/json");
+    Format structured("cloudevents-structured");
+    EXPECT_EQ(header(structured.record(row), "ce_id"), "(none)");
+    Format debezium("debezium");
+    EXPECT_EQ(header(debezium.record(row), "id"), id);
 }
 
 TEST(Record, ItsTimestampIsClampedToWhatTheBrokerAccepts) {
-    Batch batch;
+    Format format("cloudevents");
     store::Row row = sample();
-    EXPECT_EQ(make_record(batch, row, "s", now, for_ever, hour).timestamp_ms, now);
+    row.created_at_us.reset();
+    EXPECT_EQ(format.record(row).timestamp_ms, now);
     row.created_at_us = INT64_MAX; // infinity
-    const auto late = make_record(batch, row, "s", now, for_ever, hour).timestamp_ms;
+    const auto late = format.record(row).timestamp_ms;
     EXPECT_GT(late, now);
     EXPECT_LE(late, now + hour);
     row.created_at_us = INT64_MIN;
-    EXPECT_EQ(make_record(batch, row, "s", now, for_ever, hour).timestamp_ms, 1);
-    EXPECT_GE(make_record(batch, row, "s", now, hour, hour).timestamp_ms, now - hour);
+    EXPECT_EQ(format.record(row).timestamp_ms, 1);
+    EXPECT_GE(format.record(row, hour).timestamp_ms, now - hour);
+}
+
+TEST(Record, ItsTimeIsRightInEveryYearThatHasFourDigits) {
+    Format format("cloudevents");
+    store::Row row = sample();
+    const auto time_of = [&](std::int64_t microseconds) {
+        row.created_at_us = microseconds;
+        return header(format.record(row), "ce_time");
+    };
+    EXPECT_EQ(time_of(0), "1970-01-01T00:00:00.000000Z");
+    EXPECT_EQ(time_of(-1), "1969-12-31T23:59:59.999999Z");
+    EXPECT_EQ(time_of(951'782'400'000'001), "2000-02-29T00:00:00.000001Z");
+    EXPECT_EQ(time_of(249'999'999'999'999'999), "9892-03-08T12:26:39.999999Z");
+    EXPECT_EQ(time_of(-61'999'999'999'999'999), "0005-04-19T09:46:40.000001Z");
 }
 
 } // namespace

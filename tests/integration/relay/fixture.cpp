@@ -155,6 +155,20 @@ void create_topic(const std::string& name, int partitions, const Variables& conf
     }
 }
 
+void add_partitions(const std::string& name, int partitions) {
+    const Client admin = client(RD_KAFKA_PRODUCER, {});
+    const Queue queue(rd_kafka_queue_new(admin.get()));
+    std::array<char, 512> reason{};
+    auto* wanted = rd_kafka_NewPartitions_new(name.c_str(), static_cast<std::size_t>(partitions),
+                                              reason.data(), reason.size());
+    rd_kafka_CreatePartitions(admin.get(), &wanted, 1, nullptr, queue.get());
+    rd_kafka_NewPartitions_destroy(wanted);
+    reply(queue.get(), "add partitions to " + name);
+    if (!wait_until([&] { return partitions_of(admin.get(), name) == partitions; }, 30s)) {
+        throw std::runtime_error("topic " + name + " does not grow");
+    }
+}
+
 void delete_topic(const std::string& name) {
     const Client admin = client(RD_KAFKA_PRODUCER, {});
     const Queue queue(rd_kafka_queue_new(admin.get()));

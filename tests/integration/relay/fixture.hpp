@@ -52,6 +52,8 @@ std::chrono::milliseconds time_until(const std::function<bool()>& condition, std
 void script(postgres::Connection& session, const std::string& sql);
 
 void create_topic(const std::string& name, int partitions, const Variables& config = {});
+/// Until the topic has `partitions` of them.
+void add_partitions(const std::string& name, int partitions);
 void delete_topic(const std::string& name);
 /// Every committed record from the topic's beginning to its end as of now.
 std::vector<Message> read_topic(const std::string& name);

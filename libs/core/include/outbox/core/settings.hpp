@@ -41,16 +41,29 @@ struct Setting {
 /// Every setting there is, in the order of the README's table.
 std::span<const Setting> all_settings();
 
+/// What the file of --config says.
+struct ConfigFile {
+    using Group = std::map<std::string, std::string, std::less<>>;
+
+    std::map<std::string, std::string> settings;      ///< by setting name
+    std::map<std::string, Group, std::less<>> groups; ///< KAFKA_PRODUCER, PARTITION_STRATEGIES
+};
+
+/// Reads TOML. A key's path in capitals, joined by '_', is the setting's name: [kafka] brokers = "...".
+/// @throws UsageError naming file, line and what is wrong.
+ConfigFile read_config_file(const std::string& path);
+
 /// The checked values of one program. Immutable after load; safe to share between threads.
 class Settings {
 public:
-    /// Flags win over the environment, which wins over the defaults. An empty variable counts as unset; an
-    /// empty flag is a value, which only a secret and what has no default may have.
+    /// Flags win over the environment, that over the file, that over the defaults. An empty variable counts
+    /// as unset; an empty flag is a value, which only a secret and what has no default may have.
+    /// A secret X may be read from the file that X_FILE names; the stronger source of the two wins.
     /// @param flags        values by setting name ("DB_HOST")
     /// @param environment  looks a variable up; nullptr when unset
     /// @throws UsageError naming variable, value and what is allowed.
     static Settings load(Program program, const std::map<std::string, std::string>& flags,
-                         const char* (*environment)(const char*));
+                         const char* (*environment)(const char*), const ConfigFile& file = {});
 
     [[nodiscard]] const std::string& text(std::string_view name) const;
     [[nodiscard]] std::int64_t integer(std::string_view name) const;
@@ -59,8 +72,12 @@ public:
     /// False while the value is the empty default.
     [[nodiscard]] bool has(std::string_view name) const { return !text(name).empty(); }
 
+    /// Values whose names are not known beforehand, such as KAFKA_PRODUCER's LINGER_MS.
+    [[nodiscard]] const ConfigFile::Group& group(std::string_view name) const;
+
 private:
     std::map<std::string, std::string, std::less<>> values_;
+    std::map<std::string, ConfigFile::Group, std::less<>> groups_;
 };
 
 } // namespace outbox

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,6 +30,10 @@ public:
 
     [[nodiscard]] const Bytes& bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::string to_string() const;
+    /// Writes the same `text_size` characters.
+    void write_to(char* text) const noexcept;
+
+    static constexpr std::size_t text_size = 36;
 
     auto operator<=>(const Uuid&) const =
         default; // NOLINT(modernize-use-nullptr): the check mistakes the operator

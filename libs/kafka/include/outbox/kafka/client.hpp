@@ -1,5 +1,6 @@
 #pragma once
 
+#include <outbox/core/deadline.hpp>
 #include <outbox/core/handle.hpp>
 
 #include <map>
@@ -15,13 +16,27 @@ void rd_kafka_topic_destroy(rd_kafka_topic_s*);
 
 namespace outbox::kafka {
 
+using Properties = std::map<std::string, std::string>;
+
 /// How to reach the cluster.
 struct ClientOptions {
-    std::string brokers;   ///< host:port, comma separated
-    std::string client_id; ///< shown in the brokers' logs
+    std::string brokers;      ///< host:port, comma separated
+    std::string client_id;    ///< shown in the brokers' logs
+    Properties security = {}; ///< librdkafka's, for every client
+    Properties producer = {}; ///< librdkafka's, for producers only
+
+    /// Neither encrypted nor authenticated.
+    [[nodiscard]] bool plain() const {
+        const auto protocol = security.find("security.protocol");
+        return protocol == security.end() || protocol->second == "PLAINTEXT";
+    }
 };
 
-using Properties = std::map<std::string, std::string>;
+/// How often a client asks for news about its topics, new partitions among them.
+inline constexpr auto metadata_interval_property = "topic.metadata.refresh.interval.ms";
+inline constexpr milliseconds default_metadata_interval{30'000};
+/// What holds under these options.
+milliseconds metadata_interval(const ClientOptions& options);
 
 /// Ends a client: drops what it still holds, waits for its threads.
 void destroy_client(rd_kafka_s* client) noexcept;

@@ -98,7 +98,12 @@ public:
 private:
     friend struct ProducerCallbacks;
 
-    rd_kafka_topic_s* topic(std::string_view name, Deadline deadline);
+    struct KnownTopic {
+        Topic handle;
+        std::int32_t partitions = 0; ///< when last asked
+    };
+
+    rd_kafka_topic_s* topic(std::string_view name, std::int32_t partition, Deadline deadline);
     void produce(const Record& record, std::size_t index, Deadline deadline);
     std::optional<Failure> transact(const std::vector<Record>& records, Deadline deadline,
                                     const std::function<void()>& before_commit);
@@ -109,7 +114,7 @@ private:
     std::unique_ptr<RequestCounts> counts_;
     bool cut_off_ = false; ///< a connection broke since init()
     Client client_;
-    std::map<std::string, Topic, std::less<>> topics_;
+    std::map<std::string, KnownTopic, std::less<>> topics_;
     std::vector<Delivery> deliveries_;
 };
 

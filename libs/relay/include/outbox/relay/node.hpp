@@ -49,7 +49,6 @@ private:
     kafka::Admin admin_;
     Topics topics_;
     Pauses pauses_;
-    std::unique_ptr<partition::PartitionStrategy> strategy_;
     store::Identity identity_;
     std::optional<RelayContext> context_;
     std::optional<postgres::Connection> connection_;

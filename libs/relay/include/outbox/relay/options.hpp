@@ -3,6 +3,7 @@
 #include <outbox/core/settings.hpp>
 #include <outbox/kafka/client.hpp>
 #include <outbox/postgres/connection.hpp>
+#include <outbox/relay/messages.hpp>
 #include <outbox/relay/topics.hpp>
 #include <outbox/store/shard.hpp>
 
@@ -23,8 +24,8 @@ struct RelayOptions {
         3'000}; ///< a third of the lease at most: a hung client cannot block its successor
     std::int32_t max_retries = 3;
     int first_shards = 8;
-    std::string name;   ///< of the outbox
-    std::string source; ///< ce_source
+    std::string name; ///< of the outbox
+    Messages messages;
 
     [[nodiscard]] std::string control_topic() const { return "outbox." + name + ".control"; }
 };

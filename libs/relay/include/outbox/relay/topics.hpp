@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,8 @@ namespace outbox::relay {
 struct TopicPolicy {
     bool create = true;
     std::int32_t partitions = 6;
-    std::int32_t replication = -1; ///< -1: the broker's default
+    std::int32_t replication = -1;                                     ///< -1: the broker's default
+    milliseconds metadata_interval = kafka::default_metadata_interval; ///< how long an answer is believed
 };
 
 /// What may be sent to a topic now.
@@ -48,7 +50,10 @@ public:
     /// An operator has mended something: what was refused is asked for again.
     void forget_refusals();
 
-    /// Topics whose leader is away at the moment; claims leave them out.
+    /// Rows that name `row_topic` go to this topic, which is parked; by a template it may have another name.
+    void note_parked(std::string_view name, std::string_view row_topic);
+
+    /// What rows name that go to topics whose leader is away at the moment; claims leave them out.
     [[nodiscard]] std::vector<std::string> parked();
 
     /// Smallest max.message.bytes of the topics in use; record batches must not be larger.
@@ -59,6 +64,7 @@ private:
         TopicVerdict verdict;
         SteadyClock::time_point until;
         int refusals = 0;
+        std::set<std::string, std::less<>> row_topics; ///< while parked
     };
 
     TopicVerdict ask(const std::string& name, Deadline deadline) const;

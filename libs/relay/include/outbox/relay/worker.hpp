@@ -1,7 +1,6 @@
 #pragma once
 
 #include <outbox/kafka/admin.hpp>
-#include <outbox/partition/strategy.hpp>
 #include <outbox/relay/options.hpp>
 #include <outbox/relay/pauses.hpp>
 #include <outbox/relay/publisher.hpp>
@@ -31,7 +30,6 @@ struct RelayContext {
     const kafka::Admin& admin;
     Topics& topics;
     const Pauses& pauses;
-    const partition::PartitionStrategy& strategy;
     Uuid relay;
 };
 

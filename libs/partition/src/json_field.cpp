@@ -1,0 +1,144 @@
+#include "json_field.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace outbox::partition {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Walks the text without building it, and ends the walk at the field.
+class Finder {
+public:
+    explicit Finder(const std::vector<std::string>& path) : path_(path) {}
+
+    [[nodiscard]] std::optional<std::string> found() && { return std::move(found_); }
+
+    // The names and signatures are nlohmann::json's; false ends the parse.
+    bool null() {
+        return scalar([] { return std::optional<std::string>(); });
+    }
+    bool boolean(bool value) {
+        return scalar([value] { return std::optional<std::string>(value ? "true" : "false"); });
+    }
+    bool number_integer(std::int64_t value) {
+        return scalar([value] { return std::optional(std::to_string(value)); });
+    }
+    bool number_unsigned(std::uint64_t value) {
+        return scalar([value] { return std::optional(std::to_string(value)); });
+    }
+    bool number_float(double, const std::string& written) {
+        return scalar([&written] { return std::optional(written); });
+    }
+    bool string(std::string& value) {
+        return scalar([&value] { return std::optional(std::move(value)); });
+    }
+    bool binary(Json::binary_t&) { return false; }
+
+    bool start_object(std::size_t) { return open(false); }
+    bool start_array(std::size_t) { return open(true); }
+    bool end_object() { return close(); }
+    bool end_array() { return close(); }
+    bool key(std::string& name) {
+        if (on_path_ == depth_ && on_path_ > 0) {
+            next_is_wanted_ = name == path_[on_path_ - 1];
+        }
+        return true;
+    }
+    static bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) {
+        return false;
+    }
+
+private:
+    /// A value begins: is it the one that the path names at this depth?
+    bool wanted() {
+        if (depth_ == 0) {
+            return true;
+        }
+        if (on_path_ != depth_) {
+            return false;
+        }
+        if (in_array_.back()) {
+            return std::to_string(index_++) == path_[on_path_ - 1];
+        }
+        return std::exchange(next_is_wanted_, false);
+    }
+
+    template <class Value>
+    bool scalar(Value value) {
+        if (wanted() && on_path_ == path_.size()) {
+            found_ = value();
+            return false;
+        }
+        return true;
+    }
+
+    /// on_path_ counts the open containers that lead to the field.
+    bool open(bool array) {
+        if (wanted() && on_path_ == depth_) {
+            if (on_path_ == path_.size()) {
+                return false; // the field is no scalar
+            }
+            ++on_path_;
+            index_ = 0;
+            in_array_.push_back(array);
+        }
+        ++depth_;
+        return true;
+    }
+
+    /// The container that should have held the field ends without it.
+    bool close() { return depth_-- != on_path_; }
+
+    const std::vector<std::string>& path_;
+    std::size_t depth_ = 0;
+    std::size_t on_path_ = 0;
+    std::size_t index_ = 0;
+    std::vector<bool> in_array_;
+    bool next_is_wanted_ = false;
+    std::optional<std::string> found_;
+};
+
+/// "~1" is a slash, "~0" a tilde.
+std::optional<std::string> unescaped(std::string_view token) {
+    std::string text;
+    for (std::size_t i = 0; i < token.size(); ++i) {
+        if (token[i] != '~') {
+            text += token[i];
+            continue;
+        }
+        if (++i == token.size() || (token[i] != '0' && token[i] != '1')) {
+            return std::nullopt;
+        }
+        text += token[i] == '0' ? '~' : '/';
+    }
+    return text;
+}
+
+} // namespace
+
+std::optional<std::vector<std::string>> parse_pointer(std::string_view pointer) {
+    if (pointer.size() < 2 || pointer.front() != '/') {
+        return std::nullopt;
+    }
+    std::vector<std::string> path;
+    while (!pointer.empty()) {
+        pointer.remove_prefix(1);
+        const auto end = std::min(pointer.find('/'), pointer.size());
+        auto token = unescaped(pointer.substr(0, end));
+        if (!token) {
+            return std::nullopt;
+        }
+        path.push_back(std::move(*token));
+        pointer.remove_prefix(end);
+    }
+    return path;
+}
+
+std::optional<std::string> scalar_at(std::string_view json, const std::vector<std::string>& path) {
+    Finder finder(path);
+    Json::sax_parse(json, &finder);
+    return std::move(finder).found();
+}
+
+} // namespace outbox::partition

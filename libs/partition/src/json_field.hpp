@@ -1,0 +1,18 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox::partition {
+
+/// The members and indexes that a JSON pointer (RFC 6901) names; nullopt when the text is no pointer to a
+/// field.
+std::optional<std::vector<std::string>> parse_pointer(std::string_view pointer);
+
+/// The scalar at `path`: a string's content, a number or boolean as it is written. nullopt when there is
+/// none.
+std::optional<std::string> scalar_at(std::string_view json, const std::vector<std::string>& path);
+
+} // namespace outbox::partition

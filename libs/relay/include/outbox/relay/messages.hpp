@@ -1,0 +1,22 @@
+#pragma once
+
+#include <outbox/core/settings.hpp>
+#include <outbox/partition/strategy.hpp>
+#include <outbox/relay/record.hpp>
+#include <outbox/relay/topic_template.hpp>
+
+#include <memory>
+
+namespace outbox::relay {
+
+/// How rows become messages: in which format, to which topic, into which partition.
+struct Messages {
+    std::shared_ptr<const RecordEncoder> encoder;
+    TopicTemplate topic;
+    partition::Strategy strategy = std::make_shared<partition::HashPartitionStrategy>();
+};
+
+/// From RELAY_FORMAT and its neighbours. @param source  ce_source. @throws UsageError
+Messages messages_from(const Settings& settings, const std::string& source);
+
+} // namespace outbox::relay

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <outbox/kafka/admin.hpp>
+#include <outbox/kafka/producer.hpp>
+#include <outbox/relay/arena.hpp>
+#include <outbox/store/row.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace outbox::relay {
+
+/// Writes rows as Kafka records in one format, chosen once. Thread-safe. docs/messages.md shows each.
+class RecordEncoder {
+public:
+    RecordEncoder() = default;
+    RecordEncoder(const RecordEncoder&) = delete;
+    RecordEncoder& operator=(const RecordEncoder&) = delete;
+    virtual ~RecordEncoder() = default;
+
+    /// Fills key, value and headers, the row's own headers last. They point into row, arena and this encoder.
+    /// @param time_us  when the event happened, since the Unix epoch, in years 1 to 9999
+    virtual void encode(const store::Row& row, std::int64_t time_us, Arena& arena,
+                        kafka::Record& record) const = 0;
+};
+
+struct FormatOptions {
+    std::string name = "cloudevents"; ///< cloudevents, cloudevents-structured, debezium or raw
+    std::string source;               ///< ce_source
+    bool event_type_header = false;   ///< debezium: `eventType` beside `id`
+};
+
+/// @pre options.name is one of those
+std::unique_ptr<const RecordEncoder> make_encoder(const FormatOptions& options);
+
+/// A row's record, all but its partition.
+/// @param topic   may be another than the row's
+/// @param now_ms  Unix epoch; stands in for a missing created_at
+/// @param limits  what the topic accepts: the timestamp is moved into it
+kafka::Record make_record(const RecordEncoder& encoder, const store::Row& row, std::string_view topic,
+                          std::int64_t now_ms, const kafka::TopicLimits& limits, Arena& arena);
+
+/// Size of a record batch that holds nothing but this record, as the broker counts it (magic 2,
+/// uncompressed).
+std::size_t alone_bytes(const kafka::Record& record) noexcept;
+
+} // namespace outbox::relay

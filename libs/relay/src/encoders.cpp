@@ -1,0 +1,171 @@
+// The formats, byte for byte as docs/messages.md shows them.
+#include "json_text.hpp"
+#include "outbox/relay/record.hpp"
+#include "rfc3339.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <stdexcept>
+
+namespace outbox::relay {
+namespace {
+
+using kafka::Header;
+using kafka::Record;
+using store::Row;
+
+constexpr std::array cloudevents_names =
+    std::to_array<std::string_view>({"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time",
+                                     "ce_subject", "ce_partitionkey", "content-type"});
+constexpr std::array debezium_names = std::to_array<std::string_view>({"id", "eventType"});
+
+std::string_view id_text(const Row& row, Arena& arena) {
+    char* const text = arena.take(Uuid::text_size);
+    row.id.write_to(text);
+    return {text, Uuid::text_size};
+}
+
+std::string_view time_text(std::int64_t time_us, Arena& arena) {
+    char* const text = arena.take(rfc3339_size);
+    write_rfc3339(time_us, text);
+    return {text, rfc3339_size};
+}
+
+/// What the row's own headers hold; a name that is the format's cannot be taken.
+void add_row_headers(const Row& row, std::span<const std::string_view> taken, Arena& arena, Record& record) {
+    if (row.headers.empty()) {
+        return;
+    }
+    const auto parsed = nlohmann::json::parse(row.headers, nullptr, false);
+    if (!parsed.is_object()) {
+        return;
+    }
+    for (const auto& [name, value] : parsed.items()) {
+        if (value.is_null() || std::find(taken.begin(), taken.end(), name) != taken.end()) {
+            continue;
+        }
+        const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+        record.headers.push_back({arena.keep(name), arena.keep(text)});
+    }
+}
+
+/// CloudEvents 1.0, Kafka binding, binary mode.
+class CloudEvents final : public RecordEncoder {
+public:
+    explicit CloudEvents(std::string source) : source_(std::move(source)) {}
+
+    void encode(const Row& row, std::int64_t time_us, Arena& arena, Record& record) const override {
+        record.key = row.key;
+        record.value = row.data;
+        record.headers = {{"ce_specversion", "1.0"},
+                          {"ce_id", id_text(row, arena)},
+                          {"ce_source", source_},
+                          {"ce_type", row.event_type},
+                          {"ce_time", time_text(time_us, arena)},
+                          {"ce_subject", row.aggregate_id},
+                          {"ce_partitionkey", row.key},
+                          {"content-type", "application/json"}};
+        add_row_headers(row, cloudevents_names, arena, record);
+    }
+
+private:
+    std::string source_;
+};
+
+/// CloudEvents 1.0, Kafka binding, structured mode.
+class StructuredCloudEvents final : public RecordEncoder {
+public:
+    explicit StructuredCloudEvents(std::string source) : source_(std::move(source)) {}
+
+    void encode(const Row& row, std::int64_t time_us, Arena& arena, Record& record) const override {
+        record.key = row.key;
+        record.value = envelope(row, time_us, arena);
+        record.headers = {{"content-type", "application/cloudevents+json; charset=UTF-8"}};
+        add_row_headers(row, cloudevents_names, arena, record);
+    }
+
+private:
+    struct Attribute {
+        std::string_view before; ///< as it is written in front of the value
+        std::string_view value;
+    };
+
+    [[nodiscard]] std::string_view envelope(const Row& row, std::int64_t time_us, Arena& arena) const {
+        const std::array attributes = std::to_array<Attribute>({{R"({"specversion":)", "1.0"},
+                                                                {R"(,"id":)", id_text(row, arena)},
+                                                                {R"(,"source":)", source_},
+                                                                {R"(,"type":)", row.event_type},
+                                                                {R"(,"time":)", time_text(time_us, arena)},
+                                                                {R"(,"subject":)", row.aggregate_id},
+                                                                {R"(,"partitionkey":)", row.key}});
+        constexpr std::string_view before_data = R"(,"datacontenttype":"application/json","data":)";
+        std::size_t size = before_data.size() + row.data.size() + 1;
+        for (const Attribute& attribute : attributes) {
+            size += attribute.before.size() + json_text_size(attribute.value);
+        }
+        char* const text = arena.take(size);
+        char* end = text;
+        for (const Attribute& attribute : attributes) {
+            end += attribute.before.copy(end, attribute.before.size());
+            end = write_json_text(end, attribute.value);
+        }
+        end += before_data.copy(end, before_data.size());
+        end += row.data.copy(end, row.data.size());
+        *end = '}';
+        return {text, size};
+    }
+
+    std::string source_;
+};
+
+/// As Debezium's outbox event router sends the same row.
+class Debezium final : public RecordEncoder {
+public:
+    explicit Debezium(bool event_type) : event_type_(event_type) {}
+
+    void encode(const Row& row, std::int64_t, Arena& arena, Record& record) const override {
+        record.key = row.aggregate_id;
+        record.value = row.data;
+        record.headers.push_back({"id", id_text(row, arena)});
+        if (event_type_) {
+            record.headers.push_back({"eventType", row.event_type});
+        }
+        add_row_headers(row, debezium_names, arena, record);
+    }
+
+private:
+    bool event_type_;
+};
+
+/// The event alone.
+class Raw final : public RecordEncoder {
+public:
+    void encode(const Row& row, std::int64_t, Arena& arena, Record& record) const override {
+        record.key = row.key;
+        record.value = row.data;
+        add_row_headers(row, {}, arena, record);
+    }
+};
+
+} // namespace
+
+std::unique_ptr<const RecordEncoder> make_encoder(const FormatOptions& options) {
+    if (options.name == "cloudevents") {
+        return std::make_unique<CloudEvents>(options.source);
+    }
+    if (options.name == "cloudevents-structured") {
+        return std::make_unique<StructuredCloudEvents>(options.source);
+    }
+    if (options.name == "debezium") {
+        return std::make_unique<Debezium>(options.event_type_header);
+    }
+    if (options.name == "raw") {
+        return std::make_unique<Raw>();
+    }
+    throw std::logic_error(options.name + " is not a format");
+}
+
+} // namespace outbox::relay
