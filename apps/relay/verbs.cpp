@@ -2,8 +2,10 @@
 #include "verbs.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/core/event.hpp>
 #include <outbox/operator/status.hpp>
 #include <outbox/operator/verbs.hpp>
+#include <outbox/relay/fault_point.hpp>
 
 #include <fmt/format.h>
 
@@ -15,7 +17,7 @@
 namespace outbox {
 namespace {
 
-constexpr auto names = "status, retry, skip, pause or resume";
+constexpr auto names = "status, retry, skip, pause, resume or reshard";
 
 std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
     const auto found = arguments.options.find(name);
@@ -44,6 +46,13 @@ verbs::Selection selection_of(const Arguments& arguments) {
     return selection;
 }
 
+std::optional<int> whole_number(const std::string& text) {
+    int number = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool whole = error == std::errc{} && end == text.data() + text.size() && number >= 0;
+    return whole ? std::optional(number) : std::nullopt;
+}
+
 verbs::Target target_of(const Arguments& arguments) {
     const auto topic = option(arguments, "topic");
     const auto shard = option(arguments, "shard");
@@ -54,13 +63,12 @@ verbs::Target target_of(const Arguments& arguments) {
         throw UsageError("--topic= is not allowed: it must be the name of a topic");
     }
     if (shard) {
-        int number = -1;
-        const auto [end, error] = std::from_chars(shard->data(), shard->data() + shard->size(), number);
-        if (error != std::errc{} || end != shard->data() + shard->size() || number < 0 || number > 63) {
+        const auto number = whole_number(*shard);
+        if (!number || *number > 63) {
             throw UsageError(
                 fmt::format("--shard={} is not allowed: it must be a whole number from 0 to 63", *shard));
         }
-        return {verbs::Target::Scope::shard, std::to_string(number)};
+        return {verbs::Target::Scope::shard, std::to_string(*number)};
     }
     return topic ? verbs::Target{verbs::Target::Scope::topic, *topic} : verbs::Target{};
 }
@@ -114,10 +122,24 @@ int resume(const Arguments& arguments) {
     return report("resume", verbs::resume(session, target, motive_of(arguments)));
 }
 
+int reshard(const Arguments& arguments) {
+    const auto& words = arguments.words;
+    const auto shards = words.size() > 1 ? whole_number(words[1]) : std::nullopt;
+    if (!shards || *shards < 1 || *shards > bucket_count) {
+        throw UsageError(
+            fmt::format("reshard needs the new number of shards, a whole number from 1 to {}", bucket_count));
+    }
+    constexpr milliseconds patience{60'000};
+    auto session = verbs::open_session(arguments.settings);
+    return report("reshard", verbs::reshard(session, *shards, motive_of(arguments), patience,
+                                            [](const char* point) { relay::fault_point(point); }));
+}
+
 struct Verb {
     std::string_view name;
     int (*run)(const Arguments&);
     std::array<std::string_view, 5> options; ///< that belong to it
+    std::size_t words = 1;                   ///< with the verb itself
 };
 
 constexpr std::array table = std::to_array<Verb>({
@@ -126,6 +148,7 @@ constexpr std::array table = std::to_array<Verb>({
     {"skip", skip, {"id", "event-type", "failed-since", "reason", "force"}},
     {"pause", pause, {"topic", "shard", "reason"}},
     {"resume", resume, {"topic", "shard", "reason"}},
+    {"reshard", reshard, {"reason", "force"}, 2},
 });
 
 } // namespace
@@ -139,6 +162,7 @@ void add_verbs(CommandLineSpec& spec) {
         "  skip     events that are not sent never will be; needs --reason\n"
         "  pause    nothing more is claimed: of all, of one --topic or of one --shard\n"
         "  resume   the same goes on\n"
+        "  reshard  N: from now on there are N shards, while relays and writers run\n"
         "Each verb but status leaves a row in outbox_audit. Exit 0 done, 1 refused or failed, 2 bad usage.";
     spec.words_help = fmt::format("{}; without one the relay runs", names);
     spec.options = {
@@ -150,7 +174,9 @@ void add_verbs(CommandLineSpec& spec) {
         {"reason", "why, for outbox_audit"}};
     spec.switches = {
         {"json", "status: one JSON document"},
-        {"force", "retry: also what breaks the order of a key; skip: also what may be at the broker"}};
+        {"force",
+         "retry: also what breaks the order of a key; skip: also what may be at the broker; reshard: "
+         "also while a shard is paused"}};
 }
 
 int run_verb(const Arguments& arguments) {
@@ -160,8 +186,9 @@ int run_verb(const Arguments& arguments) {
     if (verb == table.end()) {
         throw UsageError(fmt::format("{} is not a verb: it must be {}", words[0], names));
     }
-    if (words.size() > 1) {
-        throw UsageError(fmt::format("{} is one word too many after {}", words[1], words[0]));
+    if (words.size() > verb->words) {
+        throw UsageError(
+            fmt::format("{} is one word too many after {}", words[verb->words], words[verb->words - 1]));
     }
     for (const auto& [name, value] : arguments.options) {
         if (std::find(verb->options.begin(), verb->options.end(), name) == verb->options.end()) {

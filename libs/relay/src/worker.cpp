@@ -144,7 +144,7 @@ void ShardWorker::open_connection() {
 
 bool ShardWorker::take_shard() {
     store_->wake();
-    acquired_ = store_->acquire(context_.relay);
+    acquired_ = store_->acquire(context_.relay, context_.identity.shard_count);
     if (acquired_) {
         fault_point("after-epoch");
     }

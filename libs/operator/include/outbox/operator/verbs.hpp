@@ -3,6 +3,7 @@
 #include <outbox/core/settings.hpp>
 #include <outbox/postgres/connection.hpp>
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -55,5 +56,15 @@ Outcome skip(postgres::Connection& connection, const Selection& selection, const
 /// Relays claim nothing of the target any more, and finish what is in flight.
 Outcome pause(postgres::Connection& connection, const Target& target, const Motive& motive);
 Outcome resume(postgres::Connection& connection, const Target& target, const Motive& motive);
+
+/// Tests end the process at named points.
+using PassedPoint = std::function<void(const char*)>;
+
+/// Moves the buckets to `shards` shards (1 to 64) while relays and writers run: holds all claims, waits until
+/// every shard is marked, then moves in one transaction. Ended half-way it leaves the shards as they were;
+/// claims go on after 3 s. Refuses while a shard is stopped or, without force, while one is paused.
+/// @param patience  for what is in flight
+Outcome reshard(postgres::Connection& connection, int shards, const Motive& motive, milliseconds patience,
+                const PassedPoint& passed);
 
 } // namespace outbox::verbs

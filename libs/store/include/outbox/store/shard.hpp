@@ -108,8 +108,9 @@ public:
     ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets, milliseconds timeout);
 
     /// Takes the shard under a new epoch when it is free, this relay's already, or its owner is dead.
-    /// @return nullopt when a living relay owns it.
-    std::optional<Acquired> acquire(const Uuid& relay);
+    /// @param shard_count  from which this store's buckets follow
+    /// @return nullopt when a living relay owns it, or the number of shards is another by now.
+    std::optional<Acquired> acquire(const Uuid& relay, int shard_count);
 
     /// Gives the shard back: the next relay need not wait for a lease. No effect when not the owner.
     void release(const Ownership& ownership);

@@ -58,10 +58,11 @@ inline constexpr int backfill_locks = 1868693509; ///< key: outbox_backfills.loc
     " AND l.objid = r.lock_key::oid AND l.objsubid = 2 AND l.granted"                                        \
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))"
 
-/// An operator has paused shard s, or everything.
+/// An operator has paused shard s, or everything, or is about to move the buckets to other shards.
 #define OUTBOX_SHARD_PAUSED                                                                                  \
-    "EXISTS (SELECT 1 FROM outbox_pauses AS p WHERE p.scope = 'all'"                                         \
-    " OR p.scope = 'shard' AND p.name = s.shard::text)"
+    "(EXISTS (SELECT 1 FROM outbox_pauses AS p WHERE p.scope = 'all'"                                        \
+    " OR p.scope = 'shard' AND p.name = s.shard::text)"                                                      \
+    " OR EXISTS (SELECT 1 FROM outbox_meta AS h WHERE h.reshard_until > clock_timestamp()))"
 
 /// '{1,2,3}' from anything whose elements fmt can print through `print`.
 template <class Range, class Print>
