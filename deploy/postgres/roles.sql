@@ -18,7 +18,7 @@ GRANT SELECT, UPDATE ON SEQUENCE outbox_events_seq_seq TO :"relay";
 GRANT SELECT, UPDATE ON outbox_meta TO :"relay";
 GRANT SELECT, INSERT, UPDATE ON outbox_shards TO :"relay";
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relays TO :"relay";
-GRANT SELECT, INSERT, DELETE ON outbox_blocked_keys TO :"relay";
+GRANT SELECT, INSERT, UPDATE (failed_seq), DELETE ON outbox_blocked_keys TO :"relay";
 GRANT SELECT ON outbox_pauses TO :"relay";
 GRANT SELECT, INSERT ON outbox_topics TO :"relay";
 GRANT SELECT, INSERT, DELETE ON outbox_lost_markers TO :"relay";

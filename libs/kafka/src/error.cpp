@@ -67,6 +67,41 @@ bool passes_soon(int code) noexcept {
     }
 }
 
+std::string exception_class(int code) {
+    const char* name = "KafkaException";
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        name = "errors.RecordTooLargeException";
+        break;
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+        name = "errors.RecordBatchTooLargeException";
+        break;
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+        name = "errors.InvalidTimestampException";
+        break;
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+        name = "InvalidRecordException";
+        break;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+        name = "errors.UnknownTopicOrPartitionException";
+        break;
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+        name = "errors.InvalidTopicException";
+        break;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        name = "errors.TopicAuthorizationException";
+        break;
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+        name = "errors.PolicyViolationException";
+        break;
+    default:
+        break;
+    }
+    return std::string("org.apache.kafka.common.") + name;
+}
+
 std::string error_name(int code) {
     return rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(code));
 }

@@ -46,20 +46,26 @@ const TopicVerdict& BatchBuilder::verdict_for(std::string_view topic, Deadline d
     return found->second;
 }
 
-std::string BatchBuilder::why_not(const store::Row& row, const kafka::Record& record,
-                                  const TopicVerdict& verdict) const {
-    if (const auto found = blamed_.find(row.seq); found != blamed_.end()) {
-        return found->second;
-    }
+std::optional<Refusal> unfit_for(const kafka::Record& record, const TopicVerdict& verdict) {
     if (verdict.kind == TopicVerdict::Kind::refused) {
-        return verdict.reason;
+        return Refusal{verdict.code, verdict.reason};
     }
     const auto size = static_cast<std::int64_t>(alone_bytes(record));
     if (size > verdict.limits.max_message_bytes) {
-        return fmt::format("the record takes {} bytes, topic {} accepts {} (max.message.bytes)", size,
-                           row.topic, verdict.limits.max_message_bytes);
+        return Refusal{kafka::message_too_large,
+                       fmt::format("the record takes {} bytes, topic {} accepts {} (max.message.bytes)", size,
+                                   record.topic, verdict.limits.max_message_bytes)};
     }
-    return {};
+    return std::nullopt;
+}
+
+std::optional<Refusal> BatchBuilder::why_not(const store::Row& row, const kafka::Record& record,
+                                             const TopicVerdict& verdict) const {
+    if (const auto found = blamed_.find(row.seq);
+        found != blamed_.end() && !found->second.refusal.reason.empty()) {
+        return found->second.refusal;
+    }
+    return unfit_for(record, verdict);
 }
 
 BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
@@ -83,10 +89,24 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
         kafka::Record record =
             make_record(*batch, row, context_.options.source, now, verdict.limits.timestamp_before_max_ms,
                         verdict.limits.timestamp_after_max_ms);
-        if (auto reason = why_not(row, record, verdict); !reason.empty()) {
+        record.partition =
+            verdict.partitions > 0
+                ? context_.strategy.choose({row.key, row.topic, row.event_type}, verdict.partitions)
+                      .value_or(0)
+                : -1;
+        if (const auto refusal = why_not(row, record, verdict)) {
             blocked.insert(row.key);
-            built.failed.push_back(
-                next_attempt(row, context_.options.max_retries, std::move(reason), dice()));
+            auto attempt = next_attempt(row, context_.options.max_retries, refusal->reason, dice());
+            attempt.block_key = attempt.give_up && context_.options.block_failed_keys;
+            if (!attempt.give_up || context_.options.dead_letter_topic.empty()) {
+                built.failed.push_back(std::move(attempt));
+            } else if (!alone) {
+                built.postponed.push_back(row);
+            } else if (dead_letter(*batch, row, std::move(record), *refusal, attempt, deadline)) {
+                going.push_back(row);
+            } else {
+                built.failed.push_back(std::move(attempt));
+            }
             continue;
         }
         if (row.retry_count > 0 && !alone) {
@@ -94,8 +114,6 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
             built.postponed.push_back(row);
             continue;
         }
-        record.partition =
-            context_.strategy.choose({row.key, row.topic, row.event_type}, verdict.partitions).value_or(0);
         batch->records.push_back(std::move(record));
         going.push_back(row);
     }
@@ -111,7 +129,8 @@ void BatchBuilder::add_manifest(Batch& batch, const store::Ownership& ownership,
     Manifest manifest{context_.identity.outbox_id, ownership.relay, ownership.epoch, number, {}};
     manifest.rows.reserve(batch.claimed.rows.size());
     for (const store::Row& row : batch.claimed.rows) {
-        manifest.rows.push_back({row.bucket, row.seq, id_digest(row.id), Outcome::sent});
+        manifest.rows.push_back({row.bucket, row.seq, id_digest(row.id),
+                                 batch.dead_letter ? Outcome::dead_lettered : Outcome::sent});
     }
     batch.number = number;
     batch.manifest = encode(manifest);

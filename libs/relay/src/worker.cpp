@@ -172,7 +172,8 @@ void ShardWorker::recover() {
     if (settle.raise_epoch) {
         acquired_->ownership = store_->raise_epoch(acquired_->ownership);
     }
-    const auto settled = store_->settle(acquired_->ownership, settle.rows, settle.newest);
+    const auto settled =
+        store_->settle(acquired_->ownership, settle.rows, settle.newest, context_.options.block_failed_keys);
     fault_point("after-settle");
     acquired_->marked = settle.newest;
     next_batch_ = settle.newest.batch + 1;
@@ -267,15 +268,18 @@ void ShardWorker::submit(Pending& pending) {
 
 void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) {
     const auto& rows = batch.claimed.rows;
+    const bool spoilt = failure.blame == kafka::Blame::record || failure.blame == kafka::Blame::topic;
     context_.topics.forget();
     if (failure.blame == kafka::Blame::fenced) {
         note_fencing();
     }
-    if (failure.blame == kafka::Blame::topic && one_topic(rows)) {
-        context_.topics.refuse(std::string(rows.front().topic), failure.message);
-    } else if (failure.blame == kafka::Blame::record || failure.blame == kafka::Blame::topic) {
+    if (spoilt && batch.dead_letter) {
+        blamed_[rows.front().seq].no_dead_letter = failure.message;
+    } else if (failure.blame == kafka::Blame::topic && one_topic(rows)) {
+        context_.topics.refuse(std::string(rows.front().topic), {failure.code, failure.message});
+    } else if (spoilt) {
         if (rows.size() == 1) {
-            blamed_[rows.front().seq] = failure.message;
+            blamed_[rows.front().seq].refusal = {failure.code, failure.message};
             event_limit_ = context_.options.claim.rows;
         } else {
             event_limit_ = std::max<std::size_t>(1, rows.size() / 2);

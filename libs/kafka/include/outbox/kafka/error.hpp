@@ -21,6 +21,14 @@ Blame blame_for(int code) noexcept;
 /// A coordinator or leader is being found, loads or moves: the same request succeeds soon.
 bool passes_soon(int code) noexcept;
 
+/// Codes that this program finds out by itself.
+inline constexpr int unknown_topic = 3;
+inline constexpr int message_too_large = 10;
+inline constexpr int invalid_topic = 17;
+
+/// What the Java client calls a refusal of a record or a topic, with its package.
+std::string exception_class(int code);
+
 /// Symbolic name of a code, e.g. "MSG_SIZE_TOO_LARGE".
 std::string error_name(int code);
 

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <outbox/kafka/producer.hpp>
-#include <outbox/store/row.hpp>
+#include <outbox/store/shard.hpp>
 
 #include <memory_resource>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct Batch {
     std::pmr::monotonic_buffer_resource arena;
     std::string manifest;
     std::string manifest_key;
+    /// The one row goes to the dead-letter topic: what is written about it once it is there.
+    std::optional<store::FailedAttempt> dead_letter;
 
     /// Keeps a text as long as the batch.
     std::string_view keep(std::string_view text) {

@@ -17,6 +17,12 @@ struct TopicPolicy {
     std::int32_t replication = -1; ///< -1: the broker's default
 };
 
+/// Why a record cannot be sent.
+struct Refusal {
+    int code = 0; ///< Kafka's error
+    std::string reason;
+};
+
 /// What may be sent to a topic now.
 struct TopicVerdict {
     enum class Kind {
@@ -27,6 +33,7 @@ struct TopicVerdict {
     Kind kind = Kind::open;
     std::int32_t partitions = 0;
     kafka::TopicLimits limits;
+    int code = 0; ///< Kafka's error, of a topic that is refused
     std::string reason;
 };
 
@@ -40,7 +47,7 @@ public:
     TopicVerdict look_up(const std::string& name, Deadline deadline);
 
     /// A transaction was refused because of this topic: rows for it are refused for some time.
-    void refuse(const std::string& name, const std::string& reason);
+    void refuse(const std::string& name, const Refusal& why);
 
     /// Leaders may have moved: ask again at the next use.
     void forget();
