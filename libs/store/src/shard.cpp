@@ -63,10 +63,10 @@ constexpr Statement unlock_doorbell{
 
 // What a dead letter's attempt failed for stands in its headers; the manifest does not repeat it.
 #define OUTBOX_SETTLE                                                                                        \
-    "UPDATE outbox_events AS o SET status = $3, processed_at = clock_timestamp(), next_attempt_at = NULL,"   \
-    " retry_count = o.retry_count + CASE $3 WHEN 'FAILED' THEN 1 ELSE 0 END, error_message = CASE $3"        \
-    " WHEN 'FAILED' THEN concat_ws('; ', o.error_message, 'its headers in the dead-letter topic say why') "  \
-    "END "
+    "UPDATE outbox_events AS o SET status = $3::text, processed_at = clock_timestamp(),"                     \
+    " next_attempt_at = NULL, retry_count = CASE $3::text WHEN 'FAILED' THEN coalesce(o.retry_count, 0) + 1" \
+    " ELSE o.retry_count END, error_message = CASE $3::text WHEN 'FAILED' THEN"                              \
+    " concat_ws('; ', o.error_message, 'its headers in the dead-letter topic say why') END "
 
 constexpr Statement settle_ready{"outbox_settle_ready", OUTBOX_SETTLE
                                  "FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
