@@ -1,6 +1,8 @@
 // The operator's verbs: what they take, and what they print.
 #include "verbs.hpp"
 
+#include "cluster.hpp"
+
 #include <outbox/core/error.hpp>
 #include <outbox/core/event.hpp>
 #include <outbox/operator/status.hpp>
@@ -17,7 +19,7 @@
 namespace outbox {
 namespace {
 
-constexpr auto names = "status, retry, skip, pause, resume or reshard";
+constexpr auto names = "status, retry, skip, pause, resume, reshard, adopt or reconcile";
 
 std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
     const auto found = arguments.options.find(name);
@@ -135,6 +137,23 @@ int reshard(const Arguments& arguments) {
                                             [](const char* point) { relay::fault_point(point); }));
 }
 
+int adopt(const Arguments& arguments) {
+    const auto options = relay::relay_options(arguments.settings);
+    const auto cluster = open_cluster(options);
+    auto session = verbs::open_session(arguments.settings);
+    return report("adopt", verbs::adopt(session, *cluster, options.name, motive_of(arguments)));
+}
+
+int reconcile(const Arguments& arguments) {
+    const auto options = relay::relay_options(arguments.settings);
+    const auto cluster = open_cluster(options);
+    auto session = verbs::open_session(arguments.settings);
+    return report("reconcile",
+                  verbs::reconcile(session, *cluster,
+                                   {options.name, options.dead_letter_topic, given(arguments, "apply")},
+                                   motive_of(arguments)));
+}
+
 struct Verb {
     std::string_view name;
     int (*run)(const Arguments&);
@@ -149,6 +168,8 @@ constexpr std::array table = std::to_array<Verb>({
     {"pause", pause, {"topic", "shard", "reason"}},
     {"resume", resume, {"topic", "shard", "reason"}},
     {"reshard", reshard, {"reason", "force"}, 2},
+    {"adopt", adopt, {"reason", "force"}},
+    {"reconcile", reconcile, {"apply", "reason", "force"}},
 });
 
 } // namespace
@@ -163,6 +184,10 @@ void add_verbs(CommandLineSpec& spec) {
         "  pause    nothing more is claimed: of all, of one --topic or of one --shard\n"
         "  resume   the same goes on\n"
         "  reshard  N: from now on there are N shards, while relays and writers run\n"
+        "  adopt    this database belongs to this cluster and OUTBOX_NAME from now on, as a new outbox\n"
+        "  reconcile  events are settled by what the topics hold, after a restore or the loss of the control "
+        "topic;"
+        " says only what it would do without --apply\n"
         "Each verb but status leaves a row in outbox_audit. Exit 0 done, 1 refused or failed, 2 bad usage.";
     spec.words_help = fmt::format("{}; without one the relay runs", names);
     spec.options = {
@@ -174,9 +199,10 @@ void add_verbs(CommandLineSpec& spec) {
         {"reason", "why, for outbox_audit"}};
     spec.switches = {
         {"json", "status: one JSON document"},
+        {"apply", "reconcile: do it"},
         {"force",
          "retry: also what breaks the order of a key; skip: also what may be at the broker; reshard: "
-         "also while a shard is paused"}};
+         "also while a shard is paused; adopt, reconcile: also when events may be sent again"}};
 }
 
 int run_verb(const Arguments& arguments) {

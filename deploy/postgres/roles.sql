@@ -31,7 +31,7 @@ GRANT SELECT (id, seq, bucket, aggregate_id, partition_key, event_type, topic, s
 GRANT UPDATE (status, processed_at, retry_count, error_message, next_attempt_at) ON outbox_events TO :"operator";
 GRANT UPDATE (shard_count, reshard_until) ON outbox_meta TO :"operator";
 GRANT INSERT (shard), UPDATE (owner, owned_since, quiet_epoch, epoch, claimed_seq) ON outbox_shards TO :"operator";
-GRANT SELECT ON outbox_meta, outbox_shards, outbox_relays, outbox_blocked_keys TO :"operator";
+GRANT SELECT ON outbox_meta, outbox_shards, outbox_relays, outbox_blocked_keys, outbox_lost_markers TO :"operator";
 GRANT SELECT, INSERT, DELETE ON outbox_pauses TO :"operator";
 GRANT SELECT, INSERT, UPDATE (rows) ON outbox_audit TO :"operator";
 \endif

@@ -28,8 +28,7 @@ std::vector<int> buckets_of(int shard, int shard_count) {
 }
 
 PublisherOptions publisher_options(const RelayContext& context, int shard) {
-    return {context.options.kafka,
-            fmt::format("outbox-{}-{}", context.identity.outbox_id.to_string(), shard)};
+    return {context.options.kafka, transactional_prefix(context.identity.outbox_id, shard)};
 }
 
 /// The lanes are gone or doubtful: only a recovery tells what was sent.

@@ -35,7 +35,10 @@ TEST_F(Usage, WhatIsNotUnderstoodEndsWith2AndOneLineAndDoesNothing) {
                                       {"reshard", "65"},
                                       {"reshard", "four"},
                                       {"reshard", "4", "5"},
-                                      {"reshard", "4", "--shard", "1"}};
+                                      {"reshard", "4", "--shard", "1"},
+                                      {"adopt", "--apply"},
+                                      {"reconcile", "now"},
+                                      {"reconcile", "--id", id}};
     for (const Words& words : mistakes) {
         const auto outcome = verb(words);
         EXPECT_EQ(outcome.exit_code, 2) << fmt::format("{}", fmt::join(words, " ")) << outcome.errors;
