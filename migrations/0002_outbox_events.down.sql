@@ -13,6 +13,8 @@ BEGIN
             DROP COLUMN unsent,
             DROP COLUMN bucket,
             DROP COLUMN seq;
+        -- As published: up gave it a default, and what stood there before is not known.
+        ALTER TABLE outbox_events ALTER COLUMN created_at DROP DEFAULT;
         ALTER TABLE outbox_events RESET (fillfactor);
     ELSE
         DROP TABLE IF EXISTS outbox_events;

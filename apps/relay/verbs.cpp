@@ -1,9 +1,13 @@
 // The operator's verbs: what they take, and what they print.
 #include "verbs.hpp"
 
+#include "cluster.hpp"
+
 #include <outbox/core/error.hpp>
+#include <outbox/core/event.hpp>
 #include <outbox/operator/status.hpp>
 #include <outbox/operator/verbs.hpp>
+#include <outbox/relay/fault_point.hpp>
 
 #include <fmt/format.h>
 
@@ -15,7 +19,7 @@
 namespace outbox {
 namespace {
 
-constexpr auto names = "status, retry, skip, pause or resume";
+constexpr auto names = "status, retry, skip, pause, resume, reshard, adopt or reconcile";
 
 std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
     const auto found = arguments.options.find(name);
@@ -44,6 +48,13 @@ verbs::Selection selection_of(const Arguments& arguments) {
     return selection;
 }
 
+std::optional<int> whole_number(const std::string& text) {
+    int number = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool whole = error == std::errc{} && end == text.data() + text.size() && number >= 0;
+    return whole ? std::optional(number) : std::nullopt;
+}
+
 verbs::Target target_of(const Arguments& arguments) {
     const auto topic = option(arguments, "topic");
     const auto shard = option(arguments, "shard");
@@ -54,13 +65,12 @@ verbs::Target target_of(const Arguments& arguments) {
         throw UsageError("--topic= is not allowed: it must be the name of a topic");
     }
     if (shard) {
-        int number = -1;
-        const auto [end, error] = std::from_chars(shard->data(), shard->data() + shard->size(), number);
-        if (error != std::errc{} || end != shard->data() + shard->size() || number < 0 || number > 63) {
+        const auto number = whole_number(*shard);
+        if (!number || *number > 63) {
             throw UsageError(
                 fmt::format("--shard={} is not allowed: it must be a whole number from 0 to 63", *shard));
         }
-        return {verbs::Target::Scope::shard, std::to_string(number)};
+        return {verbs::Target::Scope::shard, std::to_string(*number)};
     }
     return topic ? verbs::Target{verbs::Target::Scope::topic, *topic} : verbs::Target{};
 }
@@ -114,10 +124,41 @@ int resume(const Arguments& arguments) {
     return report("resume", verbs::resume(session, target, motive_of(arguments)));
 }
 
+int reshard(const Arguments& arguments) {
+    const auto& words = arguments.words;
+    const auto shards = words.size() > 1 ? whole_number(words[1]) : std::nullopt;
+    if (!shards || *shards < 1 || *shards > bucket_count) {
+        throw UsageError(
+            fmt::format("reshard needs the new number of shards, a whole number from 1 to {}", bucket_count));
+    }
+    constexpr milliseconds patience{60'000};
+    auto session = verbs::open_session(arguments.settings);
+    return report("reshard", verbs::reshard(session, *shards, motive_of(arguments), patience,
+                                            [](const char* point) { relay::fault_point(point); }));
+}
+
+int adopt(const Arguments& arguments) {
+    const auto options = relay::relay_options(arguments.settings);
+    const auto cluster = open_cluster(options);
+    auto session = verbs::open_session(arguments.settings);
+    return report("adopt", verbs::adopt(session, *cluster, options.name, motive_of(arguments)));
+}
+
+int reconcile(const Arguments& arguments) {
+    const auto options = relay::relay_options(arguments.settings);
+    const auto cluster = open_cluster(options);
+    auto session = verbs::open_session(arguments.settings);
+    return report("reconcile",
+                  verbs::reconcile(session, *cluster,
+                                   {options.name, options.dead_letter_topic, given(arguments, "apply")},
+                                   motive_of(arguments)));
+}
+
 struct Verb {
     std::string_view name;
     int (*run)(const Arguments&);
     std::array<std::string_view, 5> options; ///< that belong to it
+    std::size_t words = 1;                   ///< with the verb itself
 };
 
 constexpr std::array table = std::to_array<Verb>({
@@ -126,6 +167,9 @@ constexpr std::array table = std::to_array<Verb>({
     {"skip", skip, {"id", "event-type", "failed-since", "reason", "force"}},
     {"pause", pause, {"topic", "shard", "reason"}},
     {"resume", resume, {"topic", "shard", "reason"}},
+    {"reshard", reshard, {"reason", "force"}, 2},
+    {"adopt", adopt, {"reason", "force"}},
+    {"reconcile", reconcile, {"apply", "reason", "force"}},
 });
 
 } // namespace
@@ -139,6 +183,11 @@ void add_verbs(CommandLineSpec& spec) {
         "  skip     events that are not sent never will be; needs --reason\n"
         "  pause    nothing more is claimed: of all, of one --topic or of one --shard\n"
         "  resume   the same goes on\n"
+        "  reshard  N: from now on there are N shards, while relays and writers run\n"
+        "  adopt    this database belongs to this cluster and OUTBOX_NAME from now on, as a new outbox\n"
+        "  reconcile  events are settled by what the topics hold, after a restore or the loss of the control "
+        "topic;"
+        " says only what it would do without --apply\n"
         "Each verb but status leaves a row in outbox_audit. Exit 0 done, 1 refused or failed, 2 bad usage.";
     spec.words_help = fmt::format("{}; without one the relay runs", names);
     spec.options = {
@@ -150,7 +199,10 @@ void add_verbs(CommandLineSpec& spec) {
         {"reason", "why, for outbox_audit"}};
     spec.switches = {
         {"json", "status: one JSON document"},
-        {"force", "retry: also what breaks the order of a key; skip: also what may be at the broker"}};
+        {"apply", "reconcile: do it"},
+        {"force",
+         "retry: also what breaks the order of a key; skip: also what may be at the broker; reshard: "
+         "also while a shard is paused; adopt, reconcile: also when events may be sent again"}};
 }
 
 int run_verb(const Arguments& arguments) {
@@ -160,8 +212,9 @@ int run_verb(const Arguments& arguments) {
     if (verb == table.end()) {
         throw UsageError(fmt::format("{} is not a verb: it must be {}", words[0], names));
     }
-    if (words.size() > 1) {
-        throw UsageError(fmt::format("{} is one word too many after {}", words[1], words[0]));
+    if (words.size() > verb->words) {
+        throw UsageError(
+            fmt::format("{} is one word too many after {}", words[verb->words], words[verb->words - 1]));
     }
     for (const auto& [name, value] : arguments.options) {
         if (std::find(verb->options.begin(), verb->options.end(), name) == verb->options.end()) {

@@ -28,8 +28,16 @@ void Database::check(Deadline deadline) {
 }
 
 void EventTopic::check(Deadline deadline) {
-    if (admin_.topic(topic_.name, deadline)) {
-        return;
+    try {
+        if (admin_.topic(topic_.name, deadline)) {
+            return;
+        }
+    } catch (const kafka::KafkaError& error) {
+        if (error.blame() != kafka::Blame::nobody) {
+            throw;
+        }
+        throw Error(error.action(), fmt::format("no Kafka broker answers at {} ({})", brokers_,
+                                                kafka::error_name(error.code())));
     }
     if (!create_) {
         throw Error(Action::stop,

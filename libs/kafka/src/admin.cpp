@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 
 namespace outbox::kafka {
 namespace {
@@ -214,14 +215,20 @@ void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
 
 std::pair<std::int64_t, std::int64_t> Admin::watermarks(const std::string& topic, std::int32_t partition,
                                                         Deadline deadline) const {
-    std::int64_t low = 0;
-    std::int64_t high = 0;
-    const auto error = rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), partition, &low, &high,
-                                                        milliseconds_left(deadline));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        throw KafkaError(error, fmt::format("watermarks of {} [{}]", topic, partition));
+    // A leader that was just chosen, as for a new topic, may not know of it yet.
+    while (true) {
+        std::int64_t low = 0;
+        std::int64_t high = 0;
+        const auto error = rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), partition, &low,
+                                                            &high, milliseconds_left(deadline));
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return {low, high};
+        }
+        if (!passes_soon(error) || deadline.passed()) {
+            throw KafkaError(error, fmt::format("watermarks of {} [{}]", topic, partition));
+        }
+        std::this_thread::sleep_for(milliseconds(20));
     }
-    return {low, high};
 }
 
 } // namespace outbox::kafka

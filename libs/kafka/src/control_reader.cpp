@@ -1,19 +1,13 @@
 #include "outbox/kafka/control_reader.hpp"
 
-#include "configuration.hpp"
+#include "committed_reader.hpp"
+#include "outbox/kafka/error.hpp"
 
 #include <fmt/format.h>
-#include <librdkafka/rdkafka.h>
 
 #include <algorithm>
 
 namespace outbox::kafka {
-namespace {
-
-using Message = Handle<rd_kafka_message_t, rd_kafka_message_destroy>;
-using PartitionList = Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
-
-constexpr milliseconds slice{100};
 
 Client committed_reader(const ClientOptions& options) {
     Client reader =
@@ -31,6 +25,15 @@ Client committed_reader(const ClientOptions& options) {
     return reader;
 }
 
+bool ends_read(int code) {
+    return code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE || code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+           blame_for(code) != Blame::nobody;
+}
+
+namespace {
+
+constexpr milliseconds slice{100};
+
 void assign(rd_kafka_t* reader, const std::string& topic, std::int32_t partition, std::int64_t offset) {
     const PartitionList list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
@@ -41,12 +44,6 @@ void assign(rd_kafka_t* reader, const std::string& topic, std::int32_t partition
 
 std::string bytes_of(const rd_kafka_message_t& message) {
     return {static_cast<const char*>(message.payload), message.len};
-}
-
-/// Only these end the read; the others librdkafka retries by itself.
-bool final_error(int code) {
-    return code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE || code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
-           blame_for(code) != Blame::nobody;
 }
 
 } // namespace
@@ -75,7 +72,7 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
         if (!go_on()) {
             throw Error(Action::retry, "control topic: given up, the relay is stopping");
         }
-        const Message message(rd_kafka_consumer_poll(reader.get(), static_cast<int>(slice.count())));
+        const MessageHandle message(rd_kafka_consumer_poll(reader.get(), static_cast<int>(slice.count())));
         if (!message) {
             continue;
         }
@@ -86,7 +83,7 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
         } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             answered = true; // at the last stable offset; it may still move
             position = std::max(position, message->offset);
-        } else if (final_error(message->err)) {
+        } else if (ends_read(message->err)) {
             throw KafkaError(message->err, fmt::format("control topic {} [{}]", topic, partition));
         }
     }

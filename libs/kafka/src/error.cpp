@@ -2,6 +2,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
+
 namespace outbox::kafka {
 namespace {
 
@@ -22,36 +24,12 @@ Action action_of(Blame blame) {
 } // namespace
 
 Blame blame_for(int code) noexcept {
-    switch (code) {
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-        return Blame::record;
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-    case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
-    case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
-    case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
-        return Blame::topic;
-    case RD_KAFKA_RESP_ERR__FENCED:
-    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
-    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
-        return Blame::fenced;
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
-    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
-        return Blame::setup;
-    default:
-        return Blame::nobody;
+    for (const Failing& row : failures()) {
+        if (std::find(row.codes.begin(), row.codes.end(), code) != row.codes.end()) {
+            return row.blame;
+        }
     }
+    return Blame::nobody;
 }
 
 bool passes_soon(int code) noexcept {
@@ -65,6 +43,41 @@ bool passes_soon(int code) noexcept {
     default:
         return false;
     }
+}
+
+std::string exception_class(int code) {
+    const char* name = "KafkaException";
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        name = "errors.RecordTooLargeException";
+        break;
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+        name = "errors.RecordBatchTooLargeException";
+        break;
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+        name = "errors.InvalidTimestampException";
+        break;
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+        name = "InvalidRecordException";
+        break;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+        name = "errors.UnknownTopicOrPartitionException";
+        break;
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+        name = "errors.InvalidTopicException";
+        break;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        name = "errors.TopicAuthorizationException";
+        break;
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+        name = "errors.PolicyViolationException";
+        break;
+    default:
+        break;
+    }
+    return std::string("org.apache.kafka.common.") + name;
 }
 
 std::string error_name(int code) {

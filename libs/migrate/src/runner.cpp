@@ -1,3 +1,4 @@
+#include "advice.hpp"
 #include "history.hpp"
 #include "server.hpp"
 
@@ -61,6 +62,13 @@ void Runner::up(const std::optional<std::string>& processing) {
     connection.query("SELECT set_config('outbox.processing', $1, false)", {processing.value_or("")}, soon());
     for (const Migration* migration : steps) {
         step(connection, *migration, Direction::up);
+    }
+    if (make_logged(connection, Deadline::in(patience_.step))) {
+        progress_(
+            "outbox_events was UNLOGGED, so a crash of the server would have emptied it: it is LOGGED now");
+    }
+    for (const std::string& line : advice(connection, soon())) {
+        progress_(line);
     }
     progress_(fmt::format("{} is at version {}{}", quoted(options_.database), files_.back().version,
                           steps.empty() ? "; there was nothing to do" : ""));

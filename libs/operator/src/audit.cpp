@@ -31,7 +31,10 @@ postgres::Connection open_session(const Settings& settings) {
     options.lock_timeout =
         milliseconds(2'000); // behind one who waits for a shard's lock, its relay waits too
     options.idle_in_transaction_timeout = milliseconds(5'000);
-    return postgres::Connection::open(options, Deadline::in(milliseconds(10'000)));
+    auto session = postgres::Connection::open(options, Deadline::in(milliseconds(10'000)));
+    // Compiling a query about a few shards costs more than running it.
+    session.script("SET jit = off", Deadline::in(milliseconds(10'000)));
+    return session;
 }
 
 } // namespace outbox::verbs

@@ -186,6 +186,10 @@ std::size_t for_each_shard(Connection& connection, const Events& events, const A
             Transaction transaction(
                 connection, Deadline::in(short_answer),
                 fmt::format("BEGIN; SELECT pg_advisory_xact_lock({}, {})", store::shard_locks, shard));
+            if (transaction.run(count_shards, {}).integer(0, 0) != shards) {
+                throw Error(Action::retry,
+                            "the number of shards was changed meanwhile: use the same verb again");
+            }
             const Result rows = change(transaction, ids_of(some), shard);
             std::set<std::string> buckets;
             for (int i = 0; i < rows.rows(); ++i) {

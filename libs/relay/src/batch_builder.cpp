@@ -48,20 +48,33 @@ const TopicVerdict& BatchBuilder::verdict_for(std::string_view topic, Deadline d
     return found->second;
 }
 
-std::string BatchBuilder::why_not(const store::Row& row, const kafka::Record& record,
-                                  const TopicVerdict& verdict) const {
-    if (const auto found = blamed_.find(row.seq); found != blamed_.end()) {
-        return found->second;
-    }
+std::optional<Refusal> unfit_for(const kafka::Record& record, const TopicVerdict& verdict) {
     if (verdict.kind == TopicVerdict::Kind::refused) {
-        return verdict.reason;
+        return Refusal{verdict.code, verdict.reason};
     }
     const auto size = static_cast<std::int64_t>(alone_bytes(record));
     if (size > verdict.limits.max_message_bytes) {
-        return fmt::format("the record takes {} bytes, topic {} accepts {} (max.message.bytes)", size,
-                           record.topic, verdict.limits.max_message_bytes);
+        return Refusal{kafka::message_too_large,
+                       fmt::format("the record takes {} bytes, topic {} accepts {} (max.message.bytes)", size,
+                                   record.topic, verdict.limits.max_message_bytes)};
     }
-    return {};
+    return std::nullopt;
+}
+
+std::optional<Refusal> BatchBuilder::why_not(const store::Row& row, const kafka::Record& record,
+                                             const TopicVerdict& verdict) const {
+    if (const auto found = blamed_.find(row.seq);
+        found != blamed_.end() && !found->second.refusal.reason.empty()) {
+        return found->second.refusal;
+    }
+    return unfit_for(record, verdict);
+}
+
+std::int32_t BatchBuilder::partition_of(const store::Row& row, const kafka::Record& record,
+                                        const TopicVerdict& verdict) const {
+    return partition::choose_partition(*context_.options.messages.strategy,
+                                       {record.key, record.topic, row.event_type, row.data, row.seq},
+                                       verdict.partitions);
 }
 
 BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
@@ -86,10 +99,20 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
             continue;
         }
         kafka::Record record = make_record(*messages.encoder, row, topic, now, verdict.limits, batch->arena);
-        if (auto reason = why_not(row, record, verdict); !reason.empty()) {
+        record.partition = verdict.partitions > 0 ? partition_of(row, record, verdict) : -1;
+        if (const auto refusal = why_not(row, record, verdict)) {
             blocked.insert(row.key);
-            built.failed.push_back(
-                next_attempt(row, context_.options.max_retries, std::move(reason), dice()));
+            auto attempt = next_attempt(row, context_.options.max_retries, refusal->reason, dice());
+            attempt.block_key = attempt.give_up && context_.options.block_failed_keys;
+            if (!attempt.give_up || context_.options.dead_letter_topic.empty()) {
+                built.failed.push_back(std::move(attempt));
+            } else if (!alone) {
+                built.postponed.push_back(row);
+            } else if (dead_letter(*batch, row, std::move(record), *refusal, attempt, deadline)) {
+                going.push_back(row);
+            } else {
+                built.failed.push_back(std::move(attempt));
+            }
             continue;
         }
         if (row.retry_count > 0 && !alone) {
@@ -97,8 +120,6 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
             built.postponed.push_back(row);
             continue;
         }
-        record.partition = partition::choose_partition(
-            *messages.strategy, {record.key, topic, row.event_type, row.data, row.seq}, verdict.partitions);
         batch->records.push_back(std::move(record));
         going.push_back(row);
     }
@@ -114,7 +135,8 @@ void BatchBuilder::add_manifest(Batch& batch, const store::Ownership& ownership,
     Manifest manifest{context_.identity.outbox_id, ownership.relay, ownership.epoch, number, {}};
     manifest.rows.reserve(batch.claimed.rows.size());
     for (const store::Row& row : batch.claimed.rows) {
-        manifest.rows.push_back({row.bucket, row.seq, id_digest(row.id), Outcome::sent});
+        manifest.rows.push_back({row.bucket, row.seq, id_digest(row.id),
+                                 batch.dead_letter ? Outcome::dead_lettered : Outcome::sent});
     }
     batch.number = number;
     batch.manifest = encode(manifest);

@@ -125,6 +125,9 @@ void Node::beat() {
             worker->ring();
         }
     }
+    if (!follow_reshard(static_cast<int>(membership->shards.size()))) {
+        return;
+    }
     for (const store::ShardView& view : membership->shards) {
         if (const auto worker = workers_.find(view.shard); worker != workers_.end() && view.owner != relay_) {
             worker->second->doubt();
@@ -135,6 +138,24 @@ void Node::beat() {
         relays_->forget_dead();
         next_forget_ = SteadyClock::now() + 60s;
     }
+}
+
+/// The buckets were moved to another number of shards: every worker ends first, then this relay goes on with
+/// its share of the new ones. @return whether it knows the new number
+bool Node::follow_reshard(int shard_count) {
+    if (shard_count == identity_.shard_count) {
+        return true;
+    }
+    if (!workers_.empty()) {
+        for (auto& [shard, worker] : workers_) {
+            worker->doubt();
+        }
+        return false; // their end is announced, and heard here
+    }
+    log::info("shards changed", {{"shards", shard_count}, {"before", identity_.shard_count}});
+    identity_.shard_count = shard_count;
+    lost_.clear();
+    return true;
 }
 
 void Node::apply(const SharePlan& plan) {

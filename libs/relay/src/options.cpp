@@ -44,6 +44,15 @@ RelayOptions relay_options(const Settings& settings) {
     options.drain_timeout = settings.seconds("RELAY_DRAIN_TIMEOUT");
     options.statement_timeout = std::clamp(options.lease / 3, milliseconds(300), milliseconds(5'000));
     options.max_retries = static_cast<std::int32_t>(settings.integer("RELAY_MAX_RETRIES"));
+    options.block_failed_keys = settings.text("RELAY_ON_FAILED") == "block-key";
+    options.dead_letter_topic = settings.text("RELAY_DEAD_LETTER_TOPIC");
+    if (!options.dead_letter_topic.empty() && (!kafka::is_topic_name(options.dead_letter_topic) ||
+                                               options.dead_letter_topic == options.control_topic())) {
+        throw UsageError(
+            fmt::format("RELAY_DEAD_LETTER_TOPIC={} is not allowed: it must be a topic's name, and not"
+                        " the control topic's",
+                        options.dead_letter_topic));
+    }
     options.first_shards = static_cast<int>(settings.integer("RELAY_SHARDS"));
     options.claim.rows = static_cast<std::size_t>(settings.integer("RELAY_TRANSACTION_EVENTS"));
     options.claim.rows_a_statement = static_cast<std::size_t>(settings.integer("RELAY_BATCH_SIZE"));

@@ -50,6 +50,9 @@ std::vector<store::SentRow> sent_rows(const BatchEnd& end);
 /// Whether all its events go to one topic.
 bool one_topic(const Batch& batch);
 
+/// Why a topic does not take a record; nullopt when it does.
+std::optional<Refusal> unfit_for(const kafka::Record& record, const TopicVerdict& verdict);
+
 /// What became of claimed rows.
 struct BuiltBatch {
     std::unique_ptr<Batch> batch; ///< null when nothing can be sent
@@ -61,7 +64,7 @@ struct BuiltBatch {
 /// Makes a batch of claimed rows, and sorts out those that cannot be sent.
 class BatchBuilder {
 public:
-    BatchBuilder(const RelayContext& context, int shard, const std::map<std::int64_t, std::string>& blamed)
+    BatchBuilder(const RelayContext& context, int shard, const BlamedRows& blamed)
         : context_(context),
           shard_(shard),
           blamed_(blamed) {}
@@ -71,13 +74,18 @@ public:
     void add_manifest(Batch& batch, const store::Ownership& ownership, std::int64_t number) const;
 
 private:
-    [[nodiscard]] std::string why_not(const store::Row& row, const kafka::Record& record,
-                                      const TopicVerdict& verdict) const;
+    [[nodiscard]] std::optional<Refusal> why_not(const store::Row& row, const kafka::Record& record,
+                                                 const TopicVerdict& verdict) const;
+    bool dead_letter(Batch& batch, const store::Row& row, kafka::Record record, const Refusal& refusal,
+                     store::FailedAttempt& attempt, Deadline deadline);
     const TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
+    /// @pre the topic has partitions
+    [[nodiscard]] std::int32_t partition_of(const store::Row& row, const kafka::Record& record,
+                                            const TopicVerdict& verdict) const;
 
     const RelayContext& context_;
     int shard_;
-    const std::map<std::int64_t, std::string>& blamed_;
+    const BlamedRows& blamed_;
     std::map<std::string, TopicVerdict, std::less<>> verdicts_;
 };
 

@@ -4,6 +4,14 @@
 
 namespace outbox::relay {
 
+std::string transactional_prefix(const Uuid& outbox_id, int shard) {
+    return "outbox-" + outbox_id.to_string() + "-" + std::to_string(shard);
+}
+
+std::vector<std::string> lane_ids(const std::string& prefix) {
+    return {prefix + "-0", prefix + "-1"};
+}
+
 Publisher::Publisher(PublisherOptions options, Signal& done)
     : options_(std::move(options)),
       done_(done),
@@ -26,7 +34,7 @@ void Publisher::stop() {
 }
 
 std::vector<std::string> Publisher::lane_ids() const {
-    return {options_.transactional_prefix + "-0", options_.transactional_prefix + "-1"};
+    return relay::lane_ids(options_.transactional_prefix);
 }
 
 void Publisher::start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on) {

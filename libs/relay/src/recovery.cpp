@@ -13,6 +13,18 @@ StopShard stop(const std::string& what, const char* advice) {
     return {fmt::format("{}: {}", what, advice)};
 }
 
+std::string_view state_of(Outcome outcome) {
+    switch (outcome) {
+    case Outcome::dead_lettered:
+        return "FAILED";
+    case Outcome::skipped:
+        return "SKIPPED";
+    case Outcome::sent:
+        break;
+    }
+    return "SENT";
+}
+
 } // namespace
 
 RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquired,
@@ -53,7 +65,7 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
         settle.newest = {manifest->batch, record.offset};
         if (manifest->batch > marked.batch) {
             for (const ManifestRow& row : manifest->rows) {
-                settle.rows.push_back({row.bucket, row.seq, row.digest});
+                settle.rows.push_back({row.bucket, row.seq, row.digest, state_of(row.outcome)});
             }
         }
     }

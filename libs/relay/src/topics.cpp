@@ -13,9 +13,10 @@ using Kind = TopicVerdict::Kind;
 
 constexpr std::chrono::milliseconds keep_parked{500};
 
-TopicVerdict refused(std::string reason) {
+TopicVerdict refused(int code, std::string reason) {
     TopicVerdict verdict;
     verdict.kind = Kind::refused;
+    verdict.code = code;
     verdict.reason = std::move(reason);
     return verdict;
 }
@@ -31,7 +32,8 @@ std::string create_command(const std::string& topic, const TopicPolicy& policy) 
 
 TopicVerdict Topics::missing(const std::string& name, Deadline deadline) const {
     if (!policy_.create) {
-        return refused(fmt::format("topic {} does not exist and KAFKA_CREATE_TOPICS is off; create it: {}",
+        return refused(kafka::unknown_topic,
+                       fmt::format("topic {} does not exist and KAFKA_CREATE_TOPICS is off; create it: {}",
                                    name, create_command(name, policy_)));
     }
     admin_.create_topic({name, policy_.partitions, policy_.replication, {}}, deadline);
@@ -42,6 +44,7 @@ TopicVerdict Topics::missing(const std::string& name, Deadline deadline) const {
 TopicVerdict Topics::ask(const std::string& name, Deadline deadline) const {
     if (!kafka::is_topic_name(name)) {
         return refused(
+            kafka::invalid_topic,
             fmt::format("'{}' is not a topic name: 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'", name));
     }
     try {
@@ -62,7 +65,7 @@ TopicVerdict Topics::ask(const std::string& name, Deadline deadline) const {
         if (error.blame() != kafka::Blame::topic) {
             throw;
         }
-        return refused(error.what());
+        return refused(error.code(), error.what());
     }
 }
 
@@ -89,10 +92,10 @@ TopicVerdict Topics::look_up(const std::string& name, Deadline deadline) {
     return known.verdict;
 }
 
-void Topics::refuse(const std::string& name, const std::string& reason) {
+void Topics::refuse(const std::string& name, const Refusal& why) {
     const std::lock_guard lock(mutex_);
     Known& known = known_[name];
-    known.verdict = refused(reason);
+    known.verdict = refused(why.code, why.reason);
     known.refusals = std::min(known.refusals + 1, 6);
     known.until = SteadyClock::now() + std::chrono::milliseconds(500 << known.refusals);
 }

@@ -28,8 +28,7 @@ std::vector<int> buckets_of(int shard, int shard_count) {
 }
 
 PublisherOptions publisher_options(const RelayContext& context, int shard) {
-    return {context.options.kafka,
-            fmt::format("outbox-{}-{}", context.identity.outbox_id.to_string(), shard)};
+    return {context.options.kafka, transactional_prefix(context.identity.outbox_id, shard)};
 }
 
 /// The lanes are gone or doubtful: only a recovery tells what was sent.
@@ -144,7 +143,7 @@ void ShardWorker::open_connection() {
 
 bool ShardWorker::take_shard() {
     store_->wake();
-    acquired_ = store_->acquire(context_.relay);
+    acquired_ = store_->acquire(context_.relay, context_.identity.shard_count);
     if (acquired_) {
         fault_point("after-epoch");
     }
@@ -172,7 +171,8 @@ void ShardWorker::recover() {
     if (settle.raise_epoch) {
         acquired_->ownership = store_->raise_epoch(acquired_->ownership);
     }
-    const auto settled = store_->settle(acquired_->ownership, settle.rows, settle.newest);
+    const auto settled =
+        store_->settle(acquired_->ownership, settle.rows, settle.newest, context_.options.block_failed_keys);
     fault_point("after-settle");
     acquired_->marked = settle.newest;
     next_batch_ = settle.newest.batch + 1;
@@ -267,15 +267,18 @@ void ShardWorker::submit(Pending& pending) {
 
 void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) {
     const auto& rows = batch.claimed.rows;
+    const bool spoilt = failure.blame == kafka::Blame::record || failure.blame == kafka::Blame::topic;
     context_.topics.forget();
     if (failure.blame == kafka::Blame::fenced) {
         note_fencing();
     }
-    if (failure.blame == kafka::Blame::topic && one_topic(batch)) {
-        context_.topics.refuse(std::string(batch.records.front().topic), failure.message);
-    } else if (failure.blame == kafka::Blame::record || failure.blame == kafka::Blame::topic) {
+    if (spoilt && batch.dead_letter) {
+        blamed_[rows.front().seq].no_dead_letter = failure.message;
+    } else if (failure.blame == kafka::Blame::topic && one_topic(batch)) {
+        context_.topics.refuse(std::string(batch.records.front().topic), {failure.code, failure.message});
+    } else if (spoilt) {
         if (rows.size() == 1) {
-            blamed_[rows.front().seq] = failure.message;
+            blamed_[rows.front().seq].refusal = {failure.code, failure.message};
             event_limit_ = context_.options.claim.rows;
         } else {
             event_limit_ = std::max<std::size_t>(1, rows.size() / 2);

@@ -71,8 +71,13 @@ bool ShardWorker::turn(Pending& pending) {
     {
         store::Turn guarded(*store_, acquired_->ownership);
         for (const BatchEnd& end : pending.published) {
-            const auto gone =
-                guarded.mark(sent_rows(end), {end.batch->number, end.end.deliveries.back().offset});
+            const store::MarkedUpTo marked{end.batch->number, end.end.deliveries.back().offset};
+            if (end.batch->dead_letter) {
+                guarded.mark({}, marked);
+                guarded.fail_dead_lettered(end.batch->claimed.rows.front().bucket, *end.batch->dead_letter);
+                continue;
+            }
+            const auto gone = guarded.mark(sent_rows(end), marked);
             if (gone > 0) {
                 log::error("events that were sent are not unsent rows any more: somebody changed them",
                            {{"shard", shard_}, {"rows", gone}});
@@ -90,6 +95,11 @@ bool ShardWorker::turn(Pending& pending) {
     for (const BatchEnd& end : pending.published) {
         if (end.batch->claimed.rows.front().retry_count > 0) {
             next_tend_ = {}; // its followers need not wait any more
+        }
+        if (const auto& attempt = end.batch->dead_letter) {
+            next_tend_ = {};
+            waiting_ = true;
+            note_attempt(*attempt, context_.options.dead_letter_topic);
         }
     }
     pending.published.clear();
@@ -135,16 +145,7 @@ void ShardWorker::write_refusals(const BuiltBatch& built) {
     next_tend_ = {};
     waiting_ = true;
     for (const auto& attempt : built.failed) {
-        const log::Fields fields{{"shard", shard_},
-                                 {"seq", attempt.seq},
-                                 {"attempt", attempt.retry_count},
-                                 {"error", attempt.error}};
-        if (attempt.give_up) {
-            log::error("event given up: it is FAILED and its key goes on", fields);
-        } else {
-            log::warn("event could not be sent; it is tried again", fields);
-        }
-        blamed_.erase(attempt.seq);
+        note_attempt(attempt, {});
     }
 }
 
@@ -161,6 +162,22 @@ void ShardWorker::note_topics(const Batch& batch) {
             noted_topics_.emplace(last);
         }
     }
+}
+
+void ShardWorker::note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic) {
+    const log::Fields fields{{"shard", shard_},
+                             {"seq", attempt.seq},
+                             {"attempt", attempt.retry_count},
+                             {"error", attempt.error},
+                             {"dead_letter_topic", dead_letter_topic}};
+    if (!attempt.give_up) {
+        log::warn("event could not be sent; it is tried again", fields);
+    } else if (attempt.block_key) {
+        log::error("event given up: it is FAILED and its key waits for an operator", fields);
+    } else {
+        log::error("event given up: it is FAILED and its key goes on", fields);
+    }
+    blamed_.erase(attempt.seq);
 }
 
 /// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their

@@ -38,6 +38,18 @@ TEST_F(Recovery, SettlesTheBatchesAfterTheLastDurableMark) {
     EXPECT_FALSE(settle.raise_epoch);
 }
 
+TEST_F(Recovery, ARowBecomesWhatItsManifestSays) {
+    add(100, 10, 4, before);
+    const std::vector<ManifestRow> rows{
+        {1, 110, 7, Outcome::sent}, {1, 111, 7, Outcome::dead_lettered}, {1, 112, 7, Outcome::skipped}};
+    tail.records.push_back({105, encode({outbox, before, 4, 11, rows})});
+    const Settle settle = settled();
+    ASSERT_EQ(settle.rows.size(), 3U);
+    EXPECT_EQ(settle.rows[0].state, "SENT");
+    EXPECT_EQ(settle.rows[1].state, "FAILED");
+    EXPECT_EQ(settle.rows[2].state, "SKIPPED");
+}
+
 TEST_F(Recovery, AFreshShardHasNothingToSettle) {
     acquired.marked = {};
     EXPECT_EQ(settled().newest.batch, 0);

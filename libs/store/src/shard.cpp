@@ -5,6 +5,7 @@
 #include <outbox/core/event.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
 
@@ -22,6 +23,7 @@ constexpr Statement take_shard{
     "= NULL"
     " WHERE s.shard = $1 AND (s.owner IS NULL OR s.owner = $2 OR NOT EXISTS"
     " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE "))"
+    " AND EXISTS (SELECT 1 FROM outbox_meta AS m WHERE m.shard_count = $3)"
     " RETURNING s.epoch, s.marked_batch, s.marked_offset"};
 
 constexpr Statement release_shard{"outbox_release_shard",
@@ -48,7 +50,8 @@ constexpr Statement look{
     " (SELECT o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_RETRY
     " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_FOLLOWS_WAITING(
         "$2") " ORDER BY o.next_attempt_at LIMIT 1) AS due(at)),"
-              " EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[]))"};
+              " EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[])"
+              " AND NOT " OUTBOX_FAILED_BLOCKS ")"};
 
 constexpr Statement lock_doorbell{
     "outbox_lock_doorbell",
@@ -58,18 +61,29 @@ constexpr Statement unlock_doorbell{
     "outbox_unlock_doorbell",
     "SELECT count(pg_advisory_unlock(1868693505, b.bucket)) FROM unnest($1::integer[]) AS b(bucket)"};
 
-#define OUTBOX_SETTLE_SENT                                                                                   \
-    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(),"                       \
-    " next_attempt_at = NULL, error_message = NULL "
+// What a dead letter's attempt failed for stands in its headers; the manifest does not repeat it.
+#define OUTBOX_SETTLE                                                                                        \
+    "UPDATE outbox_events AS o SET status = $3::text, processed_at = clock_timestamp(),"                     \
+    " next_attempt_at = NULL, retry_count = CASE $3::text WHEN 'FAILED' THEN coalesce(o.retry_count, 0) + 1" \
+    " ELSE o.retry_count END, error_message = CASE $3::text WHEN 'FAILED' THEN"                              \
+    " concat_ws('; ', o.error_message, 'its headers in the dead-letter topic say why') END "
 
-constexpr Statement settle_ready{"outbox_settle_ready", OUTBOX_SETTLE_SENT
+constexpr Statement settle_ready{"outbox_settle_ready", OUTBOX_SETTLE
                                  "FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
                                  " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_READY
                                  " RETURNING o.seq, o.id"};
 
-constexpr Statement settle_waiting{"outbox_settle_waiting", OUTBOX_SETTLE_SENT
+constexpr Statement settle_waiting{"outbox_settle_waiting", OUTBOX_SETTLE
                                    "WHERE o.bucket = ANY ($1::smallint[]) AND o.seq = ANY ($2::bigint[])"
                                    " AND " OUTBOX_WAITING " RETURNING o.seq, o.id"};
+
+constexpr Statement block_failed{
+    "outbox_block_failed",
+    "INSERT INTO outbox_blocked_keys (bucket, key, failed_seq)"
+    " SELECT DISTINCT ON (o.bucket, " OUTBOX_KEY_OF("o") ") o.bucket, " OUTBOX_KEY_OF(
+        "o") ", o.seq FROM outbox_events AS o"
+             " WHERE o.bucket = ANY ($1::smallint[]) AND o.seq = ANY ($2::bigint[]) AND o.failed"
+             " ORDER BY 1, 2, 3 DESC" OUTBOX_BLOCK_FAILED_KEYS};
 
 constexpr Statement reset_ready{"outbox_reset_ready",
                                 "UPDATE outbox_events AS o SET " OUTBOX_BACK
@@ -142,9 +156,9 @@ ShardStore::ShardStore(postgres::Connection& connection, int shard, std::vector<
       bucket_array_(numbers(buckets_)),
       timeout_(timeout) {}
 
-std::optional<Acquired> ShardStore::acquire(const Uuid& relay) {
+std::optional<Acquired> ShardStore::acquire(const Uuid& relay, int shard_count) {
     Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard_));
-    const Result taken = transaction.run(take_shard, {shard_, relay});
+    const Result taken = transaction.run(take_shard, {shard_, relay, shard_count});
     transaction.commit();
     if (taken.empty()) {
         return std::nullopt;
@@ -177,7 +191,7 @@ void ShardStore::note_stopped(const Ownership& ownership, const std::string& rea
 }
 
 Settled ShardStore::settle(const Ownership& ownership, std::span<const ManifestedRow> rows,
-                           const MarkedUpTo& newest) {
+                           const MarkedUpTo& newest, bool block_failed_keys) {
     // A takeover may meet a long queue of rows: longer than the ordinary statements' patience.
     Transaction transaction(connection_, Deadline::in(timeout_ * 10),
                             exclusive_lock(shard_) + fmt::format("; SET LOCAL statement_timeout = {}; "
@@ -187,14 +201,24 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
         throw NotOwner(fmt::format("shard {} was taken over during recovery", shard_));
     }
     Settled settled;
+    for (const char* state : {"SENT", "FAILED", "SKIPPED"}) {
+        std::vector<ManifestedRow> named;
+        std::copy_if(rows.begin(), rows.end(), std::back_inserter(named),
+                     [state](const ManifestedRow& row) { return row.state == state; });
+        if (named.empty()) {
+            continue;
+        }
+        const std::string seqs = seqs_of(named);
+        const Result ready = transaction.run(settle_ready, {buckets_of(named), seqs, state});
+        const Result waiting = transaction.run(settle_waiting, {bucket_array_, seqs, state});
+        check_digests(ready, named);
+        check_digests(waiting, named);
+        settled.sent += ready.affected() + waiting.affected();
+        if (block_failed_keys && state == std::string_view("FAILED")) {
+            transaction.run(block_failed, {bucket_array_, seqs});
+        }
+    }
     if (!rows.empty()) {
-        const std::string buckets = buckets_of(rows);
-        const std::string seqs = seqs_of(rows);
-        const Result ready = transaction.run(settle_ready, {buckets, seqs});
-        const Result waiting = transaction.run(settle_waiting, {bucket_array_, seqs});
-        check_digests(ready, rows);
-        check_digests(waiting, rows);
-        settled.sent = ready.affected() + waiting.affected();
         const auto largest = std::max_element(rows.begin(), rows.end(),
                                               [](const auto& a, const auto& b) { return a.seq < b.seq; });
         settled.seq_moved = !transaction.run(move_seq, {largest->seq}).empty();

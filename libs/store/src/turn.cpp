@@ -72,11 +72,23 @@ constexpr Statement fail_attempts{
     " retry_count = m.retry_count, error_message = m.error,"
     " next_attempt_at = CASE WHEN NOT m.give_up THEN clock_timestamp() + m.wait_ms * interval '1 "
     "millisecond' END, processed_at = CASE WHEN m.give_up THEN clock_timestamp() END"
-    " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::boolean[], $5::bigint[], $6::text[])"
-    " AS m(tid, seq, retry_count, give_up, wait_ms, error) WHERE o.ctid = m.tid AND o.seq = m.seq "
+    " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::boolean[], $5::bigint[], $6::text[], "
+    "$7::boolean[])"
+    " AS m(tid, seq, retry_count, give_up, wait_ms, error, block_key) WHERE o.ctid = m.tid AND o.seq = m.seq "
     "AND " OUTBOX_STILL_UNSENT " RETURNING o.bucket, " OUTBOX_KEY_OF(
-        "o") " AS key, m.give_up),"
-             " waiting AS (SELECT bucket, key FROM failed WHERE NOT give_up)" OUTBOX_BLOCK_KEYS};
+        "o") " AS key, o.seq, m.give_up, m.block_key)"
+             " INSERT INTO outbox_blocked_keys (bucket, key, failed_seq) SELECT bucket, key,"
+             " CASE WHEN give_up THEN seq END FROM failed WHERE NOT give_up OR "
+             "block_key" OUTBOX_BLOCK_FAILED_KEYS};
+
+constexpr Statement fail_one{
+    "outbox_fail_dead_lettered",
+    "WITH failed AS (UPDATE outbox_events AS o SET status = 'FAILED', retry_count = $3, error_message = $4,"
+    " next_attempt_at = NULL, processed_at = clock_timestamp() WHERE o.bucket = $1 AND o.seq = $2 "
+    "AND " OUTBOX_READY
+    " RETURNING o.bucket, " OUTBOX_KEY_OF("o") " AS key, o.seq) INSERT INTO outbox_blocked_keys (bucket, "
+                                               "key, failed_seq) SELECT bucket, key, seq"
+                                               " FROM failed WHERE $5::boolean" OUTBOX_BLOCK_FAILED_KEYS};
 
 constexpr Statement to_new{"outbox_to_new",
                            "UPDATE outbox_events AS o SET " OUTBOX_BACK " WHERE o.ctid = ANY ($1::tid[])"
@@ -220,15 +232,23 @@ void Turn::fail(std::span<const FailedAttempt> attempts) {
     written_ = true;
     std::vector<std::string_view> errors;
     std::vector<const char*> given_up;
+    std::vector<const char*> block_key;
     std::vector<std::int64_t> waits;
     for (const FailedAttempt& attempt : attempts) {
         errors.emplace_back(attempt.error);
         given_up.push_back(attempt.give_up ? "t" : "f");
+        block_key.push_back(attempt.block_key ? "t" : "f");
         waits.push_back(attempt.wait.count());
     }
     transaction_.run(fail_attempts, {tids(attempts), column(attempts, &FailedAttempt::seq),
                                      column(attempts, &FailedAttempt::retry_count), numbers(given_up),
-                                     numbers(waits), texts(errors)});
+                                     numbers(waits), texts(errors), numbers(block_key)});
+}
+
+void Turn::fail_dead_lettered(std::int16_t bucket, const FailedAttempt& attempt) {
+    written_ = true;
+    transaction_.run(
+        fail_one, {bucket, attempt.seq, attempt.retry_count, attempt.error, attempt.block_key ? "t" : "f"});
 }
 
 void Turn::put_back(std::span<const Row> rows) {

@@ -35,21 +35,25 @@ constexpr Statement take_held{
     " (SELECT o.ctid, o.seq, o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
     " AND (o.next_attempt_at < 'infinity' OR o.topic <> ALL ($3::text[])) ORDER BY o.seq LIMIT $4)"
     " AS held(ctid, seq, at)) AS free WHERE free.now)) AND " OUTBOX_STILL_UNSENT
+    " AND NOT EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND k.key = $2"
+    " AND " OUTBOX_FAILED_BLOCKS ")"
     " RETURNING " OUTBOX_COLUMNS};
 
 constexpr Statement unblock{
     "outbox_unblock", "DELETE FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND k.key = $2"
+                      " AND NOT " OUTBOX_FAILED_BLOCKS
                       " AND NOT EXISTS (SELECT 1 FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY ")"};
 
 constexpr Statement unblock_all{
     "outbox_unblock_all",
-    "DELETE FROM outbox_blocked_keys AS k WHERE k.bucket = $1"
+    "DELETE FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND NOT " OUTBOX_FAILED_BLOCKS
     " AND NOT EXISTS (SELECT 1 FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY ")"};
 
 constexpr Statement find_free{
-    "outbox_find_free", "SELECT k.key FROM outbox_blocked_keys AS k WHERE k.bucket = $1"
-                        " AND (SELECT o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
-                        " ORDER BY o.seq LIMIT 1) = 'infinity' LIMIT 1000"};
+    "outbox_find_free",
+    "SELECT k.key FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND NOT " OUTBOX_FAILED_BLOCKS
+    " AND (SELECT o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
+    " ORDER BY o.seq LIMIT 1) = 'infinity' LIMIT 1000"};
 
 constexpr Statement find_waiting_buckets{
     "outbox_waiting_buckets",

@@ -42,6 +42,7 @@ TEST_F(HealthTest, WithoutKafkaHealthIs503AndUsersAreServed) {
     EXPECT_TRUE(health.headers.contains("retry-after"));
     EXPECT_EQ(health.json().at("dependencies").at("database").at("status"), "up");
     EXPECT_EQ(health.json().at("dependencies").at("kafka").at("status"), "down");
+    EXPECT_NE(health.body.find("no Kafka broker answers at 127.0.0.1:"), std::string::npos) << health.body;
     EXPECT_EQ(server.ask("POST", "/users", user_json("ada@example.com")).status, 201)
         << "this is what an outbox is for";
     EXPECT_EQ(server.ask("GET", "/livez").status, 200);

@@ -6,6 +6,7 @@ namespace outbox::migrations {
 namespace {
 
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -22,7 +23,7 @@ INSERT INTO users VALUES ('00000000-0000-4000-8000-0000000000aa', 'a@example.com
 )";
 
 constexpr auto original_columns =
-    "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable "
+    "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default "
     "FROM information_schema.columns WHERE table_name IN ('users', 'outbox_events') AND table_schema = "
     "'public' "
     "ORDER BY table_name, ordinal_position";
@@ -147,6 +148,26 @@ TEST_F(Adoption, WaitsForAnOldRelayInMidTransactionAndSeesWhatItDid) {
     const Outcome outcome = process.wait(deadline);
     EXPECT_EQ(outcome.exit_code, 1) << "the row became PROCESSING after it was checked";
     EXPECT_THAT(outcome.errors, HasSubstr("holds 1 PROCESSING row(s)"));
+}
+
+TEST_F(Adoption, MakesAnUnloggedTableAnOrdinaryOneAndSaysSo) {
+    database_.query("ALTER TABLE outbox_events SET UNLOGGED");
+    const Outcome outcome = migrate(database_, {"up"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("outbox_events was UNLOGGED"));
+    EXPECT_EQ(database_.value("SELECT relpersistence FROM pg_class WHERE relname = 'outbox_events'"), "p");
+    EXPECT_THAT(migrate(database_, {"up"}).errors, Not(HasSubstr("UNLOGGED")));
+}
+
+TEST_F(Adoption, NamesIndexesThatBlockHotUpdates) {
+    database_.query("CREATE INDEX by_status ON outbox_events (status)");
+    database_.query("CREATE INDEX new_ones ON outbox_events (topic) WHERE status = 'NEW'");
+    database_.query("CREATE INDEX by_topic ON outbox_events (topic)");
+    const Outcome outcome = migrate(database_, {"up"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_THAT(outcome.errors,
+                AllOf(HasSubstr("index by_status names status"), HasSubstr("index new_ones names status")));
+    EXPECT_THAT(outcome.errors, Not(AnyOf(HasSubstr("by_topic"), HasSubstr("outbox_events_unsent"))));
 }
 
 TEST_F(Adoption, DownKeepsTablesAndRowsWithTheOriginalColumns) {

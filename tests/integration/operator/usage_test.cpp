@@ -29,7 +29,16 @@ TEST_F(Usage, WhatIsNotUnderstoodEndsWith2AndOneLineAndDoesNothing) {
                                       {"pause", "--topic", "x", "--shard", "1"},
                                       {"pause", "--shard", "x"},
                                       {"pause", "--shard", "64"},
-                                      {"resume", "--id", id}};
+                                      {"resume", "--id", id},
+                                      {"reshard"},
+                                      {"reshard", "0"},
+                                      {"reshard", "65"},
+                                      {"reshard", "four"},
+                                      {"reshard", "4", "5"},
+                                      {"reshard", "4", "--shard", "1"},
+                                      {"adopt", "--apply"},
+                                      {"reconcile", "now"},
+                                      {"reconcile", "--id", id}};
     for (const Words& words : mistakes) {
         const auto outcome = verb(words);
         EXPECT_EQ(outcome.exit_code, 2) << fmt::format("{}", fmt::join(words, " ")) << outcome.errors;
@@ -78,7 +87,8 @@ TEST_F(OperatorRole, HasWhatTheVerbsNeedAndNoMore) {
                             {"skip", "--event-type", "user.created", "--reason", "x", "--force"},
                             {"resume"},
                             {"pause", "--shard", "1"},
-                            {"resume", "--shard", "1"}}) {
+                            {"resume", "--shard", "1"},
+                            {"reshard", "5"}}) {
         const auto outcome = verb(words, role.variables());
         EXPECT_EQ(outcome.exit_code, 0) << words[0] << ": " << outcome.errors;
     }
@@ -86,7 +96,7 @@ TEST_F(OperatorRole, HasWhatTheVerbsNeedAndNoMore) {
     EXPECT_EQ(state_of("UPDATE outbox_events SET topic = 'x'"), "42501");
     EXPECT_EQ(state_of("DELETE FROM outbox_audit"), "42501");
     EXPECT_EQ(state_of("UPDATE outbox_audit SET why = 'x'"), "42501");
-    EXPECT_EQ(state_of("UPDATE outbox_shards SET epoch = 9"), "42501");
+    EXPECT_EQ(state_of("UPDATE outbox_shards SET marked_batch = 9"), "42501");
 }
 
 } // namespace

@@ -3,6 +3,8 @@
 #include <outbox/core/error.hpp>
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace outbox::kafka {
 
@@ -15,11 +17,31 @@ enum class Blame {
     setup   ///< the cluster refuses this client: authentication, authorisation of the transactional id
 };
 
-/// One table decides. @param code  of librdkafka, negative for its own, positive for the broker's.
+/// What happened -> what is done.
+struct Failing {
+    std::string_view happened;
+    Blame blame;
+    std::string_view done;
+    std::vector<int> codes; ///< of librdkafka
+};
+
+/// The table: a row for every code that librdkafka names.
+const std::vector<Failing>& failures();
+
+/// The table decides; nobody for a code that it does not hold. @param code  of librdkafka, negative for its
+/// own, positive for the broker's.
 Blame blame_for(int code) noexcept;
 
 /// A coordinator or leader is being found, loads or moves: the same request succeeds soon.
 bool passes_soon(int code) noexcept;
+
+/// Codes that this program finds out by itself.
+inline constexpr int unknown_topic = 3;
+inline constexpr int message_too_large = 10;
+inline constexpr int invalid_topic = 17;
+
+/// What the Java client calls a refusal of a record or a topic, with its package.
+std::string exception_class(int code);
 
 /// Symbolic name of a code, e.g. "MSG_SIZE_TOO_LARGE".
 std::string error_name(int code);

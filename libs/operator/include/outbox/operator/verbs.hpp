@@ -1,8 +1,10 @@
 #pragma once
 
 #include <outbox/core/settings.hpp>
+#include <outbox/operator/cluster.hpp>
 #include <outbox/postgres/connection.hpp>
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -55,5 +57,36 @@ Outcome skip(postgres::Connection& connection, const Selection& selection, const
 /// Relays claim nothing of the target any more, and finish what is in flight.
 Outcome pause(postgres::Connection& connection, const Target& target, const Motive& motive);
 Outcome resume(postgres::Connection& connection, const Target& target, const Motive& motive);
+
+/// From now on the database belongs to this cluster and this name, under a new outbox id: after a move to
+/// another cluster, or for a copy that is to live beside the first. Refuses while a relay is alive, where
+/// another outbox's manifests stand in the control topic, and, without force, while the former cluster may
+/// have events that are not marked.
+Outcome adopt(postgres::Connection& connection, Cluster& cluster, const std::string& name,
+              const Motive& motive);
+
+/// How reconcile goes about it.
+struct Reconciliation {
+    std::string name;              ///< OUTBOX_NAME
+    std::string dead_letter_topic; ///< empty: none
+    bool apply = false;            ///< else it only says what it would do
+};
+
+/// Settles events by what the topics hold, after a restore of the database or the loss of the control topic;
+/// then the shards go on after the newest manifests that there are. Refuses while a relay is alive and,
+/// without force, when a topic has lost records that could have told. What it would do it says without
+/// `apply`, which leaves no audit.
+Outcome reconcile(postgres::Connection& connection, Cluster& cluster, const Reconciliation& wanted,
+                  const Motive& motive);
+
+/// Tests end the process at named points.
+using PassedPoint = std::function<void(const char*)>;
+
+/// Moves the buckets to `shards` shards (1 to 64) while relays and writers run: holds all claims, waits until
+/// every shard is marked, then moves in one transaction. Ended half-way it leaves the shards as they were;
+/// claims go on after 3 s. Refuses while a shard is stopped or, without force, while one is paused.
+/// @param patience  for what is in flight
+Outcome reshard(postgres::Connection& connection, int shards, const Motive& motive, milliseconds patience,
+                const PassedPoint& passed);
 
 } // namespace outbox::verbs

@@ -2,10 +2,22 @@
 
 #include <outbox/core/error.hpp>
 
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace outbox::postgres {
+
+/// What happened -> what is done.
+struct Failing {
+    std::string_view prefix; ///< of the SQLSTATE
+    Action action;
+    std::string_view happened;
+    std::string_view done;
+};
+
+/// The table: a row for every class of SQLSTATE, and for members of a class that differ.
+std::span<const Failing> failures();
 
 /// What a caller can do after an answer with this SQLSTATE; one table decides.
 /// An empty state means that no answer came: reconnect.

@@ -2,8 +2,9 @@
 
 #include <outbox/kafka/producer.hpp>
 #include <outbox/relay/arena.hpp>
-#include <outbox/store/row.hpp>
+#include <outbox/store/shard.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct Batch {
     Arena arena;
     std::string manifest;
     std::string manifest_key;
+    /// The one row goes to the dead-letter topic: what is written about it once it is there.
+    std::optional<store::FailedAttempt> dead_letter;
 };
 
 } // namespace outbox::relay

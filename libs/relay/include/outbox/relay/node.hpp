@@ -37,6 +37,7 @@ private:
     void connect();
     void serve();
     void beat();
+    bool follow_reshard(int shard_count);
     void apply(const SharePlan& plan);
     void reap();
     void hear(const std::vector<std::string>& payloads);

@@ -23,6 +23,8 @@ struct RelayOptions {
     milliseconds statement_timeout{
         3'000}; ///< a third of the lease at most: a hung client cannot block its successor
     std::int32_t max_retries = 3;
+    bool block_failed_keys = false; ///< later events of a key of which one is FAILED wait for an operator
+    std::string dead_letter_topic;  ///< empty: none
     int first_shards = 8;
     std::string name; ///< of the outbox
     Messages messages;

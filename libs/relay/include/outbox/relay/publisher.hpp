@@ -26,6 +26,11 @@ struct PublisherOptions {
     milliseconds transaction_timeout{20'000};
 };
 
+/// Of the producers of one shard; stable for ever.
+std::string transactional_prefix(const Uuid& outbox_id, int shard);
+/// The transactional ids of its lanes.
+std::vector<std::string> lane_ids(const std::string& prefix);
+
 /// Sends the batches of one shard in order: two producers (lanes) take turns, and nothing is produced on one
 /// before the other's commit was answered. One batch at a time; runs on a thread of its own.
 /// After any failed or doubtful transaction both lanes are gone: start() makes new ones.

@@ -19,6 +19,12 @@ struct TopicPolicy {
     milliseconds metadata_interval = kafka::default_metadata_interval; ///< how long an answer is believed
 };
 
+/// Why a record cannot be sent.
+struct Refusal {
+    int code = 0; ///< Kafka's error
+    std::string reason;
+};
+
 /// What may be sent to a topic now.
 struct TopicVerdict {
     enum class Kind {
@@ -29,6 +35,7 @@ struct TopicVerdict {
     Kind kind = Kind::open;
     std::int32_t partitions = 0;
     kafka::TopicLimits limits;
+    int code = 0; ///< Kafka's error, of a topic that is refused
     std::string reason;
 };
 
@@ -42,7 +49,7 @@ public:
     TopicVerdict look_up(const std::string& name, Deadline deadline);
 
     /// A transaction was refused because of this topic: rows for it are refused for some time.
-    void refuse(const std::string& name, const std::string& reason);
+    void refuse(const std::string& name, const Refusal& why);
 
     /// Leaders may have moved: ask again at the next use.
     void forget();

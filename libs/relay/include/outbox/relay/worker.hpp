@@ -23,6 +23,13 @@ namespace outbox::relay {
 
 struct BuiltBatch;
 
+/// Why a row failed in a transaction of its own.
+struct BlamedRow {
+    Refusal refusal;            ///< of the row itself
+    std::string no_dead_letter; ///< of its dead letter; empty: was not tried
+};
+using BlamedRows = std::map<std::int64_t, BlamedRow>;
+
 /// What the shards of one relay share. Outlives every worker.
 struct RelayContext {
     const RelayOptions& options;
@@ -72,6 +79,7 @@ private:
     void tend_waiting(const Pending& pending);
     void build(Pending& pending, store::RowSet claimed);
     void write_refusals(const BuiltBatch& built);
+    void note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic);
     void on_failure(const Batch& batch, const kafka::Failure& failure);
     void note_fencing();
     void wait_for_work(Pending& pending);
@@ -101,7 +109,7 @@ private:
     Publisher publisher_;
 
     std::size_t event_limit_;                      ///< halved while a record is sought that spoils its batch
-    std::map<std::int64_t, std::string> blamed_;   ///< seq -> why it failed alone
+    BlamedRows blamed_;                            ///< by seq
     std::deque<SteadyClock::time_point> fencings_; ///< while still owner
     std::deque<store::BlockedKey> free_keys_;      ///< whose held rows need wait no more
     std::vector<std::string> unmarked_topics_;     ///< where a lost marker must be written first

@@ -51,6 +51,7 @@ struct FailedAttempt {
     std::int64_t seq = 0;
     std::int32_t retry_count = 0; ///< this attempt included
     bool give_up = false;         ///< -> FAILED
+    bool block_key = false;       ///< given up: later events of the key wait for an operator
     milliseconds wait{0};         ///< before the next attempt
     std::string error;
 };
@@ -59,11 +60,13 @@ struct FailedAttempt {
 struct ManifestedRow {
     std::int16_t bucket = 0;
     std::int64_t seq = 0;
-    std::uint32_t digest = 0; ///< id_digest of the row's id
+    std::uint32_t digest = 0;        ///< id_digest of the row's id
+    std::string_view state = "SENT"; ///< what the row becomes
 };
 
 struct Settled {
-    std::int64_t sent = 0;  ///< rows that the manifests name and that were not marked yet
+    std::int64_t sent =
+        0; ///< rows that the manifests name and that were not marked yet, whatever they became
     std::int64_t reset = 0; ///< PROCESSING rows that no manifest names: NEW again
     bool seq_moved = false; ///< the identity stood below a manifest's seq and was moved past it
 };
@@ -108,8 +111,9 @@ public:
     ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets, milliseconds timeout);
 
     /// Takes the shard under a new epoch when it is free, this relay's already, or its owner is dead.
-    /// @return nullopt when a living relay owns it.
-    std::optional<Acquired> acquire(const Uuid& relay);
+    /// @param shard_count  from which this store's buckets follow
+    /// @return nullopt when a living relay owns it, or the number of shards is another by now.
+    std::optional<Acquired> acquire(const Uuid& relay, int shard_count);
 
     /// Gives the shard back: the next relay need not wait for a lease. No effect when not the owner.
     void release(const Ownership& ownership);
@@ -119,8 +123,10 @@ public:
 
     /// Brings rows in line with the manifests after the last durable mark, then resets other PROCESSING rows.
     /// Verifies ownership under the exclusive lock, also when there is nothing to settle.
+    /// @param block_failed_keys  rows that become FAILED block their keys
     /// @throws NotOwner; Error(stop) when a row's id does not match the manifest's digest.
-    Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows, const MarkedUpTo& newest);
+    Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows, const MarkedUpTo& newest,
+                   bool block_failed_keys);
 
     /// Raises the epoch in place, when the newest manifest already carries this one. @throws NotOwner
     Ownership raise_epoch(const Ownership& ownership);
@@ -183,6 +189,8 @@ public:
                       std::span<const std::string> parked_topics);
 
     void fail(std::span<const FailedAttempt> attempts);
+    /// -> FAILED for a row that Kafka has in the dead-letter topic.
+    void fail_dead_lettered(std::int16_t bucket, const FailedAttempt& attempt);
     /// PROCESSING -> NEW for rows that were claimed and will not be sent now.
     void put_back(std::span<const Row> rows);
     /// Claimed rows wait, due at once: claim_due() takes them one by one.

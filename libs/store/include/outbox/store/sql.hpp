@@ -45,6 +45,16 @@ inline constexpr int backfill_locks = 1868693509; ///< key: outbox_backfills.loc
     "EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = o.bucket AND k.key = " OUTBOX_KEY_OF(   \
         "o") ")"
 
+/// The event that blocks key k is FAILED still: nothing of the key is sent until an operator has settled it.
+#define OUTBOX_FAILED_BLOCKS                                                                                 \
+    "EXISTS (SELECT 1 FROM outbox_events AS f WHERE f.bucket = k.bucket AND f.seq = k.failed_seq AND "       \
+    "f.failed)"
+
+/// Of rows (bucket, key, failed_seq).
+#define OUTBOX_BLOCK_FAILED_KEYS                                                                             \
+    " ON CONFLICT (bucket, key) DO UPDATE SET failed_seq = coalesce(excluded.failed_seq,"                    \
+    " outbox_blocked_keys.failed_seq)"
+
 /// Where a claimed row of a blocked key goes back to: later events of the key may be held already.
 #define OUTBOX_BACK                                                                                          \
     "status = 'NEW', next_attempt_at = CASE WHEN " OUTBOX_BLOCKED " THEN 'infinity'::timestamptz END"
@@ -58,10 +68,11 @@ inline constexpr int backfill_locks = 1868693509; ///< key: outbox_backfills.loc
     " AND l.objid = r.lock_key::oid AND l.objsubid = 2 AND l.granted"                                        \
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))"
 
-/// An operator has paused shard s, or everything.
+/// An operator has paused shard s, or everything, or is about to move the buckets to other shards.
 #define OUTBOX_SHARD_PAUSED                                                                                  \
-    "EXISTS (SELECT 1 FROM outbox_pauses AS p WHERE p.scope = 'all'"                                         \
-    " OR p.scope = 'shard' AND p.name = s.shard::text)"
+    "(EXISTS (SELECT 1 FROM outbox_pauses AS p WHERE p.scope = 'all'"                                        \
+    " OR p.scope = 'shard' AND p.name = s.shard::text)"                                                      \
+    " OR EXISTS (SELECT 1 FROM outbox_meta AS h WHERE h.reshard_until > clock_timestamp()))"
 
 /// '{1,2,3}' from anything whose elements fmt can print through `print`.
 template <class Range, class Print>

@@ -1,0 +1,123 @@
+#include "cluster.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/kafka/control_reader.hpp>
+#include <outbox/kafka/topic_reader.hpp>
+#include <outbox/kafka/transactions.hpp>
+#include <outbox/relay/manifest.hpp>
+#include <outbox/relay/publisher.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace outbox {
+namespace {
+
+constexpr milliseconds patience{60'000};
+
+Deadline in_time() {
+    return Deadline::in(patience);
+}
+
+bool always() {
+    return true;
+}
+
+class KafkaCluster final : public verbs::Cluster {
+public:
+    explicit KafkaCluster(const relay::RelayOptions& options) : options_(options), admin_(options.kafka) {}
+
+    std::string id() override { return admin_.cluster_id(in_time()); }
+
+    std::vector<verbs::ControlEnd> control_ends() override {
+        std::vector<verbs::ControlEnd> ends;
+        const auto state = admin_.topic(options_.control_topic(), in_time());
+        for (int shard = 0; state && shard < state->partitions(); ++shard) {
+            if (auto end = end_of(shard); end.batch > 0) {
+                ends.push_back(end);
+            }
+        }
+        return ends;
+    }
+
+    void end_transactions(const Uuid& outbox_id, const std::vector<int>& shards) override {
+        for (const int shard : shards) {
+            for (const auto& lane : relay::lane_ids(relay::transactional_prefix(outbox_id, shard))) {
+                decide(lane);
+            }
+        }
+    }
+
+    bool read_events(const std::string& topic,
+                     const std::function<void(const verbs::SeenEvent&)>& seen) override {
+        return kafka::read_headers(options_.kafka, admin_, topic, "ce_id", patience,
+                                   [&](const kafka::HeaderSeen& record) {
+                                       if (const auto id = Uuid::parse(record.value)) {
+                                           seen({*id, record.partition, record.offset});
+                                       }
+                                   });
+    }
+
+private:
+    /// Does not initialise the lane: what the coordinator knows of its last transaction would be forgotten.
+    void decide(const std::string& lane) {
+        using Kind = kafka::TransactionState::Kind;
+        const Deadline deadline = in_time();
+        while (true) {
+            try {
+                const auto kind = transactions_.describe(lane, deadline).kind;
+                if (kind != Kind::ongoing && kind != Kind::ending) {
+                    return;
+                }
+                if (kind == Kind::ongoing) {
+                    transactions_.fence(lane, deadline);
+                }
+            } catch (const kafka::KafkaError& error) {
+                if (!kafka::passes_soon(error.code()) || deadline.passed()) {
+                    throw;
+                }
+            }
+            if (deadline.passed()) {
+                throw Error(Action::retry, "the coordinator does not end the last transaction of " + lane);
+            }
+            std::this_thread::sleep_for(milliseconds(20));
+        }
+    }
+
+    verbs::ControlEnd end_of(int shard) {
+        verbs::ControlEnd end;
+        end.shard = shard;
+        const auto tail = kafka::read_control(options_.kafka, admin_, options_.control_topic(), shard, -1,
+                                              in_time(), always);
+        for (const kafka::ControlRecord& record : tail.records) {
+            const auto manifest = relay::decode(record.value);
+            if (!manifest) {
+                throw Error(Action::stop,
+                            fmt::format("control record at offset {} of partition {} cannot be read",
+                                        record.offset, shard));
+            }
+            end.outbox_id = manifest->outbox_id;
+            end.batch = manifest->batch;
+            end.offset = record.offset;
+            end.epoch = std::max(end.epoch, manifest->epoch);
+            for (const relay::ManifestRow& row : manifest->rows) {
+                end.largest_seq = std::max(end.largest_seq, row.seq);
+            }
+        }
+        return end;
+    }
+
+    const relay::RelayOptions& options_;
+    kafka::Admin admin_;
+    kafka::Transactions transactions_{admin_};
+};
+
+} // namespace
+
+std::unique_ptr<verbs::Cluster> open_cluster(const relay::RelayOptions& options) {
+    return std::make_unique<KafkaCluster>(options);
+}
+
+} // namespace outbox

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "configuration.hpp"
+
+#include <librdkafka/rdkafka.h>
+
+namespace outbox::kafka {
+
+using MessageHandle = Handle<rd_kafka_message_t, rd_kafka_message_destroy>;
+using PartitionList = Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
+
+/// A consumer of committed records whose partitions are assigned by hand; it joins no group and tells the end
+/// of a partition.
+Client committed_reader(const ClientOptions& options);
+
+/// Only these end a read; the others librdkafka retries by itself.
+bool ends_read(int code);
+
+} // namespace outbox::kafka

@@ -1,0 +1,91 @@
+#include "outbox/kafka/topic_reader.hpp"
+
+#include "committed_reader.hpp"
+#include "outbox/kafka/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace outbox::kafka {
+namespace {
+
+struct Progress {
+    std::int64_t position = 0;
+    std::int64_t end = 0;
+
+    [[nodiscard]] bool done() const { return position >= end; }
+};
+
+bool keeps_everything(const Admin& admin, const std::string& topic, Deadline deadline) {
+    const auto config = admin.topic_config(topic, deadline);
+    const auto policy = config.find("cleanup.policy");
+    return policy == config.end() || policy->second.find("compact") == std::string::npos;
+}
+
+std::string_view header_of(const rd_kafka_message_t& message, const char* name) {
+    rd_kafka_headers_t* headers = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return {};
+    }
+    return {static_cast<const char*>(value), size};
+}
+
+} // namespace
+
+bool read_headers(const ClientOptions& options, const Admin& admin, const std::string& topic,
+                  const char* header, milliseconds patience,
+                  const std::function<void(const HeaderSeen&)>& seen) {
+    const auto state = admin.topic(topic, Deadline::in(patience));
+    if (!state) {
+        return false;
+    }
+    bool complete = keeps_everything(admin, topic, Deadline::in(patience));
+    std::vector<Progress> progress;
+    PartitionList list(rd_kafka_topic_partition_list_new(state->partitions()));
+    for (std::int32_t partition = 0; partition < state->partitions(); ++partition) {
+        const auto [first, end] = admin.watermarks(topic, partition, Deadline::in(patience));
+        complete = complete && first == 0;
+        progress.push_back({first, end});
+        rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = first;
+    }
+    const Client reader = committed_reader(options);
+    if (const auto error = rd_kafka_assign(reader.get(), list.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw KafkaError(error, fmt::format("assign {}", topic));
+    }
+    const auto done = [&] {
+        return std::all_of(progress.begin(), progress.end(),
+                           [](const Progress& each) { return each.done(); });
+    };
+    Deadline deadline = Deadline::in(patience);
+    while (!done()) {
+        if (deadline.passed()) {
+            throw KafkaError(
+                RD_KAFKA_RESP_ERR__TIMED_OUT,
+                fmt::format("topic {} could not be read to its end: an open transaction holds it back,"
+                            " or its leader is away",
+                            topic));
+        }
+        const MessageHandle message(rd_kafka_consumer_poll(reader.get(), 100));
+        if (!message) {
+            continue;
+        }
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            auto& at = progress.at(static_cast<std::size_t>(message->partition)).position;
+            at = std::max(at, message->offset);
+        } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            progress.at(static_cast<std::size_t>(message->partition)).position = message->offset + 1;
+            seen({message->partition, message->offset, header_of(*message, header)});
+            deadline = Deadline::in(patience);
+        } else if (ends_read(message->err)) {
+            throw KafkaError(message->err, fmt::format("topic {} [{}]", topic, message->partition));
+        }
+    }
+    return complete;
+}
+
+} // namespace outbox::kafka

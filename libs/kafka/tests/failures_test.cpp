@@ -1,0 +1,60 @@
+#include <outbox/kafka/error.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+namespace outbox::kafka {
+namespace {
+
+std::string page() {
+    std::ifstream file(OUTBOX_SOURCE_DIR "/docs/guarantee.md");
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+TEST(Failures, EveryCodeOfLibrdkafkaHasOneRow) {
+    const struct rd_kafka_err_desc* all = nullptr;
+    std::size_t count = 0;
+    rd_kafka_get_err_descs(&all, &count);
+    std::size_t named = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto code = all[i].code;
+        if (all[i].name == nullptr || code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+            code == RD_KAFKA_RESP_ERR__BEGIN || code == RD_KAFKA_RESP_ERR__END) {
+            continue;
+        }
+        ++named;
+        std::ptrdiff_t rows = 0;
+        for (const Failing& row : failures()) {
+            rows += std::count(row.codes.begin(), row.codes.end(), code);
+        }
+        EXPECT_EQ(rows, 1) << all[i].name;
+    }
+    EXPECT_GT(named, 150U);
+}
+
+TEST(Failures, ACodeThatNobodyKnowsIsNobodysFault) {
+    EXPECT_EQ(blame_for(120), Blame::nobody);
+    EXPECT_EQ(blame_for(RD_KAFKA_RESP_ERR__FENCED), Blame::fenced);
+    EXPECT_EQ(blame_for(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), Blame::record);
+}
+
+TEST(Failures, StandInTheGuaranteeAsInTheCode) {
+    const auto text = page();
+    for (const Failing& row : failures()) {
+        std::string line = "| " + std::string(row.happened) + " | " + std::string(row.done) + " | ";
+        for (const int code : row.codes) {
+            line += (code == row.codes.front() ? "`" : ", `") + error_name(code) + "`";
+        }
+        EXPECT_THAT(text, testing::HasSubstr(line + " |\n"));
+    }
+}
+
+} // namespace
+} // namespace outbox::kafka

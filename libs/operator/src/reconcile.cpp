@@ -1,0 +1,309 @@
+// reconcile: what the topics hold decides what is sent, where the control topic or the database was lost and
+// cannot.
+#include "audit.hpp"
+#include "exclusive.hpp"
+
+#include <outbox/store/sql.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <span>
+#include <utility>
+
+namespace outbox::verbs {
+namespace {
+
+using postgres::Connection;
+using postgres::Result;
+using postgres::Statement;
+using postgres::Transaction;
+
+constexpr milliseconds short_answer{10'000};
+constexpr milliseconds long_answer{600'000};
+constexpr std::size_t step = 1000;
+
+constexpr Statement find_topics{
+    "outbox_find_topics",
+    "SELECT o.topic, count(*) FILTER (WHERE o.unsent), count(*) FILTER (WHERE o.status = 'SENT')"
+    " FROM outbox_events AS o GROUP BY 1 ORDER BY 1"};
+
+constexpr Statement find_shards{"outbox_find_shards", "SELECT shard FROM outbox_shards ORDER BY shard"};
+
+constexpr Statement look_up{"outbox_look_up",
+                            "SELECT o.id, coalesce(o.status, 'NEW'), o.topic FROM outbox_events AS o"
+                            " WHERE o.id = ANY ($1::uuid[])"};
+
+constexpr Statement settle{
+    "outbox_reconcile",
+    "UPDATE outbox_events AS o SET status = $4::text, processed_at = clock_timestamp(), next_attempt_at = "
+    "NULL,"
+    " kafka_partition = CASE $4::text WHEN 'SENT' THEN m.partition END,"
+    " kafka_offset = CASE $4::text WHEN 'SENT' THEN m.kafka_offset END,"
+    " error_message = CASE $4::text WHEN 'FAILED' THEN"
+    " concat_ws('; ', o.error_message, 'its headers in the dead-letter topic say why') END"
+    " FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS m(id, partition, kafka_offset)"
+    " WHERE o.id = m.id AND coalesce(o.status, 'NEW') IN ('NEW', 'PROCESSING', 'FAILED')"};
+
+constexpr Statement unsend{"outbox_unsend", "UPDATE outbox_events AS o SET " OUTBOX_BACK
+                                            " WHERE o.unsent AND o.status = 'PROCESSING'"};
+
+constexpr Statement add_shards{
+    "outbox_add_named_shards",
+    "INSERT INTO outbox_shards (shard) SELECT unnest($1::integer[]) ON CONFLICT DO NOTHING"};
+
+/// Each shard goes on after the newest manifest that there is.
+constexpr Statement move_shards{
+    "outbox_reconcile_shards",
+    "UPDATE outbox_shards AS s SET owner = NULL, owned_since = NULL, quiet_epoch = NULL, stopped = NULL,"
+    " epoch = greatest(s.epoch, coalesce(e.epoch, 0)) + 1, marked_batch = coalesce(e.batch, 0),"
+    " marked_offset = coalesce(e.kafka_offset, -1) FROM outbox_shards AS all_shards LEFT JOIN"
+    " unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[]) AS e(shard, batch, kafka_offset, epoch)"
+    " ON e.shard = all_shards.shard WHERE all_shards.shard = s.shard"};
+
+constexpr Statement move_seq{"outbox_reconcile_seq",
+                             "SELECT setval(s.name, $1) FROM (SELECT pg_get_serial_sequence('outbox_events', "
+                             "'seq')::regclass AS name) AS s"
+                             " WHERE coalesce(pg_sequence_last_value(s.name), 0) < $1"};
+
+/// What the topics say about rows that are not settled, and what they hold besides.
+struct Findings {
+    std::map<Uuid, SeenEvent> sent; ///< rows that are NEW, PROCESSING or FAILED
+    std::map<Uuid, SeenEvent> dead; ///< rows that are NEW or PROCESSING, in the dead-letter topic
+    std::size_t records = 0;
+    std::size_t without_row = 0;
+    std::size_t skipped = 0; ///< rows that are SKIPPED, and in Kafka all the same
+    std::vector<std::string>
+        doubtful; ///< topics that do not have all any more, and what they lack is not known
+};
+
+class Search {
+public:
+    Search(Connection& connection, Findings& findings, std::string topic, bool letters)
+        : connection_(connection),
+          findings_(findings),
+          topic_(std::move(topic)),
+          letters_(letters) {}
+
+    void add(const SeenEvent& event) {
+        seen_.push_back(event);
+        if (seen_.size() == step) {
+            compare();
+        }
+    }
+
+    void compare() {
+        std::map<Uuid, SeenEvent> by_id;
+        for (const SeenEvent& event : seen_) {
+            by_id.emplace(event.id, event);
+        }
+        findings_.records += std::exchange(seen_, {}).size();
+        const auto ids = store::array_of(
+            by_id, [](std::string& text, const auto& entry) { text += entry.first.to_string(); });
+        const Result rows = connection_.run(look_up, {ids}, Deadline::in(long_answer));
+        for (int i = 0; i < rows.rows(); ++i) {
+            note(by_id.at(rows.uuid(i, 0)), rows.text(i, 1), rows.text(i, 2));
+        }
+        findings_.without_row += letters_ ? 0 : by_id.size() - static_cast<std::size_t>(rows.rows());
+    }
+
+    [[nodiscard]] std::size_t unsent() const { return unsent_; }
+    [[nodiscard]] std::size_t sent() const { return sent_; }
+
+private:
+    void note(const SeenEvent& event, const std::string& status, const std::string& topic) {
+        const bool unsent = status == "NEW" || status == "PROCESSING";
+        if (letters_) {
+            if (unsent) {
+                findings_.dead.emplace(event.id, event);
+            }
+            return;
+        }
+        if (topic != topic_) {
+            return;
+        }
+        sent_ += status == "SENT" ? 1 : 0;
+        if (unsent || status == "FAILED") {
+            unsent_ += findings_.sent.emplace(event.id, event).second && unsent ? 1 : 0;
+        }
+        findings_.skipped += status == "SKIPPED" ? 1 : 0;
+    }
+
+    Connection& connection_;
+    Findings& findings_;
+    std::string topic_;
+    bool letters_;
+    std::vector<SeenEvent> seen_;
+    std::size_t unsent_ = 0; ///< rows that are in Kafka all the same
+    std::size_t sent_ = 0;   ///< rows that are SENT, and are there
+};
+
+Findings search(Connection& connection, Cluster& cluster, const std::string& dead_letter_topic) {
+    Findings findings;
+    const Result topics = connection.run(find_topics, {}, Deadline::in(long_answer));
+    for (int i = 0; i < topics.rows(); ++i) {
+        const auto topic = topics.text(i, 0);
+        Search in(connection, findings, topic, false);
+        const bool complete = cluster.read_events(topic, [&](const SeenEvent& event) { in.add(event); });
+        in.compare();
+        const auto missing = static_cast<std::size_t>(topics.integer(i, 1)) - in.unsent();
+        const auto sent = static_cast<std::size_t>(topics.integer(i, 2));
+        // A topic that was made anew has lost nothing by its own account.
+        const bool lost_some = in.sent() < sent || (!complete && sent > 0);
+        if (lost_some && missing > 0) {
+            findings.doubtful.push_back(fmt::format("{} ({} events)", topic, missing));
+        }
+    }
+    if (!dead_letter_topic.empty()) {
+        Search in(connection, findings, dead_letter_topic, true);
+        cluster.read_events(dead_letter_topic, [&](const SeenEvent& event) { in.add(event); });
+        in.compare();
+    }
+    return findings;
+}
+
+std::string summary(const Findings& findings) {
+    std::string text =
+        fmt::format("{} committed records seen; {} events that the database has not as SENT are in their"
+                    " topics, {} more among the dead letters",
+                    findings.records, findings.sent.size(), findings.dead.size());
+    if (findings.without_row > 0) {
+        text += fmt::format("; {} records have no row here", findings.without_row);
+    }
+    if (findings.skipped > 0) {
+        text += fmt::format("; {} records belong to SKIPPED events", findings.skipped);
+    }
+    return text;
+}
+
+std::int64_t write_state(Connection& connection, const std::map<Uuid, SeenEvent>& found, const char* state,
+                         const AuditEntry& entry) {
+    std::vector<SeenEvent> events;
+    for (const auto& [id, event] : found) {
+        events.push_back(event);
+    }
+    std::int64_t changed = 0;
+    for (std::size_t at = 0; at < events.size(); at += step) {
+        const auto some = std::span(events).subspan(at, std::min(step, events.size() - at));
+        Transaction transaction(connection, Deadline::in(long_answer));
+        const auto column = [&](auto member) {
+            return store::array_of(some, [member](std::string& text, const SeenEvent& event) {
+                fmt::format_to(std::back_inserter(text), "{}", event.*member);
+            });
+        };
+        const auto ids = store::array_of(
+            some, [](std::string& text, const SeenEvent& event) { text += event.id.to_string(); });
+        const auto rows =
+            transaction.run(settle, {ids, column(&SeenEvent::partition), column(&SeenEvent::offset), state})
+                .affected();
+        entry.add(transaction, rows);
+        transaction.commit();
+        changed += rows;
+    }
+    return changed;
+}
+
+/// Rows that are PROCESSING still were not sent; the shards go on after what the control topic has.
+std::int64_t begin_after(Connection& connection, const std::vector<ControlEnd>& ends) {
+    Transaction transaction(connection, Deadline::in(long_answer),
+                            "BEGIN; SET LOCAL synchronous_commit = on");
+    const auto column = [&](auto member) {
+        return store::array_of(ends, [member](std::string& text, const ControlEnd& end) {
+            fmt::format_to(std::back_inserter(text), "{}", end.*member);
+        });
+    };
+    const auto reset = transaction.run(unsend, {}).affected();
+    transaction.run(add_shards, {column(&ControlEnd::shard)});
+    transaction.run(move_shards, {column(&ControlEnd::shard), column(&ControlEnd::batch),
+                                  column(&ControlEnd::offset), column(&ControlEnd::epoch)});
+    std::int64_t largest = 0;
+    for (const ControlEnd& end : ends) {
+        largest = std::max(largest, end.largest_seq);
+    }
+    if (largest > 0) {
+        transaction.run(move_seq, {largest});
+    }
+    transaction.commit();
+    return reset;
+}
+
+std::optional<std::string> not_ours(const Belonging& now, const std::string& cluster,
+                                    const std::string& name) {
+    if (!now.name || !now.cluster) {
+        return "no relay has started on this database yet: there is nothing to reconcile";
+    }
+    if (*now.name != name || *now.cluster != cluster) {
+        return fmt::format(
+            "this database belongs to {} of cluster {}, not to {} of {}: mend OUTBOX_NAME or KAFKA_BROKERS,"
+            " or adopt first",
+            *now.name, *now.cluster, name, cluster);
+    }
+    return std::nullopt;
+}
+
+std::vector<int> all_shards(Connection& connection) {
+    const Result rows = connection.run(find_shards, {}, Deadline::in(short_answer));
+    std::vector<int> shards;
+    for (int i = 0; i < rows.rows(); ++i) {
+        shards.push_back(static_cast<int>(rows.integer(i, 0)));
+    }
+    return shards;
+}
+
+} // namespace
+
+Outcome reconcile(Connection& connection, Cluster& cluster, const Reconciliation& wanted,
+                  const Motive& motive) {
+    const auto now = belonging(connection);
+    if (auto refused = not_ours(now, cluster.id(), wanted.name)) {
+        return {{}, std::move(refused)};
+    }
+    if (wanted.apply) {
+        if (auto refused = lock_out_relays(connection)) {
+            return {{}, std::move(refused)};
+        }
+        cluster.end_transactions(now.outbox_id, all_shards(connection));
+    }
+    const auto ends =
+        cluster.control_ends(); // before the topics: what comes later is not sent by relays of this outbox
+    const auto foreign = std::find_if(ends.begin(), ends.end(),
+                                      [&](const auto& end) { return end.outbox_id != now.outbox_id; });
+    if (foreign != ends.end()) {
+        return {
+            {},
+            fmt::format(
+                "the control topic holds manifests of outbox {}, not only of this one: adopt under another"
+                " OUTBOX_NAME",
+                foreign->outbox_id.to_string())};
+    }
+    const auto findings = search(connection, cluster, wanted.dead_letter_topic);
+    const auto seen = summary(findings);
+    std::optional<std::string> doubt;
+    if (!findings.doubtful.empty()) {
+        doubt = fmt::format(
+            "topics do not have all their records any more, so it cannot be known whether these events"
+            " were sent: {}; --force has them sent",
+            fmt::join(findings.doubtful, ", "));
+    }
+    if (!wanted.apply) {
+        return {"nothing is changed without --apply: " + seen, std::move(doubt)};
+    }
+    if (doubt && !motive.force) {
+        return {{}, std::move(doubt)};
+    }
+    Transaction transaction(connection, Deadline::in(short_answer));
+    const AuditEntry entry(transaction, "reconcile", "--apply", motive);
+    transaction.commit();
+    const auto sent = write_state(connection, findings.sent, "SENT", entry);
+    const auto dead = write_state(connection, findings.dead, "FAILED", entry);
+    const auto reset = begin_after(connection, ends);
+    return {fmt::format(
+                "{} events are SENT, {} are FAILED, {} NEW again, and the shards go on after what the control"
+                " topic has; {}",
+                sent, dead, reset, seen),
+            {}};
+}
+
+} // namespace outbox::verbs

@@ -1,0 +1,74 @@
+// An event that is given up goes to the dead-letter topic as it would have been sent, with the headers that
+// Kafka Connect gives a dead letter.
+#include "pending.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace outbox::relay {
+namespace {
+
+void add_error_headers(Batch& batch, kafka::Record& record, const Refusal& refusal, const std::string& name,
+                       int shard) {
+    const auto add = [&](const char* header, const std::string& text) {
+        record.headers.push_back({header, batch.arena.keep(text)});
+    };
+    add("__connect.errors.topic", std::string(record.topic));
+    add("__connect.errors.partition", std::to_string(record.partition)); // -1: the topic has none
+    add("__connect.errors.offset", "-1");                                // it never got one
+    add("__connect.errors.connector.name", name);
+    add("__connect.errors.task.id", std::to_string(shard));
+    add("__connect.errors.stage", "KAFKA_PRODUCE");
+    add("__connect.errors.class.name", "outbox-relay");
+    add("__connect.errors.exception.class.name", kafka::exception_class(refusal.code));
+    add("__connect.errors.exception.message", refusal.reason);
+}
+
+std::int64_t not_older(std::int64_t timestamp_ms, const kafka::TopicLimits& limits) {
+    constexpr std::int64_t margin_ms = 1'000;
+    const auto now =
+        std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+    return limits.timestamp_before_max_ms >= now.count()
+               ? timestamp_ms
+               : std::max(timestamp_ms, now.count() - limits.timestamp_before_max_ms + margin_ms);
+}
+
+} // namespace
+
+/// Makes the row's dead letter the batch, whose mark then writes `attempt`.
+/// @return false when it has to do without: `attempt` says why, and waits where that will pass.
+bool BatchBuilder::dead_letter(Batch& batch, const store::Row& row, kafka::Record record,
+                               const Refusal& refusal, store::FailedAttempt& attempt, Deadline deadline) {
+    constexpr milliseconds leader_wait{1'000};
+    const TopicVerdict& verdict = verdict_for(context_.options.dead_letter_topic, deadline);
+    if (verdict.kind == TopicVerdict::Kind::parked) {
+        attempt.give_up = false;
+        attempt.block_key = false;
+        attempt.retry_count = row.retry_count; // this attempt counts once it has ended
+        attempt.wait = leader_wait;
+        attempt.error += "; its dead letter waits: " + verdict.reason;
+        return false;
+    }
+    add_error_headers(batch, record, refusal, context_.options.name, shard_);
+    record.topic = context_.options.dead_letter_topic;
+    std::string why;
+    if (const auto found = blamed_.find(row.seq); found != blamed_.end()) {
+        why = found->second.no_dead_letter;
+    }
+    if (const auto unfit = unfit_for(record, verdict); why.empty() && unfit) {
+        why = unfit->reason;
+    }
+    if (!why.empty()) {
+        attempt.error += "; not in the dead-letter topic: " + why;
+        return false;
+    }
+    record.partition = partition_of(row, record, verdict);
+    record.timestamp_ms = not_older(record.timestamp_ms, verdict.limits);
+    batch.records.push_back(std::move(record));
+    batch.dead_letter = attempt;
+    return true;
+}
+
+} // namespace outbox::relay

@@ -1,0 +1,1 @@
+ALTER TABLE outbox_blocked_keys DROP COLUMN failed_seq;
