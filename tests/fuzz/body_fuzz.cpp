@@ -1,4 +1,5 @@
-// Bodies of HTTP requests; the first line is the Content-Type. What is taken is valid, what is not gets a problem.
+// Bodies of HTTP requests; the first line is the Content-Type. What is taken is valid, what is not gets a
+// problem.
 #include "expect.hpp"
 
 #include <outbox/http/json_body.hpp>

@@ -1,4 +1,5 @@
-// Where no fuzzer is: a target over the files of its corpus, and over what a few changes make of them; always the same.
+// Where no fuzzer is: a target over the files of its corpus, and over what a few changes make of them; always
+// the same.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

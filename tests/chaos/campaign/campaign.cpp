@@ -61,8 +61,8 @@ Campaign::Campaign(const Options& options, std::vector<Step> plan, const support
         throw std::runtime_error("outbox-migrate: " + migrated.errors);
     }
     for (int number = 1; number <= options.scale.brokers; ++number) {
-        brokers_.push_back(std::make_unique<ServerVictim>(
-            stack, std::vector<std::string>{"kafka", std::to_string(number)}));
+        brokers_.push_back(
+            std::make_unique<ServerVictim>(stack, std::vector<std::string>{"kafka", std::to_string(number)}));
     }
     for (int number = 1; number <= options.scale.relays; ++number) {
         relays_.push_back(std::make_unique<RelayVictim>(
@@ -118,7 +118,8 @@ void Campaign::run(const volatile std::sig_atomic_t& interrupted) {
 bool Campaign::settled() const {
     const auto up = [](const auto& victim) { return victim->up(); };
     return to_play_.empty() && network_->waiting().empty() && postgres_->up() &&
-           std::all_of(brokers_.begin(), brokers_.end(), up) && std::all_of(relays_.begin(), relays_.end(), up);
+           std::all_of(brokers_.begin(), brokers_.end(), up) &&
+           std::all_of(relays_.begin(), relays_.end(), up);
 }
 
 void Campaign::tend() {
@@ -164,7 +165,8 @@ void Campaign::sample_memory() {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - start_);
     for (std::size_t i = 0; i < relays_.size(); ++i) {
         if (relays_[i]->up()) {
-            memory_ << seconds.count() << ',' << i + 1 << ',' << resident_kilobytes(relays_[i]->id()) << std::endl;
+            memory_ << seconds.count() << ',' << i + 1 << ',' << resident_kilobytes(relays_[i]->id())
+                    << std::endl;
         }
     }
 }
@@ -187,7 +189,8 @@ bool Campaign::play(const Step& step) {
     }
     if (step.victim == "broker" || step.victim == "brokers") {
         const auto all = brokers();
-        const bool ready = std::all_of(all.begin(), all.end(), [](const Victim* broker) { return broker->up(); });
+        const bool ready =
+            std::all_of(all.begin(), all.end(), [](const Victim* broker) { return broker->up(); });
         const auto one = all.at(static_cast<std::size_t>(step.number - 1));
         return ready && strike(step, step.victim == "brokers" ? all : std::vector<Victim*>{one});
     }
@@ -243,10 +246,11 @@ void Campaign::provoke_what_waits() {
 // ---- afterwards
 
 std::string Campaign::judge() const {
-    const auto verdict = support::run({{support::program("outbox-check"), "--json", "--wait", "180", "--kafka-deadline",
-                                        "300", "--expected-ids", (options_.folder / "acknowledged.ids").string()},
-                                       {}},
-                                      600s);
+    const auto verdict =
+        support::run({{support::program("outbox-check"), "--json", "--wait", "180", "--kafka-deadline", "300",
+                       "--expected-ids", (options_.folder / "acknowledged.ids").string()},
+                      {}},
+                     600s);
     std::ofstream(options_.folder / "check.log") << verdict.errors;
     return verdict.output;
 }

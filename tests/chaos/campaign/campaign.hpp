@@ -23,8 +23,8 @@ class Campaign {
 public:
     Campaign(const Options& options, std::vector<Step> plan, const support::Stack& stack, Log& log);
 
-    /// Plays the plan; returns when all of it was played, all is up again and the writers have ended, or when it
-    /// was interrupted. @throws std::runtime_error when servers do not come back or the writers fail
+    /// Plays the plan; returns when all of it was played, all is up again and the writers have ended, or when
+    /// it was interrupted. @throws std::runtime_error when servers do not come back or the writers fail
     void run(const volatile std::sig_atomic_t& interrupted);
     /// Faults that were played, by kind.
     [[nodiscard]] const std::map<std::string, int>& played() const noexcept { return played_; }

@@ -3,12 +3,12 @@
 #include "verdict.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iostream>
-#include <unistd.h>
 
 namespace outbox::chaos {
 namespace {
@@ -36,8 +36,8 @@ void keep_logs(const support::Stack& stack, const std::filesystem::path& folder)
     }
 }
 
-void play(const Options& options, const std::vector<Step>& plan, Verdict& verdict, const support::Stack& stack,
-          Log& log) {
+void play(const Options& options, const std::vector<Step>& plan, Verdict& verdict,
+          const support::Stack& stack, Log& log) {
     Campaign campaign(options, plan, stack, log);
     try {
         campaign.run(interrupted);

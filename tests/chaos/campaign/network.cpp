@@ -12,8 +12,8 @@ using Kind = Fault::Kind;
 
 const std::map<std::string, Kind>& kinds() {
     static const std::map<std::string, Kind> all{
-        {"delay", Kind::stall},           {"drop", Kind::drop_request},   {"drop-answer", Kind::drop_answer},
-        {"cut-before", Kind::cut_before}, {"cut-after", Kind::cut_after}, {"duplicate", Kind::duplicate},
+        {"delay", Kind::stall},           {"drop", Kind::drop_request},    {"drop-answer", Kind::drop_answer},
+        {"cut-before", Kind::cut_before}, {"cut-after", Kind::cut_after},  {"duplicate", Kind::duplicate},
         {"late", Kind::hold_and_cut},     {"black-hole", Kind::black_hole}};
     return all;
 }
@@ -73,9 +73,8 @@ std::map<std::string, std::string> Network::variables() const {
     for (const auto& proxy : kafka_) {
         brokers += fmt::format("{}127.0.0.1:{}", brokers.empty() ? "" : ",", proxy->port());
     }
-    return {{"DB_HOST", "127.0.0.1"},
-            {"DB_PORT", std::to_string(postgres_->port())},
-            {"KAFKA_BROKERS", brokers}};
+    return {
+        {"DB_HOST", "127.0.0.1"}, {"DB_PORT", std::to_string(postgres_->port())}, {"KAFKA_BROKERS", brokers}};
 }
 
 void Network::inject(const Step& step) {
@@ -101,8 +100,10 @@ bool Network::sprung(Active& active) {
     for (const Trap& trap : active.traps) {
         if (const auto passage = trap.proxy->hit(trap.rule)) {
             active.sprung = trap;
-            active.due = SteadyClock::now() + (active.step.fault == "late" ? active.step.span : milliseconds(0));
-            active.met = fmt::format("{:.60}", passage->request.text.substr(0, passage->request.text.find(';')));
+            active.due =
+                SteadyClock::now() + (active.step.fault == "late" ? active.step.span : milliseconds(0));
+            active.met =
+                fmt::format("{:.60}", passage->request.text.substr(0, passage->request.text.find(';')));
             break;
         }
     }
@@ -121,7 +122,8 @@ void Network::finish(Active& active) {
         return;
     }
     try {
-        const auto stray = active.sprung->proxy->send_kept(active.sprung->rule, Deadline::in(std::chrono::seconds(3)));
+        const auto stray =
+            active.sprung->proxy->send_kept(active.sprung->rule, Deadline::in(std::chrono::seconds(3)));
         active.met += fmt::format(", answered with error {}", stray.error);
     } catch (const std::runtime_error&) { // the broker is away, or does not answer it
         active.met += ", not answered";

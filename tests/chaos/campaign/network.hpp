@@ -1,7 +1,6 @@
 #pragma once
 
 #include "plan.hpp"
-
 #include "proxy/proxy.hpp"
 
 #include <map>

@@ -8,9 +8,10 @@
 namespace outbox::chaos {
 
 Options parse_options(int argc, char** argv) {
-    CLI::App app("Relays, a PostgreSQL and a Kafka of its own, writers, and faults drawn from a seed. Plan, logs and "
-                 "verdict go into\na folder. Exit status: 0 all faults were played, nothing was lost, repeated or out "
-                 "of order; 1 not so; 2 bad usage.");
+    CLI::App app(
+        "Relays, a PostgreSQL and a Kafka of its own, writers, and faults drawn from a seed. Plan, logs and "
+        "verdict go into\na folder. Exit status: 0 all faults were played, nothing was lost, repeated or out "
+        "of order; 1 not so; 2 bad usage.");
     app.name("outbox-chaos");
     app.set_help_flag("--help", "show this and exit");
     Options options;
@@ -19,13 +20,16 @@ Options parse_options(int argc, char** argv) {
     double minutes = 30;
     double every = 2;
     app.add_option("--seed", scale.seed, "the same seed and numbers give the same plan (default: a new one)");
-    app.add_option("--minutes", minutes, "how long faults are played (default 30)")->check(CLI::PositiveNumber);
-    app.add_option("--every", every, "mean seconds between two faults (default 2)")->check(CLI::PositiveNumber);
+    app.add_option("--minutes", minutes, "how long faults are played (default 30)")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--every", every, "mean seconds between two faults (default 2)")
+        ->check(CLI::PositiveNumber);
     app.add_option("--relays", scale.relays, "default 3")->check(CLI::Range(1, 20));
     app.add_option("--brokers", scale.brokers, "1, or a cluster (default 3)")->check(CLI::Range(1, 5));
-    app.add_option("--without", scale.without,
-                   "leave out a victim (relay, broker, brokers, postgres, kafka-link, postgres-link) or a kind "
-                   "(kill relay)")
+    app.add_option(
+           "--without", scale.without,
+           "leave out a victim (relay, broker, brokers, postgres, kafka-link, postgres-link) or a kind "
+           "(kill relay)")
         ->delimiter(',');
     app.add_option("--rate", options.rate, "events a second (default 300)")->check(CLI::PositiveNumber);
     app.add_option("--folder", options.folder, "for plan, logs and verdict (default chaos-<seed>)");

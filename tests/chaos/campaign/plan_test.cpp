@@ -31,15 +31,17 @@ TEST(Plan, IsTheSameOnEveryMachine) {
 }
 
 TEST(Plan, IsAnotherForAnotherSeed) {
-    EXPECT_NE(texts({.seed = 1, .length = 2min, .without = {}}), texts({.seed = 2, .length = 2min, .without = {}}));
+    EXPECT_NE(texts({.seed = 1, .length = 2min, .without = {}}),
+              texts({.seed = 2, .length = 2min, .without = {}}));
 }
 
 TEST(Plan, OfHalfAnHourHasEveryVictimAndKeepsToItsTime) {
     const auto plan = draw_plan({.seed = 7, .length = 30min, .without = {}});
     EXPECT_NEAR(static_cast<double>(plan.size()), 900, 150);
     for (const char* victim : {"relay", "broker", "brokers", "postgres", "kafka-link", "postgres-link"}) {
-        EXPECT_TRUE(std::any_of(plan.begin(), plan.end(), [&](const Step& step) { return step.victim == victim; }))
-            << victim;
+        EXPECT_TRUE(std::any_of(plan.begin(), plan.end(), [&](const Step& step) {
+            return step.victim == victim;
+        })) << victim;
     }
     EXPECT_TRUE(std::is_sorted(plan.begin(), plan.end(),
                                [](const Step& one, const Step& other) { return one.at < other.at; }));
@@ -57,10 +59,11 @@ TEST(Plan, OfTwoMinutesHasEachKindOfProcessFault) {
 }
 
 TEST(Plan, WithoutAnythingIsRefused) {
-    EXPECT_THROW(draw_plan({.seed = 1,
-                            .length = 2min,
-                            .without = {"relay", "broker", "brokers", "postgres", "kafka-link", "postgres-link"}}),
-                 std::invalid_argument);
+    EXPECT_THROW(
+        draw_plan({.seed = 1,
+                   .length = 2min,
+                   .without = {"relay", "broker", "brokers", "postgres", "kafka-link", "postgres-link"}}),
+        std::invalid_argument);
 }
 
 TEST(Plan, LeavesOutWhatItIsTold) {

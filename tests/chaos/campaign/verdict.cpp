@@ -65,10 +65,11 @@ std::string write_verdict(const Verdict& verdict, const Options& options) {
                     {"relays_that_did_not_drain", verdict.bad_exits},
                     {"check", check}};
     std::ofstream(options.folder / "verdict.json") << json.dump(2) << '\n';
-    std::string line = fmt::format("{} seed={} faults={}/{}", verdict.good() ? "passed" : "FAILED", scale.seed,
-                                   sum(verdict.played), sum(verdict.planned));
+    std::string line = fmt::format("{} seed={} faults={}/{}", verdict.good() ? "passed" : "FAILED",
+                                   scale.seed, sum(verdict.played), sum(verdict.planned));
     for (const char* figure : {"events", "lost", "repeated", "misordered", "phantom", "wrong", "unsent"}) {
-        line += check.contains(figure) ? fmt::format(" {}={}", figure, check[figure].get<std::int64_t>()) : "";
+        line +=
+            check.contains(figure) ? fmt::format(" {}={}", figure, check[figure].get<std::int64_t>()) : "";
     }
     return line + (verdict.error.empty() ? "" : "; " + verdict.error);
 }

@@ -1,5 +1,5 @@
-// Three brokers, of which one or all go away: in mid-transaction, for a topic alone, with too few replicas left. The
-// servers are this program's own.
+// Three brokers, of which one or all go away: in mid-transaction, for a topic alone, with too few replicas
+// left. The servers are this program's own.
 
 #include "fixture.hpp"
 
@@ -87,8 +87,8 @@ protected:
     }
 
     void write(int events, const std::string& to = {}) {
-        const auto written = support::run(load({"--events", std::to_string(events), "--keys", "60", "--batch", "5",
-                                                "--topic", to.empty() ? topic : to}),
+        const auto written = support::run(load({"--events", std::to_string(events), "--keys", "60", "--batch",
+                                                "5", "--topic", to.empty() ? topic : to}),
                                           60s);
         EXPECT_EQ(written.exit_code, 0) << written.errors;
     }

@@ -1,4 +1,5 @@
-// What others do with the same servers: it is waited for where it must be, and slows nothing where it need not.
+// What others do with the same servers: it is waited for where it must be, and slows nothing where it need
+// not.
 
 #include "fixture.hpp"
 
@@ -21,10 +22,9 @@ public:
     OpenTransaction(const std::string& topic, std::int32_t partition) : producer_(connect()) {
         done(rd_kafka_init_transactions(producer_.get(), patience_ms));
         done(rd_kafka_begin_transaction(producer_.get()));
-        const auto produced =
-            rd_kafka_producev(producer_.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
-                              RD_KAFKA_V_KEY("x", 1), RD_KAFKA_V_VALUE(const_cast<char*>("x"), 1),
-                              RD_KAFKA_V_END);
+        const auto produced = rd_kafka_producev(producer_.get(), RD_KAFKA_V_TOPIC(topic.c_str()),
+                                                RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_KEY("x", 1),
+                                                RD_KAFKA_V_VALUE(const_cast<char*>("x"), 1), RD_KAFKA_V_END);
         if (produced != RD_KAFKA_RESP_ERR_NO_ERROR ||
             rd_kafka_flush(producer_.get(), patience_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) {
             throw std::runtime_error("nothing was produced");
@@ -69,7 +69,8 @@ protected:
         return wait_until([&] { return count("status <> 'SENT'") == 0; }, 60s);
     }
     std::int64_t statistic(const std::string& sum, const std::string& view) {
-        return database.number(fmt::format("SELECT sum({}) FROM {} WHERE relname = 'outbox_events'", sum, view));
+        return database.number(
+            fmt::format("SELECT sum({}) FROM {} WHERE relname = 'outbox_events'", sum, view));
     }
 };
 
@@ -123,10 +124,11 @@ TEST_F(Hindrance, ManySentRowsWithoutAutovacuumAreNotReadAgain) {
     constexpr int events = 500; // a round
     database.query("ALTER TABLE outbox_events SET (autovacuum_enabled = off)");
     for (int left = old_rows; left > 0; left -= portion) { // one statement may take 30 s
-        database.query("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, "
-                       "status, processed_at) SELECT gen_random_uuid(), 'user', 'old' || i % 5000, 'user.created', "
-                       "'{}', $1, 'SENT', now() FROM generate_series(1, $2::integer) AS i",
-                       {topic, std::to_string(portion)});
+        database.query(
+            "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, "
+            "status, processed_at) SELECT gen_random_uuid(), 'user', 'old' || i % 5000, 'user.created', "
+            "'{}', $1, 'SENT', now() FROM generate_series(1, $2::integer) AS i",
+            {topic, std::to_string(portion)});
     }
     database.query("SET enable_seqscan = off"); // the test's own look must not count
     const Process relay = ready_relay();
@@ -136,7 +138,8 @@ TEST_F(Hindrance, ManySentRowsWithoutAutovacuumAreNotReadAgain) {
         ASSERT_TRUE(wait_until([&] { return count("unsent AND next_attempt_at IS NULL") == 0; }, 60s))
             << relay.errors();
     }
-    ASSERT_TRUE(wait_until([&] { return statistic("idx_tup_read", "pg_stat_user_indexes") > rounds * events; }, 60s));
+    ASSERT_TRUE(
+        wait_until([&] { return statistic("idx_tup_read", "pg_stat_user_indexes") > rounds * events; }, 60s));
     EXPECT_EQ(statistic("seq_tup_read", "pg_stat_user_tables"), 0);
     EXPECT_LT(statistic("idx_tup_read", "pg_stat_user_indexes"), old_rows);
 }
