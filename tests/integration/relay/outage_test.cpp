@@ -2,6 +2,7 @@
 
 #include "fixture.hpp"
 
+#include <outbox/support/environment.hpp>
 #include <outbox/support/stack.hpp>
 
 #include <fmt/format.h>
@@ -89,8 +90,8 @@ protected:
         for (int round = 0; round < rounds(); ++round) {
             Process writer(load({"--events", "1000", "--rate", "200", "--keys", "200"}));
             ASSERT_TRUE(wait_sent_rows(sent + 400, 60s)) << relay.errors();
-            stack->run(how);
-            stack->run("start-kafka");
+            stack->run({how});
+            stack->run({"start-kafka"});
             expect_success(writer);
             sent += 1000;
             ASSERT_TRUE(wait_sent_rows(sent, 60s)) << relay.errors();
