@@ -34,10 +34,8 @@ Match match_of(const Step& step) {
 
 template <class Map>
 std::vector<std::string> names_of(const Map& map) {
-    std::vector<std::string> names;
-    for (const auto& entry : map) {
-        names.push_back(entry.first);
-    }
+    std::vector<std::string> names(map.size());
+    std::transform(map.begin(), map.end(), names.begin(), [](const auto& entry) { return entry.first; });
     return names;
 }
 

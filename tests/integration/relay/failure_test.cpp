@@ -147,10 +147,11 @@ TEST_F(Failure, AKeyThatWaitsForItsRetryStillWaitsAfterATakeover) {
     ASSERT_TRUE(waits(poison)) << first.errors();
     insert_many("'a'", 20);
     first.kill();
-    const Process second = start_relay();
+    const Process second = ready_relay();
+    insert_many("'a'", 20); // what comes after the takeover must wait as well
     expect_followers_wait_for(poison, "a");
     EXPECT_EQ(retries_of(poison), 4);
-    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 20; }, 30s)) << second.errors();
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 40; }, 30s)) << second.errors();
     expect_exactly_once({"--wait", "30", "--allow-failed"});
 }
 
