@@ -33,6 +33,7 @@ void read_or_refuse(const Read& read) {
 
 } // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto request = request_of(std::string_view(reinterpret_cast<const char*>(data), size));
     read_or_refuse([&] {

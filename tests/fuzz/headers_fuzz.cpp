@@ -19,6 +19,7 @@ long occurrences(const outbox::kafka::Record& record, std::string_view name) {
 
 } // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     outbox::relay::Batch batch;
     outbox::store::Row row;

@@ -40,6 +40,7 @@ void expect_within_limits(const outbox::Settings& settings, const Setting& setti
 
 } // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto flags = flags_of(std::string(reinterpret_cast<const char*>(data), size));
     for (const Program program : {Program::server, Program::relay, Program::migrate}) {
