@@ -5,7 +5,7 @@ BIN := $(BUILD)/bin
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-relay migrate demo test integration crash outage bench lint format \
+.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness fuzz bench lint format \
 	stack-up stack-down docker-up docker-down restart
 
 help: ## List the commands
@@ -38,6 +38,20 @@ outage: build ## A lone broker killed and stopped in mid-transaction, 10 rounds 
 
 crash: build ## kill -9 at each named point, 20 times each
 	@OUTBOX_CRASH_ROUNDS=20 tools/test $(PRESET) -R NamedPoints
+
+chaos: build ## Random faults on servers of its own: SEED=42 MINUTES=30 CHAOS="--brokers 1 ..."
+	@tools/chaos $(BIN) --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(CHAOS)
+
+soak: build ## 1,000 events a second, a fault every 20 s, and the relays' memory: MINUTES=30
+	@tools/chaos $(BIN) --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) \
+		--rate 1000 --every 20 --relays 2 --without "kill relay" $(CHAOS)
+
+witness: build ## Each cure switched off must be caught by its test
+	@tools/witness
+
+fuzz: ## libFuzzer over each target: MINUTES=10
+	@tools/bootstrap build fuzz
+	@tools/fuzz $(or $(MINUTES),10)
 
 bench: build ## Measure speed and memory
 	@tools/bootstrap bench

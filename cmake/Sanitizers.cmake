@@ -8,3 +8,9 @@ if(OUTBOX_SANITIZE)
     link_libraries(-Wl,--no-as-needed outbox_c11_threads)
   endif()
 endif()
+
+# -DOUTBOX_FUZZ=ON, with clang: libFuzzer targets in tests/fuzz; the preset fuzz sets it.
+option(OUTBOX_FUZZ "Build the fuzzers" OFF)
+if(OUTBOX_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -34,7 +34,8 @@ void add_load(CLI::App& app, Options& options, std::string& ids, std::uint64_t& 
     app.add_option("--uuid", ids, "v7 or v4 (default v7)")->check(CLI::IsMember({"v7", "v4"}));
     app.add_option("--ids", options.ids_file, "append the ids of acknowledged commits to this file");
     app.add_option("--key-prefix", options.key_prefix, "default: new for each run, so that n counts from 1");
-    app.add_option("--patience", patience, "seconds that the database may be away (default 120)");
+    app.add_option("--patience", patience,
+                   "seconds that the database may be away (default 120; at the start 5)");
     app.add_flag("--copy", options.copy, "fill the table by COPY");
 }
 
@@ -58,6 +59,9 @@ Options parse_options(int argc, char** argv) {
     }
     options.time_ordered_ids = ids == "v7";
     options.patience = std::chrono::seconds(patience);
+    if (app.count("--patience") > 0) {
+        options.first_patience = options.patience;
+    }
     options.writers = std::min(options.writers, options.keys);
     if (options.batch == 0) {
         options.batch = options.copy ? 20'000 : 1;

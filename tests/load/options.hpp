@@ -26,7 +26,8 @@ struct Options {
     bool copy = false;
     std::string key_prefix;
     std::string ids_file;
-    std::chrono::seconds patience{120}; ///< how long the database may be away
+    std::chrono::seconds patience{120};     ///< how long the database may be away
+    std::chrono::seconds first_patience{5}; ///< the same, before anything was written
 };
 
 /// Flags win over the environment. --help prints and exits 0; bad usage prints one line and exits 2.

@@ -56,7 +56,7 @@ Writer::Writer(const Options& options, std::uint64_t number, std::int64_t run, A
       events_(options, number) {}
 
 void Writer::write(std::uint64_t events) {
-    connect(std::chrono::seconds(5));
+    connect(options_.first_patience);
     const auto start = Clock::now();
     for (std::uint64_t done = 0; done < events;) {
         if (options_.rate > 0) {

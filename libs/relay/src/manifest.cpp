@@ -122,7 +122,8 @@ std::string encode(const Manifest& manifest) {
         writer.number(end - from);
         std::int64_t previous = 0;
         for (; from < end; ++from) {
-            writer.difference(manifest.rows[from].seq - previous);
+            writer.difference(static_cast<std::int64_t>(static_cast<std::uint64_t>(manifest.rows[from].seq) -
+                                                        static_cast<std::uint64_t>(previous)));
             writer.word(manifest.rows[from].digest);
             previous = manifest.rows[from].seq;
         }

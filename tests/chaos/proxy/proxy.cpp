@@ -95,6 +95,12 @@ Passage FaultProxy::wait_hit(RuleId rule, Deadline deadline) const {
     return wait_for("a request that meets the fault", deadline, [&] { return board_.hit(rule); });
 }
 
+std::optional<Passage> FaultProxy::hit(RuleId rule) const {
+    const std::lock_guard lock(mutex_);
+    const Passage* found = board_.hit(rule);
+    return found == nullptr ? std::nullopt : std::optional(*found);
+}
+
 Passage FaultProxy::wait_answer(std::uint64_t passage, Deadline deadline) const {
     return wait_for("an answer to it", deadline, [&] {
         const Passage* found = board_.find(passage);

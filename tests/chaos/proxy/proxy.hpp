@@ -13,6 +13,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,6 +44,8 @@ public:
     /// Waits until the rule has met a request. @return the first, as it stands now
     /// @throws std::runtime_error at the deadline
     Passage wait_hit(RuleId rule, Deadline deadline) const;
+    /// The first request that the rule has met so far, as it stands now.
+    [[nodiscard]] std::optional<Passage> hit(RuleId rule) const;
     /// Waits until the server has answered a request, whether or not the client hears of it.
     Passage wait_answer(std::uint64_t passage, Deadline deadline) const;
     /// Sends what the rule kept back first on a connection of its own and waits for the answer.

@@ -101,5 +101,19 @@ TEST_F(TwoDeployments, OfACopiedDatabaseNeverSendAnEventTwiceAndOneOfThemStops) 
     EXPECT_THAT(seen_twice(), testing::IsEmpty());
 }
 
+TEST_F(TwoDeployments, OfOneDatabaseOnAnotherClusterTheRelayEndsWithTheReason) {
+    {
+        Process first = ready_relay();
+        EXPECT_EQ(stop(first).exit_code, 0);
+    }
+    insert({.key = "k"});
+    database.query("UPDATE outbox_meta SET cluster_id = 'another-cluster'"); // as if it had begun there
+    const auto outcome = start_relay().wait(Deadline::in(60s));
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.errors, HasSubstr("the Kafka cluster"));
+    EXPECT_THAT(outcome.errors, HasSubstr("another-cluster"));
+    EXPECT_EQ(count("status = 'NEW'"), 1);
+}
+
 } // namespace
 } // namespace outbox::relays

@@ -66,17 +66,27 @@ Reply reply(rd_kafka_queue_t* queue, const std::string& what) {
     return event;
 }
 
-int partitions_of(rd_kafka_t* handle, const std::string& name) {
+using Metadata = Owned<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
+
+Metadata metadata_of_all(rd_kafka_t* handle) {
     const struct rd_kafka_metadata* metadata = nullptr;
     check(rd_kafka_metadata(handle, 1, nullptr, &metadata, patience_ms), "metadata");
-    int count = 0;
-    for (int i = 0; i < metadata->topic_cnt; ++i) {
-        if (name == metadata->topics[i].topic) {
-            count = metadata->topics[i].partition_cnt;
+    return Metadata(metadata);
+}
+
+const rd_kafka_metadata_topic* find_topic(const rd_kafka_metadata_t& metadata, const std::string& name) {
+    for (int i = 0; i < metadata.topic_cnt; ++i) {
+        if (name == metadata.topics[i].topic) {
+            return &metadata.topics[i];
         }
     }
-    rd_kafka_metadata_destroy(metadata);
-    return count;
+    return nullptr;
+}
+
+int partitions_of(rd_kafka_t* handle, const std::string& name) {
+    const auto metadata = metadata_of_all(handle);
+    const auto* found = find_topic(*metadata, name);
+    return found == nullptr ? 0 : found->partition_cnt;
 }
 
 Message message_of(const rd_kafka_message_t& record) {
@@ -135,11 +145,17 @@ void script(postgres::Connection& session, const std::string& sql) {
     session.script(sql, Deadline::in(30s));
 }
 
-void create_topic(const std::string& name, int partitions, const Variables& config) {
+void create_topic(const std::string& name, int partitions, const Variables& config,
+                  std::vector<std::int32_t> brokers) {
     const Client admin = client(RD_KAFKA_PRODUCER, {});
     const Queue queue(rd_kafka_queue_new(admin.get()));
     std::array<char, 512> reason{};
-    auto* wanted = rd_kafka_NewTopic_new(name.c_str(), partitions, 1, reason.data(), reason.size());
+    auto* wanted = rd_kafka_NewTopic_new(name.c_str(), partitions, brokers.empty() ? 1 : -1, reason.data(),
+                                         reason.size());
+    for (std::int32_t partition = 0; !brokers.empty() && partition < partitions; ++partition) {
+        rd_kafka_NewTopic_set_replica_assignment(wanted, partition, brokers.data(), brokers.size(),
+                                                 reason.data(), reason.size());
+    }
     for (const auto& [key, value] : config) {
         rd_kafka_NewTopic_set_config(wanted, key.c_str(), value.c_str());
     }
@@ -179,6 +195,13 @@ void delete_topic(const std::string& name) {
     if (!wait_until([&] { return partitions_of(admin.get(), name) == 0; }, 30s)) {
         throw std::runtime_error("topic " + name + " does not go");
     }
+}
+
+std::int32_t leader_of(const std::string& topic, std::int32_t partition) {
+    const Client handle = client(RD_KAFKA_PRODUCER, {});
+    const auto metadata = metadata_of_all(handle.get());
+    const auto* found = find_topic(*metadata, topic);
+    return found == nullptr || found->partition_cnt <= partition ? -1 : found->partitions[partition].leader;
 }
 
 std::vector<Message> read_topic(const std::string& name) {

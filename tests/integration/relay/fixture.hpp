@@ -51,7 +51,11 @@ std::chrono::milliseconds time_until(const std::function<bool()>& condition, std
 /// Statements in a session of the test's own.
 void script(postgres::Connection& session, const std::string& sql);
 
-void create_topic(const std::string& name, int partitions, const Variables& config = {});
+/// @param brokers  the ids of those that hold each partition, its leader first; default: one, whichever
+void create_topic(const std::string& name, int partitions, const Variables& config = {},
+                  std::vector<std::int32_t> brokers = {});
+/// The id of the broker that leads the partition, -1: none.
+std::int32_t leader_of(const std::string& topic, std::int32_t partition);
 /// Until the topic has `partitions` of them.
 void add_partitions(const std::string& name, int partitions);
 void delete_topic(const std::string& name);

@@ -3,73 +3,29 @@
 #include "fixture.hpp"
 
 #include <outbox/support/environment.hpp>
+#include <outbox/support/stack.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <memory>
-#include <sstream>
 
 namespace outbox::relays {
 namespace {
 
 using testing::HasSubstr;
 
-/// Brought up when first needed, down with the program.
-class OwnStack {
-public:
-    OwnStack() {
-        std::string name = (std::filesystem::temp_directory_path() / "outbox-outage.XXXXXX").string();
-        if (mkdtemp(name.data()) == nullptr) {
-            throw std::runtime_error("no folder for a stack");
-        }
-        folder_ = name;
-        run("up");
-        std::istringstream lines(run("env"));
-        for (std::string line; std::getline(lines, line);) {
-            const auto equals = line.find('=');
-            const std::string word = "export ";
-            if (line.starts_with(word) && equals != std::string::npos) {
-                const auto variable = line.substr(word.size(), equals - word.size());
-                setenv(variable.c_str(), line.c_str() + equals + 1, 1); // NOLINT(concurrency-mt-unsafe)
-            }
-        }
-    }
-    OwnStack(const OwnStack&) = delete;
-    OwnStack& operator=(const OwnStack&) = delete;
-    ~OwnStack() {
-        try {
-            run("down");
-        } catch (const std::exception& error) {
-            std::cerr << "the stack in " << folder_ << " is left behind: " << error.what() << '\n';
-        }
-    }
-
-    std::string run(const std::string& word) const {
-        const auto outcome =
-            support::run({{std::string(OUTBOX_SOURCE_DIR) + "/tools/stack", "--dir", folder_, word},
-                          // A late flush makes what is visible and not yet durable frequent.
-                          {{"STACK_POSTGRES_OPTIONS", "wal_writer_delay = 10s"}}},
-                         120s);
-        if (outcome.exit_code != 0) {
-            throw std::runtime_error("tools/stack " + word + ": " + outcome.output + outcome.errors);
-        }
-        return outcome.output;
-    }
-
-private:
-    std::string folder_;
-};
-
-std::unique_ptr<OwnStack> stack;
+std::unique_ptr<support::Stack> stack;
 
 class Servers : public testing::Environment {
 public:
-    void SetUp() override { stack = std::make_unique<OwnStack>(); }
+    void SetUp() override {
+        // A late flush makes what is visible and not yet durable frequent.
+        stack = std::make_unique<support::Stack>(
+            support::Stack::Options{.postgres_options = "wal_writer_delay = 10s"});
+    }
     void TearDown() override { stack.reset(); }
 };
 
@@ -104,11 +60,11 @@ TEST_F(Outage, KafkaAwayFor30SecondsCostsNoRetryAndNoEvent) {
     const Process relay = ready_relay();
     Process writer(load({"--events", "2000", "--rate", "50", "--keys", "50"}));
     ASSERT_TRUE(wait_sent_rows(50, 30s)) << relay.errors();
-    stack->run("stop-kafka");
+    stack->run({"stop-kafka"});
     stay_quiet(30s);
     EXPECT_EQ(count("status = 'FAILED' OR retry_count > 0"), 0);
     const auto before = count("status = 'SENT'");
-    stack->run("start-kafka");
+    stack->run({"start-kafka"});
     const auto took = time_until([&] { return count("status = 'SENT'") > before; }, 60s);
     std::cout << "goes on " << took.count() << " ms after Kafka's return\n";
     RecordProperty("milliseconds_after_return", std::to_string(took.count()));
@@ -134,8 +90,8 @@ protected:
         for (int round = 0; round < rounds(); ++round) {
             Process writer(load({"--events", "1000", "--rate", "200", "--keys", "200"}));
             ASSERT_TRUE(wait_sent_rows(sent + 400, 60s)) << relay.errors();
-            stack->run(how);
-            stack->run("start-kafka");
+            stack->run({how});
+            stack->run({"start-kafka"});
             expect_success(writer);
             sent += 1000;
             ASSERT_TRUE(wait_sent_rows(sent, 60s)) << relay.errors();
@@ -164,8 +120,8 @@ TEST_F(Outage, PostgresKilledInMidBatchLosesAndRepeatsNothing) {
     const Process relay = ready_relay({{"RELAY_TRANSACTION_EVENTS", "200"}});
     Process writer(load({"--events", "20000", "--writers", "2", "--batch", "20", "--keys", "200"}));
     ASSERT_TRUE(wait_sent_rows(500, 30s)) << relay.errors();
-    stack->run("kill-postgres");
-    stack->run("start-postgres");
+    stack->run({"kill-postgres"});
+    stack->run({"start-postgres"});
     expect_success(writer);
     expect_exactly_once();
     EXPECT_EQ(count_now("retry_count > 0"), 0);
@@ -177,8 +133,8 @@ TEST_F(Outage, AnImmediateRestartUnderAsynchronousCommitsLeavesNoPhantom) {
         Process writer(load({"--events", "3000", "--writers", "2", "--keys", "100", "--rate", "1000"},
                             {{"PGOPTIONS", "-c synchronous_commit=off"}}));
         ASSERT_TRUE(wait_sent_rows(count_now("true") + 300, 60s)) << relay.errors();
-        stack->run("kill-postgres");
-        stack->run("start-postgres");
+        stack->run({"kill-postgres"});
+        stack->run({"start-postgres"});
         expect_success(writer);
     }
     expect_exactly_once(); // a record without its row would be a stranger

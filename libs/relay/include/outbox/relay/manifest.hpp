@@ -41,7 +41,7 @@ inline constexpr std::int64_t control_keys = 64;
 /// outcome; a row is its zigzag seq difference and four bytes of digest.
 std::string encode(const Manifest& manifest);
 
-/// @return nullopt for anything that encode() did not write.
+/// @return nullopt for what cannot be a manifest; numbers may be written longer than encode() does.
 std::optional<Manifest> decode(std::string_view bytes);
 
 /// Key of the control record of a batch.

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <outbox/core/deadline.hpp>
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace outbox::chaos {
+
+/// What happened when, in seconds since the campaign's start; in a file and on stderr.
+class Log {
+public:
+    explicit Log(const std::filesystem::path& file) : file_(file) {}
+
+    void operator()(const std::string& line) {
+        const std::chrono::duration<double> passed = SteadyClock::now() - start_;
+        const auto text = fmt::format("{:8.3f} s  {}\n", passed.count(), line);
+        file_ << text << std::flush;
+        fmt::print(stderr, "{}", text);
+    }
+
+private:
+    std::ofstream file_;
+    SteadyClock::time_point start_ = SteadyClock::now();
+};
+
+} // namespace outbox::chaos

@@ -1,0 +1,41 @@
+// A row's own headers, as any writer may have put them there: they never take the place of the relay's.
+#include "expect.hpp"
+
+#include <outbox/relay/batch.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace {
+
+constexpr std::int64_t now_ms = 1'700'000'000'000;
+constexpr std::int64_t day_ms = 86'400'000;
+
+long occurrences(const outbox::kafka::Record& record, std::string_view name) {
+    return std::count_if(record.headers.begin(), record.headers.end(),
+                         [&](const auto& header) { return header.name == name; });
+}
+
+} // namespace
+
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    outbox::relay::Batch batch;
+    outbox::store::Row row;
+    row.topic = "topic";
+    row.key = "key";
+    row.data = "{}";
+    row.headers = std::string_view(reinterpret_cast<const char*>(data), size);
+    const auto record = outbox::relay::make_record(batch, row, "source", now_ms, day_ms, day_ms);
+    for (const char* own : {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject",
+                            "ce_partitionkey", "content-type"}) {
+        expect(occurrences(record, own) == 1);
+    }
+    std::size_t bytes = 0;
+    for (const auto& header : record.headers) {
+        bytes += header.name.size() + header.value.size();
+    }
+    expect(outbox::relay::alone_bytes(record) > bytes);
+    return 0;
+}

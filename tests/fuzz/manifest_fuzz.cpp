@@ -1,0 +1,16 @@
+// The decoder of manifests: what it takes can be written and read again.
+#include "expect.hpp"
+
+#include <outbox/relay/manifest.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    if (const auto manifest = outbox::relay::decode(bytes)) {
+        expect(outbox::relay::decode(outbox::relay::encode(*manifest)) == *manifest);
+    }
+    return 0;
+}

@@ -1,0 +1,186 @@
+// Three brokers, of which one or all go away: in mid-transaction, for a topic alone, with too few replicas
+// left. The servers are this program's own.
+
+#include "fixture.hpp"
+
+#include <outbox/support/stack.hpp>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+namespace outbox::relays {
+namespace {
+
+std::unique_ptr<support::Stack> stack;
+
+class Servers : public testing::Environment {
+public:
+    void SetUp() override { stack = std::make_unique<support::Stack>(support::Stack::Options{.brokers = 3}); }
+    void TearDown() override { stack.reset(); }
+};
+
+const auto* const servers = testing::AddGlobalTestEnvironment(new Servers); // owned by gtest
+
+/// Away until the end of its scope, or until it is told to come back.
+class Away {
+public:
+    Away(const std::string& how, std::int32_t broker) : broker_(std::to_string(broker)) {
+        stack->run({how, broker_});
+    }
+    Away(const Away&) = delete;
+    Away& operator=(const Away&) = delete;
+    ~Away() { come_back(); }
+
+    void come_back() {
+        if (away_) {
+            stack->run({"start-kafka", broker_});
+            away_ = false;
+        }
+    }
+
+private:
+    std::string broker_;
+    bool away_ = true;
+};
+
+class Cluster : public Relays {
+protected:
+    static constexpr int transaction_partitions = 8; // of tools/stack
+
+    void TearDown() override {
+        if (HasFailure() && shown_ != nullptr) {
+            std::cerr << shown_->errors();
+        }
+    }
+    /// Its words are shown when the test fails.
+    void watch(const Process& relay) { shown_ = &relay; }
+
+    /// As the coordinators do it: Java's String.hashCode over the partitions of their topic.
+    [[nodiscard]] std::int32_t coordinator_of(const std::string& transactional_id) const {
+        std::uint32_t hash = 0;
+        for (const char c : transactional_id) {
+            hash = hash * 31 + static_cast<unsigned char>(c);
+        }
+        return leader_of("__transaction_state",
+                         static_cast<std::int32_t>((hash & 0x7fffffffU) % transaction_partitions));
+    }
+
+    /// A relay of one shard that stands still before the commit of its first transaction.
+    Process relay_in_mid_transaction() {
+        Process relay({{support::program("outbox-relay-faults")},
+                       environment({{"OUTBOX_FAULT", "before-commit:1:stop"}, {"RELAY_SHARDS", "1"}})});
+        EXPECT_TRUE(relay.wait_for_text("shard taken", Deadline::in(60s))) << relay.errors();
+        write(300);
+        EXPECT_TRUE(wait_until([&] { return standing_still(relay.id()); }, 30s)) << relay.errors();
+        return relay;
+    }
+    static bool standing_still(pid_t process) {
+        std::ifstream file(fmt::format("/proc/{}/stat", process));
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        return text.find(") T ") != std::string::npos;
+    }
+
+    void write(int events, const std::string& to = {}) {
+        const auto written = support::run(load({"--events", std::to_string(events), "--keys", "60", "--batch",
+                                                "5", "--topic", to.empty() ? topic : to}),
+                                          60s);
+        EXPECT_EQ(written.exit_code, 0) << written.errors;
+    }
+
+    bool wait_all_sent(const std::string& where, std::chrono::milliseconds limit = 60s) {
+        return wait_until([&] { return count("status <> 'SENT' AND " + where) == 0; }, limit);
+    }
+    void expect_no_retry_spent() { EXPECT_EQ(count("retry_count > 0 OR status = 'FAILED'"), 0); }
+
+private:
+    const Process* shown_ = nullptr;
+};
+
+TEST_F(Cluster, ATopicWhoseLeaderIsAwayIsParkedAloneAndCostsNoRetry) {
+    const auto lonely = topic + "-lonely";
+    create_topic(lonely, 2, {}, {3});
+    create_topic(topic, 6, {}, {1, 2, 3});
+    const Process relay = ready_relay();
+    watch(relay);
+    write(100, lonely + ',' + topic);
+    ASSERT_TRUE(wait_all_sent("true"));
+    Away third("stop-kafka", 3);
+    write(50, lonely);
+    write(500);
+    EXPECT_TRUE(wait_all_sent(fmt::format("topic = '{}'", topic)));
+    EXPECT_EQ(count(fmt::format("status = 'SENT' AND topic = '{}' AND seq > 100", lonely)), 0);
+    write(100);
+    EXPECT_TRUE(wait_all_sent(fmt::format("topic = '{}'", topic))) << "the other topic does not go on";
+    expect_no_retry_spent();
+    EXPECT_THAT(relay.errors(), testing::HasSubstr("topic parked"));
+    third.come_back();
+    expect_exactly_once();
+    expect_no_retry_spent();
+}
+
+TEST_F(Cluster, ACoordinatorThatDiesInMidTransactionCostsNoEvent) {
+    create_topic(topic, 6, {}, {1, 2, 3});
+    Process relay = relay_in_mid_transaction();
+    watch(relay);
+    const auto id = database.value("SELECT 'outbox-' || outbox_id || '-0-1' FROM outbox_meta");
+    const auto coordinator = coordinator_of(id);
+    ASSERT_GT(coordinator, 0);
+    const Away first("kill-kafka", coordinator);
+    ASSERT_TRUE(wait_until([&] { return coordinator_of(id) > 0 && coordinator_of(id) != coordinator; }, 60s));
+    relay.signal(SIGCONT);
+    expect_exactly_once();
+    expect_no_retry_spent();
+}
+
+TEST_F(Cluster, ALeaderThatDiesInMidTransactionCostsNoEvent) {
+    create_topic(topic, 1, {}, {2, 3, 1});
+    Process relay = relay_in_mid_transaction();
+    watch(relay);
+    ASSERT_EQ(leader_of(topic, 0), 2);
+    const Away second("kill-kafka", 2);
+    ASSERT_TRUE(wait_until([&] { return leader_of(topic, 0) == 3; }, 60s));
+    relay.signal(SIGCONT);
+    expect_exactly_once();
+    expect_no_retry_spent();
+}
+
+TEST_F(Cluster, TooFewReplicasOfATopicAreWaitedFor) {
+    const auto strict = topic + "-strict";
+    create_topic(strict, 1, {{"min.insync.replicas", "3"}}, {1, 2, 3});
+    create_topic(topic, 6, {}, {1, 2, 3});
+    const Process relay = ready_relay();
+    watch(relay);
+    write(100, strict + ',' + topic);
+    ASSERT_TRUE(wait_all_sent("true"));
+    Away second("stop-kafka", 2);
+    write(20, strict);
+    ASSERT_TRUE(wait_until([&] { return count("status = 'PROCESSING'") > 0; }, 30s)); // it tries
+    stay_quiet(5s);
+    EXPECT_EQ(count(fmt::format("status = 'SENT' AND topic = '{}' AND seq > 100", strict)), 0);
+    second.come_back();
+    expect_exactly_once();
+    expect_no_retry_spent();
+}
+
+TEST_F(Cluster, AllBrokersKilledAtOnceCostNoEventAndNoRetry) {
+    create_topic(topic, 6, {}, {1, 2, 3});
+    const Process relay = ready_relay();
+    watch(relay);
+    Process writer(load({"--events", "3000", "--rate", "150", "--keys", "60"}));
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") > 200; }, 30s));
+    stack->run({"kill-kafka"});
+    stay_quiet(10s);
+    stack->run({"start-kafka"});
+    EXPECT_EQ(writer.wait(Deadline::in(60s)).exit_code, 0);
+    expect_exactly_once({"--wait", "90"});
+    expect_no_retry_spent();
+}
+
+} // namespace
+} // namespace outbox::relays

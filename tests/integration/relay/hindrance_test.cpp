@@ -1,0 +1,148 @@
+// What others do with the same servers: it is waited for where it must be, and slows nothing where it need
+// not.
+
+#include "fixture.hpp"
+
+#include <outbox/core/handle.hpp>
+#include <outbox/support/environment.hpp>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <librdkafka/rdkafka.h>
+
+#include <array>
+#include <csignal>
+
+namespace outbox::relays {
+namespace {
+
+/// Somebody else's transactional producer, with a record in a transaction that it does not end by itself.
+class OpenTransaction {
+public:
+    OpenTransaction(const std::string& topic, std::int32_t partition) : producer_(connect()) {
+        done(rd_kafka_init_transactions(producer_.get(), patience_ms));
+        done(rd_kafka_begin_transaction(producer_.get()));
+        const auto produced = rd_kafka_producev(producer_.get(), RD_KAFKA_V_TOPIC(topic.c_str()),
+                                                RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_KEY("x", 1),
+                                                RD_KAFKA_V_VALUE(const_cast<char*>("x"), 1), RD_KAFKA_V_END);
+        if (produced != RD_KAFKA_RESP_ERR_NO_ERROR ||
+            rd_kafka_flush(producer_.get(), patience_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            throw std::runtime_error("nothing was produced");
+        }
+    }
+    void abort() { done(rd_kafka_abort_transaction(producer_.get(), patience_ms)); }
+
+private:
+    static constexpr int patience_ms = 30'000;
+    using Producer = Handle<rd_kafka_t, rd_kafka_destroy>;
+
+    static Producer connect() {
+        std::array<char, 512> reason{};
+        auto* conf = rd_kafka_conf_new();
+        for (const auto& [name, value] :
+             Variables{{"bootstrap.servers", support::required_variable("KAFKA_BROKERS")},
+                       {"transactional.id", "somebody-else"},
+                       {"transaction.timeout.ms", "300000"}}) {
+            rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason.data(), reason.size());
+        }
+        return Producer(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()));
+    }
+    static void done(rd_kafka_error_t* error) {
+        if (error != nullptr) {
+            const std::string text = rd_kafka_error_string(error);
+            rd_kafka_error_destroy(error);
+            throw std::runtime_error(text);
+        }
+    }
+
+    Producer producer_;
+};
+
+class Hindrance : public Relays {
+protected:
+    void write(int events) {
+        const auto written =
+            support::run(load({"--events", std::to_string(events), "--keys", "60", "--batch", "5"}), 60s);
+        EXPECT_EQ(written.exit_code, 0) << written.errors;
+    }
+    bool wait_all_sent() {
+        return wait_until([&] { return count("status <> 'SENT'") == 0; }, 60s);
+    }
+    std::int64_t statistic(const std::string& sum, const std::string& view) {
+        return database.number(
+            fmt::format("SELECT sum({}) FROM {} WHERE relname = 'outbox_events'", sum, view));
+    }
+};
+
+TEST_F(Hindrance, AnotherProducersOpenTransactionOnTheControlPartitionIsWaitedForAndNamed) {
+    const Variables one_shard{{"RELAY_SHARDS", "1"}};
+    {
+        Process first = ready_relay(one_shard); // creates the control topic
+        write(50);
+        ASSERT_TRUE(wait_all_sent()) << first.errors();
+        EXPECT_EQ(stop(first).exit_code, 0);
+    }
+    OpenTransaction foreign("outbox." + database.name() + ".control", 0);
+    Process relay = start_relay(one_shard);
+    write(50);
+    EXPECT_TRUE(relay.wait_for_text("an open transaction", Deadline::in(90s))) << relay.errors();
+    EXPECT_EQ(count("status = 'SENT'"), 50) << "the newest manifests may be beyond its reach";
+    foreign.abort();
+    EXPECT_TRUE(wait_all_sent()) << relay.errors();
+    expect_exactly_once();
+    EXPECT_EQ(count("retry_count > 0"), 0);
+}
+
+TEST_F(Hindrance, ATransactionThatTheBrokerGivesUpInMidBatchIsSentAgain) {
+    constexpr auto broker_gives_up = 32s; // its transaction.timeout.ms, and how often the broker looks
+    Process relay({{support::program("outbox-relay-faults")},
+                   environment({{"OUTBOX_FAULT", "before-commit:1:stop"}, {"RELAY_LEASE", "120"}})});
+    write(100);
+    ASSERT_TRUE(wait_until([&] { return count("status = 'PROCESSING'") > 0; }, 60s)) << relay.errors();
+    stay_quiet(broker_gives_up);
+    relay.signal(SIGCONT);
+    EXPECT_TRUE(wait_all_sent()) << relay.errors();
+    EXPECT_THAT(relay.errors(), testing::HasSubstr("shard recovers"));
+    expect_exactly_once();
+    EXPECT_EQ(count("retry_count > 0"), 0);
+}
+
+TEST_F(Hindrance, ALongTransactionInAnotherDatabaseHoldsUpNothing) {
+    auto other = postgres::Connection::open(support::server_options("postgres"), Deadline::in(30s));
+    script(other, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id()");
+    const Process relay = ready_relay();
+    write(500);
+    EXPECT_TRUE(wait_all_sent()) << relay.errors();
+    script(other, "ROLLBACK");
+    expect_exactly_once();
+}
+
+TEST_F(Hindrance, ManySentRowsWithoutAutovacuumAreNotReadAgain) {
+    constexpr int old_rows = 300'000;
+    constexpr int portion = 50'000;
+    constexpr int rounds = 10;
+    constexpr int events = 500; // a round
+    database.query("ALTER TABLE outbox_events SET (autovacuum_enabled = off)");
+    for (int left = old_rows; left > 0; left -= portion) { // one statement may take 30 s
+        database.query(
+            "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, "
+            "status, processed_at) SELECT gen_random_uuid(), 'user', 'old' || i % 5000, 'user.created', "
+            "'{}', $1, 'SENT', now() FROM generate_series(1, $2::integer) AS i",
+            {topic, std::to_string(portion)});
+    }
+    database.query("SET enable_seqscan = off"); // the test's own look must not count
+    const Process relay = ready_relay();
+    database.query("SELECT pg_stat_reset()");
+    for (int round = 0; round < rounds; ++round) {
+        write(events);
+        ASSERT_TRUE(wait_until([&] { return count("unsent AND next_attempt_at IS NULL") == 0; }, 60s))
+            << relay.errors();
+    }
+    ASSERT_TRUE(
+        wait_until([&] { return statistic("idx_tup_read", "pg_stat_user_indexes") > rounds * events; }, 60s));
+    EXPECT_EQ(statistic("seq_tup_read", "pg_stat_user_tables"), 0);
+    EXPECT_LT(statistic("idx_tup_read", "pg_stat_user_indexes"), old_rows);
+}
+
+} // namespace
+} // namespace outbox::relays
