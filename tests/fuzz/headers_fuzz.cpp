@@ -1,7 +1,7 @@
 // A row's own headers, as any writer may have put them there: they never take the place of the relay's.
 #include "expect.hpp"
 
-#include <outbox/relay/batch.hpp>
+#include <outbox/relay/record.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -10,7 +10,6 @@
 namespace {
 
 constexpr std::int64_t now_ms = 1'700'000'000'000;
-constexpr std::int64_t day_ms = 86'400'000;
 
 long occurrences(const outbox::kafka::Record& record, std::string_view name) {
     return std::count_if(record.headers.begin(), record.headers.end(),
@@ -21,13 +20,14 @@ long occurrences(const outbox::kafka::Record& record, std::string_view name) {
 
 // NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    outbox::relay::Batch batch;
+    static const auto encoder = outbox::relay::make_encoder({.source = "source"});
+    outbox::relay::Arena arena;
     outbox::store::Row row;
     row.topic = "topic";
     row.key = "key";
     row.data = "{}";
     row.headers = std::string_view(reinterpret_cast<const char*>(data), size);
-    const auto record = outbox::relay::make_record(batch, row, "source", now_ms, day_ms, day_ms);
+    const auto record = outbox::relay::make_record(*encoder, row, row.topic, now_ms, {}, arena);
     for (const char* own : {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject",
                             "ce_partitionkey", "content-type"}) {
         expect(occurrences(record, own) == 1);
