@@ -1,4 +1,6 @@
 DO $$
+DECLARE
+    key regclass;
 BEGIN
     IF obj_description(to_regclass('outbox_events'), 'pg_class') LIKE 'adopted by outbox-migrate%' THEN
         COMMENT ON TABLE outbox_events IS NULL;
@@ -16,6 +18,9 @@ BEGIN
         -- As published: up gave it a default, and what stood there before is not known.
         ALTER TABLE outbox_events ALTER COLUMN created_at DROP DEFAULT;
         ALTER TABLE outbox_events RESET (fillfactor);
+        FOR key IN SELECT indexrelid FROM pg_index WHERE indrelid = 'outbox_events'::regclass AND indisprimary LOOP
+            EXECUTE format('ALTER INDEX %s RESET (fillfactor)', key);
+        END LOOP;
     ELSE
         DROP TABLE IF EXISTS outbox_events;
     END IF;

@@ -1,2 +1,2 @@
 DROP TABLE outbox_backfills;
-DROP INDEX outbox_events_done;
+DROP INDEX outbox_events_seq;

@@ -124,7 +124,7 @@ void Connection::send(int sent, const char* what) {
     }
 }
 
-std::vector<Result> Connection::receive(Deadline deadline, const char* what) {
+void Connection::flush(Deadline deadline, const char* what) {
     pg_conn* handle = handle_.get();
     while (const int pending = PQflush(handle)) {
         if (pending < 0) {
@@ -133,35 +133,56 @@ std::vector<Result> Connection::receive(Deadline deadline, const char* what) {
         wait_socket(POLLIN | POLLOUT, deadline, what);
         PQconsumeInput(handle);
     }
+}
+
+pg_result* Connection::next_result(Deadline deadline, const char* what) {
+    pg_conn* handle = handle_.get();
+    while (PQisBusy(handle) != 0) {
+        wait_socket(POLLIN, deadline, what);
+        if (PQconsumeInput(handle) == 0) {
+            fail(what, trimmed(PQerrorMessage(handle)));
+        }
+    }
+    return PQgetResult(handle);
+}
+
+void Connection::sort_out(const DatabaseError& refused) {
+    if (refused.action() == Action::reconnect || !usable()) {
+        close();
+        prepared_.clear();
+    }
+    throw DatabaseError(refused);
+}
+
+namespace {
+
+bool good(const pg_result* result) {
+    const ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY;
+}
+
+DatabaseError error_of(const pg_result* result, const char* what) {
+    return {field(result, PG_DIAG_SQLSTATE),
+            fmt::format("{}: {}", what, trimmed(PQresultErrorMessage(result))),
+            field(result, PG_DIAG_MESSAGE_HINT), field(result, PG_DIAG_CONSTRAINT_NAME)};
+}
+
+} // namespace
+
+std::vector<Result> Connection::receive(Deadline deadline, const char* what) {
+    flush(deadline, what);
     std::vector<Result> results;
     std::unique_ptr<DatabaseError> refused;
-    while (true) {
-        while (PQisBusy(handle) != 0) {
-            wait_socket(POLLIN, deadline, what);
-            if (PQconsumeInput(handle) == 0) {
-                fail(what, trimmed(PQerrorMessage(handle)));
-            }
-        }
-        pg_result* raw = PQgetResult(handle);
-        if (raw == nullptr) {
-            break;
-        }
+    while (pg_result* raw = next_result(deadline, what)) {
         Result result(raw);
-        const ExecStatusType status = PQresultStatus(raw);
-        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+        if (good(raw)) {
             results.push_back(std::move(result));
         } else if (!refused) {
-            refused = std::make_unique<DatabaseError>(
-                field(raw, PG_DIAG_SQLSTATE), fmt::format("{}: {}", what, trimmed(PQresultErrorMessage(raw))),
-                field(raw, PG_DIAG_MESSAGE_HINT), field(raw, PG_DIAG_CONSTRAINT_NAME));
+            refused = std::make_unique<DatabaseError>(error_of(raw, what));
         }
     }
     if (refused) {
-        if (refused->action() == Action::reconnect || !usable()) {
-            close();
-            prepared_.clear();
-        }
-        throw DatabaseError(*refused);
+        sort_out(*refused);
     }
     return results;
 }
@@ -213,6 +234,42 @@ Result Connection::query(const std::string& sql, const Params& params, Deadline 
                            values.data(), nullptr, nullptr, format == Format::binary ? 1 : 0),
          "query");
     return last_of(receive(deadline, "query"));
+}
+
+std::vector<Result> Connection::run_all(std::span<const Call> calls, Deadline deadline) {
+    for (const Call& call : calls) {
+        prepare(call.statement, deadline);
+    }
+    pg_conn* handle = handle_.get();
+    send(PQenterPipelineMode(handle), "pipeline");
+    for (const auto& [statement, params, format] : calls) {
+        const auto values = values_of(params);
+        send(PQsendQueryPrepared(handle, statement.name, static_cast<int>(values.size()), values.data(),
+                                 nullptr, nullptr, format == Format::binary ? 1 : 0),
+             statement.name);
+    }
+    send(PQpipelineSync(handle), "pipeline");
+    flush(deadline, "pipeline");
+    std::vector<Result> results;
+    std::unique_ptr<DatabaseError> refused;
+    for (const Call& call : calls) {
+        while (pg_result* raw = next_result(deadline, call.statement.name)) {
+            Result result(raw);
+            if (good(raw)) {
+                results.push_back(std::move(result));
+            } else if (!refused) {
+                refused = std::make_unique<DatabaseError>(error_of(raw, call.statement.name));
+            }
+        }
+    }
+    const Result synced(next_result(deadline, "pipeline"));
+    if (usable()) {
+        send(PQexitPipelineMode(handle), "pipeline");
+    }
+    if (refused) {
+        sort_out(*refused);
+    }
+    return results;
 }
 
 std::vector<Result> Connection::script(const std::string& sql, Deadline deadline) {

@@ -20,17 +20,18 @@ std::int64_t now_ms() {
 
 } // namespace
 
-std::vector<store::SentRow> sent_rows(const BatchEnd& end) {
-    std::vector<store::SentRow> sent;
+Published::Published(const BatchEnd& end)
+    : marked{end.batch->number, end.end.deliveries.back().offset},
+      dead_letter(end.batch->dead_letter) {
     const auto& rows = end.batch->claimed.rows;
     sent.reserve(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
         sent.push_back({rows[i].tid, rows[i].seq, rows[i].bucket, end.batch->records[i].partition,
                         end.end.deliveries[i].offset});
+        retried = retried || rows[i].retry_count > 0;
     }
     // Page by page: rows of a batch lie scattered over the table, several to a page.
     std::sort(sent.begin(), sent.end(), [](const auto& a, const auto& b) { return a.tid < b.tid; });
-    return sent;
 }
 
 bool one_topic(const Batch& batch) {

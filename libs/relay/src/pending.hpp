@@ -4,12 +4,22 @@
 
 namespace outbox::relay {
 
+/// What is left to do for a batch that Kafka has; its rows and records are gone from memory.
+struct Published {
+    store::MarkedUpTo marked;
+    std::vector<store::SentRow> sent;
+    std::optional<store::FailedAttempt> dead_letter;
+    bool retried = false; ///< its event had failed before
+
+    explicit Published(const BatchEnd& end);
+};
+
 /// The batches of one shard between claim and mark. At most one is ready, one at the broker, one published:
 /// far below the control_keys that bound how many may be unmarked.
 struct ShardWorker::Pending {
     std::unique_ptr<Batch> ready;
     const Batch* publishing = nullptr; ///< owned by the publisher
-    std::vector<BatchEnd> published;
+    std::vector<Published> published;
     std::optional<milliseconds> next_attempt;
 
     [[nodiscard]] bool idle() const { return !ready && publishing == nullptr && published.empty(); }
@@ -17,8 +27,8 @@ struct ShardWorker::Pending {
     [[nodiscard]] std::size_t events() const {
         std::size_t count = ready ? ready->claimed.rows.size() : 0;
         count += publishing != nullptr ? publishing->claimed.rows.size() : 0;
-        for (const BatchEnd& end : published) {
-            count += end.batch->claimed.rows.size();
+        for (const Published& batch : published) {
+            count += batch.sent.size();
         }
         return count;
     }
@@ -37,15 +47,14 @@ struct ShardWorker::Pending {
         if (publishing != nullptr) {
             add(publishing);
         }
-        for (const BatchEnd& end : published) {
-            add(end.batch.get());
+        for (const Published& batch : published) {
+            for (const store::SentRow& row : batch.sent) {
+                all.push_back(row.seq);
+            }
         }
         return all;
     }
 };
-
-/// What a committed batch means for the rows.
-std::vector<store::SentRow> sent_rows(const BatchEnd& end);
 
 /// Whether all its events go to one topic.
 bool one_topic(const Batch& batch);

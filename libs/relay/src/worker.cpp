@@ -134,9 +134,11 @@ void ShardWorker::open_connection() {
     store_.reset();
     connection_ = postgres::Connection::open(context_.options.database, Deadline::in(milliseconds(5'000)));
     // The statements know their indexes; a plan must not depend on how fresh the statistics are.
-    connection_->script("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;"
-                        " SET enable_mergejoin = off; SET jit = off; SET synchronous_commit = on",
-                        Deadline::in(context_.options.statement_timeout));
+    connection_->script(
+        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;"
+        " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
+        " SET synchronous_commit = on",
+        Deadline::in(context_.options.statement_timeout));
     store_.emplace(*connection_, shard_, buckets_of(shard_, context_.identity.shard_count),
                    context_.options.statement_timeout);
 }
@@ -255,7 +257,7 @@ void ShardWorker::collect(Pending& pending) {
     if (end->end.strays) {
         throw NeedsRecovery("a request of the transaction was sent twice or not answered");
     }
-    pending.published.push_back(std::move(*end));
+    pending.published.emplace_back(*end);
 }
 
 void ShardWorker::submit(Pending& pending) {

@@ -70,17 +70,12 @@ bool ShardWorker::turn(Pending& pending) {
     store::RowSet claimed;
     {
         store::Turn guarded(*store_, acquired_->ownership);
-        for (const BatchEnd& end : pending.published) {
-            const store::MarkedUpTo marked{end.batch->number, end.end.deliveries.back().offset};
-            if (end.batch->dead_letter) {
-                guarded.mark({}, marked);
-                guarded.fail_dead_lettered(end.batch->claimed.rows.front().bucket, *end.batch->dead_letter);
-                continue;
-            }
-            const auto gone = guarded.mark(sent_rows(end), marked);
-            if (gone > 0) {
-                log::error("events that were sent are not unsent rows any more: somebody changed them",
-                           {{"shard", shard_}, {"rows", gone}});
+        for (const Published& batch : pending.published) {
+            if (batch.dead_letter) {
+                guarded.mark({}, batch.marked);
+                guarded.fail_dead_lettered(batch.sent.front().bucket, *batch.dead_letter);
+            } else {
+                guarded.mark(batch.sent, batch.marked);
             }
         }
         if (claims) {
@@ -88,18 +83,22 @@ bool ShardWorker::turn(Pending& pending) {
             fault_point("before-claim");
             claimed = claim(guarded, in_flight, parked);
         }
-        guarded.commit();
+        guarded.commit(claimed);
+        if (guarded.gone() > 0) {
+            log::error("events that were sent are not unsent rows any more: somebody changed them",
+                       {{"shard", shard_}, {"rows", guarded.gone()}});
+        }
     }
     fault_point(claimed.empty() ? "after-mark" : "after-claim");
     const bool worked = !pending.published.empty() || !claimed.empty();
-    for (const BatchEnd& end : pending.published) {
-        if (end.batch->claimed.rows.front().retry_count > 0) {
+    for (const Published& batch : pending.published) {
+        if (batch.retried) {
             next_tend_ = {}; // its followers need not wait any more
         }
-        if (const auto& attempt = end.batch->dead_letter) {
+        if (batch.dead_letter) {
             next_tend_ = {};
             waiting_ = true;
-            note_attempt(*attempt, context_.options.dead_letter_topic);
+            note_attempt(*batch.dead_letter, context_.options.dead_letter_topic);
         }
     }
     pending.published.clear();

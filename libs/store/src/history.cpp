@@ -14,13 +14,16 @@ using postgres::Result;
 using postgres::Statement;
 using postgres::Transaction;
 
-constexpr std::int64_t window = 50'000;
+// Numbers that one statement looks at. The index tells pages only, so all that lie in a window are read and
+// sorted.
+constexpr std::int64_t least_window = 1'000;
+constexpr std::int64_t most_window = 50'000;
 
-/// The predicate of the index outbox_events_done.
 #define OUTBOX_DONE "NOT o.unsent"
 
-constexpr Statement next_done{
-    "outbox_next_done", "SELECT min(o.seq) FROM outbox_events AS o WHERE " OUTBOX_DONE " AND o.seq > $1"};
+constexpr Statement next_done{"outbox_next_done",
+                              "SELECT min(o.seq) FROM outbox_events AS o WHERE " OUTBOX_DONE
+                              " AND o.seq > $1 AND o.seq <= $2"};
 
 // What the record of an event takes beside its value: its key twice, and the names of the headers.
 constexpr const char* count_window =
@@ -85,13 +88,30 @@ Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_
 
 /// Named events are found by their primary key, so they need no window.
 std::int64_t History::window_end(std::int64_t after, std::int64_t upto) const {
-    return filter_.ids.empty() && upto - after > window ? after + window : upto;
+    return filter_.ids.empty() && upto - after > window_ ? after + window_ : upto;
 }
 
-/// Where nothing was found: numbers that were never given out, or were deleted, are stepped over in one go.
+/// A full page came from a part of its window, an emptier one could have looked further.
+void History::fit_window(std::size_t found, bool whole, std::size_t wanted) {
+    if (!whole) {
+        window_ = std::max(window_ / 2, least_window);
+    } else if (found < wanted / 2) {
+        window_ = std::min(window_ * 2, most_window);
+    }
+}
+
+/// Where nothing was found: numbers that were never given out, or were deleted, are stepped over in long
+/// strides.
 std::int64_t History::skip_gap(std::int64_t after, std::int64_t upto) {
-    const Result next = connection_.run(next_done, {after}, Deadline::in(timeout_));
-    return next.is_null(0, 0) ? upto : std::min(upto, next.integer(0, 0) - 1);
+    for (std::int64_t stride = most_window; after < upto; stride *= 2) {
+        const std::int64_t end = std::min(upto, after + std::min(stride, upto - after));
+        const Result next = connection_.run(next_done, {after, end}, Deadline::in(timeout_));
+        if (!next.is_null(0, 0)) {
+            return next.integer(0, 0) - 1;
+        }
+        after = end;
+    }
+    return upto;
 }
 
 bool History::fetch(RowSet& found, const PageLimits& limits) {
@@ -131,6 +151,7 @@ Page History::read(std::int64_t after, std::int64_t upto, const PageLimits& limi
     const bool whole = fetch(page.found, limits);
     transaction.commit();
     page.through = whole ? end : page.found.rows.back().seq;
+    fit_window(page.found.rows.size(), whole, limits.rows);
     if (page.found.empty()) {
         page.through = std::max(page.through, skip_gap(page.through, upto));
     }

@@ -47,4 +47,16 @@ Row row_of(const Result& result, int at) {
     return row;
 }
 
+std::size_t add_rows(RowSet& claimed, postgres::Result found) {
+    std::size_t bytes = 0;
+    for (int i = 0; i < found.rows(); ++i) {
+        claimed.rows.push_back(row_of(found, i));
+        bytes += claimed.rows.back().bytes();
+    }
+    if (!found.empty()) {
+        claimed.storage.push_back(std::move(found));
+    }
+    return bytes;
+}
+
 } // namespace outbox::store

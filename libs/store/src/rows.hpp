@@ -18,4 +18,7 @@ Tid tid_of(std::string_view bytes);
 /// A claimed row; its views point into the result.
 Row row_of(const postgres::Result& result, int at);
 
+/// Adds all rows of a result, and keeps it. @return bytes that they keep in memory
+std::size_t add_rows(RowSet& claimed, postgres::Result found);
+
 } // namespace outbox::store

@@ -5,25 +5,33 @@
 #include <outbox/telemetry/log.hpp>
 
 #include <algorithm>
+#include <numeric>
 #include <unordered_map>
 
 namespace outbox::store {
 namespace {
 
+using postgres::Answer;
 using postgres::Format;
 using postgres::Params;
 using postgres::Result;
 using postgres::Statement;
 
 // One snapshot for the whole claim: a row that commits later with a smaller seq waits for the next claim,
-// and so do the later events of its key.
-constexpr Statement open_claim{
-    "outbox_open_claim",
-    "DECLARE outbox_claim NO SCROLL CURSOR FOR SELECT " OUTBOX_COLUMNS
-    " FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL (SELECT o.ctid, o.* FROM outbox_events AS o"
-    " WHERE o.bucket = b.bucket AND " OUTBOX_NEW
-    " AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[]) AND NOT " OUTBOX_BLOCKED
-    " ORDER BY o.seq) AS o"};
+// and so do the later events of its key. Most buckets have no blocked key, so rows are compared only where
+// one is.
+#define OUTBOX_CLAIM                                                                                         \
+    "SELECT " OUTBOX_COLUMNS                                                                                 \
+    " FROM (SELECT u.bucket, EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = u.bucket)"      \
+    " AS has_blocked FROM unnest($1::smallint[]) AS u(bucket) OFFSET 0) AS b CROSS JOIN LATERAL"             \
+    " (SELECT o.ctid, o.* FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_NEW                 \
+    " AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[])"                                       \
+    " AND NOT (b.has_blocked AND " OUTBOX_BLOCKED ") ORDER BY o.seq) AS o"
+
+constexpr Statement claim_statement{"outbox_claim_some", OUTBOX_CLAIM " LIMIT $4"};
+constexpr Statement open_claim{"outbox_open_claim",
+                               "DECLARE outbox_claim NO SCROLL CURSOR FOR " OUTBOX_CLAIM};
+constexpr Statement close_claim{"outbox_close_claim", "CLOSE outbox_claim"};
 
 constexpr Statement to_processing{
     "outbox_to_processing",
@@ -31,13 +39,12 @@ constexpr Statement to_processing{
     " AND coalesce(o.status, 'NEW') = 'NEW' RETURNING o.seq, o.ctid"};
 
 constexpr Statement mark_sent{
-    "outbox_mark_sent",
-    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), "
-    "kafka_partition = m.partition,"
-    " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
-    " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(tid, seq, "
-    "partition, kafka_offset)"
-    " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_STILL_UNSENT " RETURNING o.seq"};
+    "outbox_mark_sent", "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), "
+                        "kafka_partition = m.partition,"
+                        " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
+                        " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(tid, seq, "
+                        "partition, kafka_offset)"
+                        " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_STILL_UNSENT};
 
 // Rows that somebody changed while they were at the broker.
 #define OUTBOX_MARK_MOVED                                                                                    \
@@ -102,11 +109,12 @@ constexpr Statement to_due{"outbox_to_due",
 /// Leaves a record in the log, so that the commit flushes everything the claim could see.
 constexpr Statement log_claim{"outbox_log_claim", "SELECT pg_logical_emit_message(true, 'outbox', '')"};
 
-std::string guard(const Ownership& ownership) {
-    return fmt::format("BEGIN; SELECT pg_advisory_xact_lock_shared({0}, {1});"
-                       " SELECT epoch FROM outbox_shards WHERE shard = {1} AND owner = '{2}' AND epoch = {3}",
-                       shard_locks, ownership.shard, ownership.relay.to_string(), ownership.epoch);
-}
+constexpr Statement lock_shard{"outbox_lock_shard", "SELECT pg_advisory_xact_lock_shared($1, $2)"};
+constexpr Statement check_owner{"outbox_check_owner",
+                                "SELECT 1 FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3"};
+
+/// Statements that a claim sends ahead of the answers; bounds what it takes beyond its bytes.
+constexpr std::size_t most_ahead = 8;
 
 template <class Rows>
 std::string tids(const Rows& rows) {
@@ -124,55 +132,49 @@ std::string column(const Rows& rows, Member member) {
 
 Turn::Turn(ShardStore& store, const Ownership& ownership)
     : store_(store),
-      transaction_(store.connection_, Deadline::in(store.timeout_), guard(ownership)) {
-    if (transaction_.begun().back().empty()) {
-        throw NotOwner(
-            fmt::format("shard {} is not owned under epoch {} any more", ownership.shard, ownership.epoch));
-    }
+      transaction_(postgres::Transaction::lazy(store.connection_, Deadline::in(store.timeout_))) {
+    transaction_.add(lock_shard, {shard_locks, ownership.shard}, Answer::with_commit);
+    transaction_.add(check_owner, {ownership.shard, ownership.relay, ownership.epoch}, Answer::before_commit,
+                     [ownership](const Result& found) {
+                         if (found.empty()) {
+                             throw NotOwner(fmt::format("shard {} is not owned under epoch {} any more",
+                                                        ownership.shard, ownership.epoch));
+                         }
+                     });
 }
 
-std::size_t Turn::mark(std::span<const SentRow> rows, const MarkedUpTo& marked) {
+void Turn::mark(std::vector<SentRow> rows, const MarkedUpTo& marked) {
     written_ = true;
-    transaction_.run(move_mark, {store_.shard_, marked.batch, marked.offset});
+    transaction_.add(move_mark, {store_.shard_, marked.batch, marked.offset}, Answer::with_commit);
     if (rows.empty()) {
-        return 0;
+        return;
     }
-    const Result done =
-        transaction_.run(mark_sent, {tids(rows), column(rows, &SentRow::seq),
-                                     column(rows, &SentRow::partition), column(rows, &SentRow::offset)});
-    if (static_cast<std::size_t>(done.rows()) == rows.size()) {
-        return 0;
-    }
-    std::unordered_map<std::int64_t, bool> found;
-    for (int i = 0; i < done.rows(); ++i) {
-        found[done.integer(i, 0)] = true;
-    }
-    std::vector<SentRow> moved;
-    std::copy_if(rows.begin(), rows.end(), std::back_inserter(moved),
-                 [&](const SentRow& row) { return !found.contains(row.seq); });
-    const Params named{column(moved, &SentRow::bucket), column(moved, &SentRow::seq),
-                       column(moved, &SentRow::partition), column(moved, &SentRow::offset)};
-    const auto late = transaction_.run(mark_moved_ready, named).affected() +
-                      transaction_.run(mark_moved_waiting, named).affected();
-    return moved.size() - static_cast<std::size_t>(late);
+    Params params{tids(rows), column(rows, &SentRow::seq), column(rows, &SentRow::partition),
+                  column(rows, &SentRow::offset)};
+    transaction_.add(mark_sent, std::move(params), Answer::before_commit,
+                     [this, rows = std::move(rows)](const Result& done) {
+                         if (const auto count = static_cast<std::size_t>(done.affected());
+                             count < rows.size()) {
+                             mark_moved(rows, count);
+                         }
+                     });
 }
 
-void Turn::mark_processing(RowSet& claimed, std::size_t from) {
-    const std::span fresh(claimed.rows.begin() + static_cast<std::ptrdiff_t>(from), claimed.rows.end());
-    const Result updated = transaction_.run(to_processing, {tids(fresh)}, Format::binary);
-    std::unordered_map<std::int64_t, Tid> where;
-    where.reserve(fresh.size());
-    for (int i = 0; i < updated.rows(); ++i) {
-        where.emplace(updated.integer(i, 0), tid_of(updated.bytes(i, 1)));
-    }
-    for (Row& row : fresh) {
-        if (const auto found = where.find(row.seq); found != where.end()) {
-            row.tid = found->second;
-        } else {
-            row.seq = 0; // changed by somebody else in between
-        }
-    }
-    std::erase_if(claimed.rows, [](const Row& row) { return row.seq == 0; });
+/// Those that are marked already do not match any more.
+void Turn::mark_moved(const std::vector<SentRow>& rows, std::size_t marked) {
+    gone_ += rows.size() - marked;
+    const Params named{column(rows, &SentRow::bucket), column(rows, &SentRow::seq),
+                       column(rows, &SentRow::partition), column(rows, &SentRow::offset)};
+    const auto found = [this](const Result& late) { gone_ -= static_cast<std::size_t>(late.affected()); };
+    transaction_.add(mark_moved_ready, named, Answer::before_commit, found);
+    transaction_.add(mark_moved_waiting, named, Answer::before_commit, found);
+}
+
+void Turn::mark_processing(const RowSet& claimed) {
+    transaction_.add(
+        to_processing, {tids(claimed.rows)}, Answer::with_commit,
+        [this](Result moved) { moved_ = std::move(moved); }, Format::binary);
+    note_processing(claimed);
 }
 
 void Turn::note_processing(const RowSet& claimed) {
@@ -182,38 +184,48 @@ void Turn::note_processing(const RowSet& claimed) {
     written_ = true;
     const auto newest = std::max_element(claimed.rows.begin(), claimed.rows.end(),
                                          [](const Row& a, const Row& b) { return a.seq < b.seq; });
-    transaction_.run(move_claimed, {store_.shard_, newest->seq});
+    transaction_.add(move_claimed, {store_.shard_, newest->seq}, Answer::with_commit);
 }
 
-RowSet Turn::fetch(const ClaimLimits& limits) {
+RowSet Turn::claim_some(Params where, std::size_t most) {
+    RowSet claimed;
+    where.emplace_back(static_cast<std::int64_t>(most));
+    transaction_.add(
+        claim_statement, std::move(where), Answer::before_commit,
+        [&claimed](Result found) { add_rows(claimed, std::move(found)); }, Format::binary);
+    transaction_.flush();
+    return claimed;
+}
+
+/// @param more  stays true while every statement found all that it may take
+void Turn::fetch(RowSet& claimed, std::size_t statements, std::size_t step, std::size_t& bytes, bool& more) {
+    const Statement next{"outbox_fetch", store_.fetch_statement_.c_str()};
+    for (std::size_t i = 0; i < statements; ++i) {
+        transaction_.add(
+            next, {}, Answer::before_commit,
+            [&](Result found) {
+                more = static_cast<std::size_t>(found.rows()) == step;
+                bytes += add_rows(claimed, std::move(found));
+            },
+            Format::binary);
+    }
+    transaction_.flush();
+}
+
+RowSet Turn::claim_backlog(Params where, const ClaimLimits& limits) {
+    const std::size_t step = limits.rows_a_statement;
+    store_.fetch_statement_ = fmt::format("FETCH {} FROM outbox_claim", step);
+    transaction_.add(open_claim, std::move(where), Answer::with_commit);
     RowSet claimed;
     std::size_t bytes = 0;
-    const std::string statement =
-        fmt::format("FETCH {} FROM outbox_claim", std::min(limits.rows_a_statement, limits.rows));
-    while (claimed.rows.size() < limits.rows && bytes < limits.bytes) {
-        Result fetched =
-            store_.connection_.query(statement, {}, Deadline::in(store_.timeout_), Format::binary);
-        const auto count = static_cast<std::size_t>(fetched.rows());
-        const std::size_t from = claimed.rows.size();
-        for (int i = 0; i < fetched.rows(); ++i) {
-            claimed.rows.push_back(row_of(fetched, i));
-            bytes += claimed.rows.back().bytes();
-        }
-        if (count > 0) {
-            claimed.storage.push_back(std::move(fetched));
-            if (limits.track_processing) {
-                mark_processing(claimed, from);
-            }
-        }
-        if (count < limits.rows_a_statement) {
-            break;
-        }
+    bool more = true;
+    while (more && bytes < limits.bytes && claimed.rows.size() + step <= limits.rows) {
+        const std::size_t fits =
+            (limits.bytes - bytes) / (std::max<std::size_t>(store_.row_bytes_, 1) * step);
+        const std::size_t left = (limits.rows - claimed.rows.size()) / step;
+        fetch(claimed, std::clamp<std::size_t>(fits, 1, std::min(left, most_ahead)), step, bytes, more);
     }
-    transaction_.query("CLOSE outbox_claim");
-    claimed_ = claimed_ || !claimed.empty();
-    if (limits.track_processing) {
-        note_processing(claimed);
-    }
+    transaction_.add(close_claim, {}, Answer::with_commit);
     return claimed;
 }
 
@@ -221,8 +233,22 @@ RowSet Turn::claim(const ClaimLimits& limits, std::span<const std::int64_t> in_f
                    std::span<const std::string> parked_topics) {
     auto& buckets = store_.buckets_;
     std::rotate(buckets.begin(), buckets.begin() + 1, buckets.end()); // no bucket is always first
-    transaction_.run(open_claim, {numbers(buckets), numbers(in_flight), texts(parked_topics)});
-    return fetch(limits);
+    const Params where{numbers(buckets), numbers(in_flight), texts(parked_topics)};
+    const std::size_t step = std::min(limits.rows_a_statement, limits.rows);
+    RowSet claimed =
+        store_.backlog_ && limits.rows > step ? claim_backlog(where, limits) : claim_some(where, step);
+    store_.backlog_ = claimed.rows.size() >= step;
+    if (claimed.empty()) {
+        return claimed;
+    }
+    store_.row_bytes_ = std::accumulate(claimed.rows.begin(), claimed.rows.end(), std::size_t{0},
+                                        [](std::size_t sum, const Row& row) { return sum + row.bytes(); }) /
+                        claimed.rows.size();
+    claimed_ = true;
+    if (limits.track_processing) {
+        mark_processing(claimed);
+    }
+    return claimed;
 }
 
 void Turn::fail(std::span<const FailedAttempt> attempts) {
@@ -272,9 +298,29 @@ void Turn::note_quiet(bool quiet) {
 
 void Turn::commit() {
     if (claimed_ && !written_) {
-        transaction_.run(log_claim, {});
+        transaction_.add(log_claim, {}, Answer::with_commit);
     }
     transaction_.commit();
+}
+
+void Turn::commit(RowSet& claimed) {
+    commit();
+    if (moved_.empty()) {
+        return;
+    }
+    std::unordered_map<std::int64_t, Tid> where;
+    where.reserve(claimed.rows.size());
+    for (int i = 0; i < moved_.rows(); ++i) {
+        where.emplace(moved_.integer(i, 0), tid_of(moved_.bytes(i, 1)));
+    }
+    std::erase_if(claimed.rows, [&](Row& row) {
+        const auto found = where.find(row.seq);
+        if (found == where.end()) {
+            return true; // changed by somebody else in between
+        }
+        row.tid = found->second;
+        return false;
+    });
 }
 
 } // namespace outbox::store

@@ -9,11 +9,13 @@
 #include <initializer_list>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 struct pg_conn;
+struct pg_result;
 extern "C" void PQfinish(pg_conn*); // NOLINT(readability-identifier-naming): of libpq
 
 namespace outbox::postgres {
@@ -62,6 +64,13 @@ struct Statement {
 
 enum class Format { text, binary };
 
+/// One statement with its parameters, to be sent with others.
+struct Call {
+    Statement statement;
+    Params params = {};
+    Format format = Format::text;
+};
+
 /// One session with the server. Not thread-safe. After an error with Action::reconnect it is closed.
 class Connection {
 public:
@@ -76,6 +85,10 @@ public:
     /// Runs one statement with parameters, unprepared.
     Result query(const std::string& sql, const Params& params, Deadline deadline,
                  Format format = Format::text);
+
+    /// Runs prepared statements one after the other in one round trip. After one that fails the later ones
+    /// are not run. @return one result a call. @throws DatabaseError of the first that failed
+    std::vector<Result> run_all(std::span<const Call> calls, Deadline deadline);
 
     /// Runs several statements in the simple protocol: each sees a snapshot of its own inside a
     /// READ COMMITTED transaction, in one round trip. @return one result a statement.
@@ -94,6 +107,9 @@ private:
     void prepare(const Statement& statement, Deadline deadline);
     void send(int sent, const char* what);
     std::vector<Result> receive(Deadline deadline, const char* what);
+    void flush(Deadline deadline, const char* what);
+    pg_result* next_result(Deadline deadline, const char* what);
+    void sort_out(const DatabaseError& refused);
     void wait_socket(short events, Deadline deadline, const char* what);
     [[noreturn]] void fail(const char* what, const std::string& why);
 

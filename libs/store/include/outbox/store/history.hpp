@@ -60,8 +60,8 @@ struct WindowCounts {
     std::int64_t through = 0;
 };
 
-/// Looks through events that are done, in the order of seq, in short statements: none looks at more than
-/// `window` numbers, so that no snapshot is held for long. Not thread-safe.
+/// Looks through events that are done, in the order of seq, in short statements: each looks at a window of
+/// numbers, so that no snapshot is held for long. Not thread-safe.
 class History {
 public:
     History(postgres::Connection& connection, HistoryFilter filter, milliseconds timeout)
@@ -80,12 +80,14 @@ public:
 
 private:
     [[nodiscard]] std::int64_t window_end(std::int64_t after, std::int64_t upto) const;
+    void fit_window(std::size_t found, bool whole, std::size_t wanted);
     std::int64_t skip_gap(std::int64_t after, std::int64_t upto);
     bool fetch(RowSet& found, const PageLimits& limits);
 
     postgres::Connection& connection_;
     HistoryFilter filter_;
     milliseconds timeout_;
+    std::int64_t window_ = 5'000;
     std::size_t row_bytes_ = 4'000; ///< of an event, as the last ones were
 };
 

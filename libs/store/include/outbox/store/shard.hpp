@@ -99,7 +99,7 @@ inline constexpr std::size_t hold_limit = 10'000;
 struct ClaimLimits {
     std::size_t rows = 5000; ///< of all statements together
     std::size_t rows_a_statement = 100;
-    std::size_t bytes = 512 << 10; ///< about; at least one statement is taken
+    std::size_t bytes = 640 << 10; ///< about; at least one statement is taken
     bool track_processing = true;
 };
 
@@ -161,6 +161,9 @@ private:
     std::string bucket_array_; ///< "{0,8,16}"
     milliseconds timeout_;
     bool asleep_ = false;
+    bool backlog_ = false;        ///< the last claim took all that one statement may
+    std::size_t row_bytes_ = 0;   ///< of its rows, on average
+    std::string fetch_statement_; ///< FETCH, with the number of rows
 };
 
 /// One guarded transaction about a shard: the shard's lock in shared mode, then the ownership check in a
@@ -170,9 +173,10 @@ public:
     /// @throws NotOwner
     Turn(ShardStore& store, const Ownership& ownership);
 
-    /// Rows -> SENT, and the shard's durable mark moves on.
-    /// @return rows that are not there any more (an operator's change), else 0
-    std::size_t mark(std::span<const SentRow> rows, const MarkedUpTo& marked);
+    /// Rows -> SENT, and the shard's durable mark moves on; gone() counts those that were not there any more.
+    void mark(std::vector<SentRow> rows, const MarkedUpTo& marked);
+    /// After commit(): sent rows that are not unsent rows any more, by somebody's change; else 0.
+    [[nodiscard]] std::size_t gone() const { return gone_; }
 
     /// Claims NEW rows of all buckets from one snapshot, oldest first per bucket; keys that wait are left
     /// out.
@@ -211,14 +215,22 @@ public:
     /// Commits synchronously. After a claim the log up to its snapshot is on disk: every claimed row is
     /// durable.
     void commit();
+    /// The same, and the claimed rows learn where they stand now; those that somebody has changed since the
+    /// claim leave it.
+    void commit(RowSet& claimed);
 
 private:
-    RowSet fetch(const ClaimLimits& limits);
-    void mark_processing(RowSet& claimed, std::size_t from);
+    RowSet claim_some(postgres::Params where, std::size_t most);
+    RowSet claim_backlog(postgres::Params where, const ClaimLimits& limits);
+    void fetch(RowSet& claimed, std::size_t statements, std::size_t step, std::size_t& bytes, bool& more);
+    void mark_processing(const RowSet& claimed);
+    void mark_moved(const std::vector<SentRow>& rows, std::size_t marked);
     void note_processing(const RowSet& claimed);
 
     ShardStore& store_;
     postgres::Transaction transaction_;
+    postgres::Result moved_; ///< seq and new place of rows that became PROCESSING
+    std::size_t gone_ = 0;
     bool written_ = false;
     bool claimed_ = false;
 };
