@@ -28,14 +28,15 @@ constexpr Statement let_claim{"outbox_let_claim", "UPDATE outbox_meta SET reshar
 
 constexpr Statement tell_relays{"outbox_tell_relays", "SELECT pg_notify('outbox_doorbell', 'members')"};
 
-/// Shards of which something may be in flight, or whose transactions a broker has not ended everywhere. A
-/// shard was given back, or paused, only when all is marked.
+/// Shards of which something may be in flight, that are stopped, or whose transactions a broker has not ended
+/// everywhere. A shard was given back, or paused, only when all is marked.
 constexpr Statement find_busy{
     "outbox_find_busy",
     "SELECT s.shard, coalesce(r.name, s.owner::text, 'none'), coalesce(" OUTBOX_RELAY_ALIVE
     ", false), s.stopped FROM outbox_meta AS m JOIN outbox_shards AS s ON s.shard < m.shard_count"
     " LEFT JOIN outbox_relays AS r ON r.relay = s.owner"
     " WHERE s.owner IS NOT NULL AND s.quiet_epoch IS DISTINCT FROM s.epoch"
+    " OR s.stopped IS NOT NULL"
     " OR EXISTS (SELECT 1 FROM outbox_lost_markers AS l WHERE l.shard = s.shard) ORDER BY s.shard"};
 
 constexpr Statement find_paused{

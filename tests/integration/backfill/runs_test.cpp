@@ -27,7 +27,7 @@ TEST_F(BackfillRuns, OfTheSameNameWithAnotherSelectionAreRefused) {
 
 TEST_F(BackfillRuns, AreHeldByOneProcessAndEndWhenCancelled) {
     fill(20'000);
-    const Words command{"--topic", replays, "--run", "slow", "--rate", "2000"};
+    const Words command{"--topic", replays, "--run", "slow", "--rate", "500"};
     Process run = start(command);
     ASSERT_TRUE(wait_until(
         [&] { return database.number("SELECT coalesce(max(published), 0) FROM outbox_backfills") > 0; }, 60s))

@@ -104,7 +104,7 @@ TEST_F(Adoption, AsksWhatProcessingRowsMeanAndTouchesNothing) {
     EXPECT_THAT(outcome.errors,
                 AllOf(HasSubstr("0002_outbox_events.up.sql failed, and nothing of it was kept"),
                       HasSubstr("outbox_events holds 1 PROCESSING row(s)"),
-                      HasSubstr("HINT:  Stop the old relay"), HasSubstr("--processing=resend"),
+                      HasSubstr("HINT: Stop the old relay"), HasSubstr("--processing=resend"),
                       HasSubstr("--processing=sent"), Not(HasSubstr("CONTEXT"))));
     EXPECT_EQ(database_.query(original_columns), columns);
     EXPECT_EQ(database_.value("SELECT status FROM outbox_events WHERE aggregate_id = 'u5'"), "PROCESSING");
@@ -127,7 +127,7 @@ TEST_F(Adoption, RefusesAStatusItDoesNotKnow) {
     add(2, "'PENDING'", "NULL");
     const Outcome outcome = migrate(database_, {"up", "--processing=sent"});
     EXPECT_EQ(outcome.exit_code, 1);
-    EXPECT_THAT(outcome.errors, AllOf(HasSubstr("'PENDING', 'new'"), HasSubstr("HINT:  Set them to NEW")));
+    EXPECT_THAT(outcome.errors, AllOf(HasSubstr("'PENDING', 'new'"), HasSubstr("HINT: Set them to NEW")));
     EXPECT_EQ(database_.value("SELECT string_agg(status, ',' ORDER BY id) FROM outbox_events"),
               "new,PENDING");
 }
