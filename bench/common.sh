@@ -42,7 +42,7 @@ wait_sent() {
     local deadline=$((SECONDS + 300))
     while [[ $(sql "SELECT EXISTS (SELECT 1 FROM outbox_events WHERE unsent AND next_attempt_at IS NULL)") == t ]]; do
         ((SECONDS < deadline)) || fail 'not drained in 5 minutes' outbox-relay
-        sleep 1 # asking is work, too: psql's start costs as much as 2,000 events
+        sleep 1 # asking is work, too
     done
 }
 
