@@ -25,10 +25,10 @@ struct ProducerCallbacks {
         deliveries[index].error = message->err != 0 || persisted ? message->err : RD_KAFKA_RESP_ERR__FAIL;
     }
 
-    static void failed(rd_kafka_t*, int error, const char*, void* opaque) {
-        if (error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT ||
-            error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-            static_cast<Producer*>(opaque)->cut_off_ = true;
+    /// Only what was up can have lost something: a first attempt at another address of a host may well fail.
+    static void failed(rd_kafka_t*, int, const char* reason, void* opaque) {
+        if (std::string_view(reason).find("in state UP") != std::string_view::npos) {
+            static_cast<Producer*>(opaque)->cut_off_ = reason;
         }
     }
 
@@ -110,7 +110,7 @@ void Producer::init(Deadline deadline, const std::function<bool()>& go_on) {
         const ErrorObject error(rd_kafka_init_transactions(client_.get(), static_cast<int>(wait.count())));
         if (!error) {
             rd_kafka_poll(client_.get(), 0);
-            cut_off_ = false;
+            cut_off_.clear();
             return;
         }
         const Failure failure = failure_of(error.get());
@@ -178,10 +178,10 @@ void Producer::produce(const Record& record, std::size_t index, Deadline deadlin
 
 std::optional<Failure> Producer::cut_off() {
     rd_kafka_poll(client_.get(), 0);
-    if (!cut_off_) {
+    if (cut_off_.empty()) {
         return std::nullopt;
     }
-    return failure_of(RD_KAFKA_RESP_ERR__TRANSPORT, "the connection to a broker broke");
+    return failure_of(RD_KAFKA_RESP_ERR__TRANSPORT, "the connection to a broker broke: " + cut_off_);
 }
 
 std::optional<Failure> Producer::commit(Deadline deadline) {

@@ -62,11 +62,15 @@ void Transaction::commit() {
     }
     const auto added = std::exchange(added_, {});
     auto calls = std::exchange(calls_, {});
-    calls.push_back({commit_statement});
     open_ = true;
     std::vector<Result> results;
     try {
-        results = connection_.run_all(calls, deadline_);
+        if (calls.empty()) {
+            results = connection_.script("COMMIT", deadline_);
+        } else {
+            calls.push_back({commit_statement});
+            results = connection_.run_all(calls, deadline_);
+        }
         require_commit(results.back().command());
     } catch (const DatabaseError& error) {
         if (!connection_.usable()) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
+#include <vector>
 
 namespace outbox::chaos {
 namespace {
@@ -118,19 +120,21 @@ private:
         return frame;
     }
 
-    /// Everything up to the message that the server answers: a Query, or the Sync after Parse, Bind, Execute.
+    /// Everything up to the message that the server answers: a Query, or the Sync after Parse, Bind, Execute,
+    /// of one statement or of several. Its kind is the last statement's.
     std::optional<Frame> next_messages(std::string_view buffer) {
         Frame frame;
         Request& request = frame.request;
         std::string sql;
-        bool executed = false;
+        std::string text;
+        std::vector<std::pair<std::string, std::string>> executed; // kind and text
         std::size_t at = 0;
         while (const auto message = message_at(buffer, at)) {
             at += message->size;
             switch (message->type) {
             case 'Q':
-                sql = request.text = text_at(message->content, 0);
-                executed = true;
+                sql = text_at(message->content, 0);
+                executed.emplace_back(first_word(sql), sql);
                 break;
             case 'P':
                 remember(*message);
@@ -138,23 +142,27 @@ private:
             case 'B': {
                 const auto name = text_at(message->content, message->type == 'P' ? 0 : 1);
                 sql = statements_[name];
-                request.text = name.empty() ? sql : name;
+                text = name.empty() ? sql : name;
                 continue;
             }
             case 'E':
-                executed = true;
+                executed.emplace_back(first_word(sql), text);
                 continue;
             case 'D':
             case 'C':
                 continue;
             case 'S':
+                if (executed.empty()) {
+                    executed.emplace_back("PARSE", text);
+                }
                 break;
             default: // passwords, COPY's data, farewell
                 request.answered = false;
             }
             frame.bytes = buffer.substr(0, at);
-            request.kind = executed || sql.empty() ? first_word(sql) : "PARSE";
-            follow_transaction(request);
+            for (const auto& [kind, statement] : executed) {
+                follow_transaction(request, kind, statement);
+            }
             return frame;
         }
         return std::nullopt;
@@ -164,13 +172,15 @@ private:
         statements_[text_at(parse.content, 0)] = text_at(parse.content, 1);
     }
 
-    void follow_transaction(Request& request) {
-        if (request.kind == "BEGIN") {
-            transaction_ = request.text;
+    void follow_transaction(Request& request, const std::string& kind, const std::string& text) {
+        request.kind = kind;
+        request.text = text;
+        if (kind == "BEGIN") {
+            transaction_ = text;
         } else if (!transaction_.empty()) {
-            request.text = transaction_ += "\n" + request.text;
+            request.text = transaction_ += "\n" + text;
         }
-        if (request.kind == "COMMIT" || request.kind == "ROLLBACK") {
+        if (kind == "COMMIT" || kind == "ROLLBACK") {
             transaction_.clear();
         }
     }

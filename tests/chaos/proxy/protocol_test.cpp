@@ -154,6 +154,21 @@ TEST_F(PostgresProtocol, TellsTheStatementsOfATransactionAtItsCommit) {
     EXPECT_EQ(ask(query("COMMIT")).text, "COMMIT") << "a transaction ends with it";
 }
 
+TEST_F(PostgresProtocol, TellsTheStatementsThatTravelTogether) {
+    const auto bound = [](const std::string& name) {
+        return message('B', '\0' + name + "\0\0\0"s) + message('D', "P\0"s) + message('E', "\0\0\0\0\0"s);
+    };
+    ask(message('P', "begin\0BEGIN\0\0\0"s) + message('S', ""));
+    ask(message('P', "mark\0UPDATE t\0\0\0"s) + message('S', ""));
+    ask(message('P', "commit\0COMMIT\0\0\0"s) + message('S', ""));
+    EXPECT_EQ(ask(bound("begin") + bound("mark") + message('S', "")).kind, "UPDATE");
+    std::string half = bound("mark");
+    EXPECT_FALSE(protocol->next_request(half)) << "the server has nothing to answer yet";
+    const auto commit = ask(half + bound("commit") + message('S', ""));
+    EXPECT_EQ(commit.kind, "COMMIT");
+    EXPECT_EQ(commit.text, "begin\nmark\nmark\ncommit");
+}
+
 TEST_F(PostgresProtocol, KnowsAPreparedStatementByItsFirstWord) {
     EXPECT_EQ(ask(message('P', "mark\0update t\0\0\0"s) + message('S', "")).kind, "PARSE");
     EXPECT_EQ(ask(message('B', "\0mark\0"s) + message('E', "\0"s) + message('S', "")).kind, "UPDATE");

@@ -71,6 +71,10 @@ protected:
         });
     }
 
+    static void expect_success(const TransactionEnd& end) {
+        EXPECT_FALSE(end.failure) << end.failure->message;
+    }
+
     ClientOptions client{support::required_variable("KAFKA_BROKERS"), "transactions-test"};
     Admin admin{client};
     Transactions transactions{admin};
@@ -85,7 +89,7 @@ TEST_F(TransactionsAtABroker, AnIdThatWasNeverUsedHasNone) {
 }
 
 TEST_F(TransactionsAtABroker, AnOpenOneIsFoundWhereItsFirstRecordStands) {
-    ASSERT_FALSE(send([] {}).failure);
+    expect_success(send([] {}));
     const auto end = send([&] {
         EXPECT_EQ(kind(), Kind::ongoing);
         const auto found = open();
@@ -94,7 +98,7 @@ TEST_F(TransactionsAtABroker, AnOpenOneIsFoundWhereItsFirstRecordStands) {
         EXPECT_EQ(found.front().partition, 1);
         EXPECT_EQ(found.front().start_offset, 2); // after a record and its marker
     });
-    EXPECT_FALSE(end.failure);
+    expect_success(end);
     EXPECT_TRUE(wait_until([&] { return kind() == Kind::committed; }));
     EXPECT_THAT(open(), IsEmpty());
 }

@@ -112,7 +112,7 @@ private:
     [[nodiscard]] Failure blamed(Failure failure) const;
 
     std::unique_ptr<RequestCounts> counts_;
-    bool cut_off_ = false; ///< a connection broke since init()
+    std::string cut_off_; ///< why a connection broke since init()
     Client client_;
     std::map<std::string, KnownTopic, std::less<>> topics_;
     std::vector<Delivery> deliveries_;
