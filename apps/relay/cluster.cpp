@@ -43,9 +43,10 @@ public:
     }
 
     void end_transactions(const Uuid& outbox_id, const std::vector<int>& shards) override {
+        const Deadline markers = Deadline::in(milliseconds(5'000));
         for (const int shard : shards) {
             for (const auto& lane : relay::lane_ids(relay::transactional_prefix(outbox_id, shard))) {
-                decide(lane);
+                decide(lane, markers);
             }
         }
     }
@@ -62,13 +63,15 @@ public:
 
 private:
     /// Does not initialise the lane: what the coordinator knows of its last transaction would be forgotten.
-    void decide(const std::string& lane) {
+    /// A marker for a deleted topic may never be written, so a decided transaction is not waited for without
+    /// end: whoever reads a topic waits for the markers there.
+    void decide(const std::string& lane, Deadline markers) {
         using Kind = kafka::TransactionState::Kind;
         const Deadline deadline = in_time();
         while (true) {
             try {
                 const auto kind = transactions_.describe(lane, deadline).kind;
-                if (kind != Kind::ongoing && kind != Kind::ending) {
+                if (kind != Kind::ongoing && (kind != Kind::ending || markers.passed())) {
                     return;
                 }
                 if (kind == Kind::ongoing) {

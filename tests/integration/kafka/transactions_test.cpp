@@ -56,7 +56,14 @@ protected:
     [[nodiscard]] std::vector<OpenTransaction> open() const {
         const std::vector<Partition> where{{topic}};
         const std::vector<std::int64_t> ours{transactions.describe(id, soon()).producer_id};
-        return transactions.open(where, ours, soon()).found;
+        try {
+            return transactions.open(where, ours, soon()).found;
+        } catch (const KafkaError& error) {
+            if (!passes_soon(error.code())) {
+                throw;
+            }
+            return {}; // a fresh topic's leader
+        }
     }
     [[nodiscard]] Kind kind() const { return transactions.describe(id, soon()).kind; }
 
