@@ -4,7 +4,8 @@ function(outbox_library name)
   cmake_parse_arguments(LIB "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
   list(TRANSFORM LIB_SOURCES PREPEND src/)
   add_library(outbox_${name} STATIC ${LIB_SOURCES})
-  target_include_directories(outbox_${name} PUBLIC include PRIVATE src)
+  target_include_directories(outbox_${name}
+    PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include> PRIVATE src)
   target_link_libraries(outbox_${name} PUBLIC ${LIB_DEPENDS} PRIVATE ${LIB_PRIVATE} Threads::Threads)
 endfunction()
 

@@ -34,19 +34,6 @@ TEST(TraceContext, IsLeftOutWhenThereIsNoneOrTwo) {
     EXPECT_FALSE(trace_headers(headers({{"traceparent", valid}, {"traceparent", valid}})));
 }
 
-TEST(TraceContext, ABrokenParentIsIgnored) {
-    EXPECT_TRUE(is_traceparent(valid));
-    EXPECT_TRUE(is_traceparent("01" + valid.substr(2) + "-later"));
-    for (const std::string& broken : std::vector<std::string>{
-             "", valid.substr(1), valid + "-later", "ff" + valid.substr(2), "0G" + valid.substr(2),
-             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-             "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-             "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}) {
-        EXPECT_FALSE(is_traceparent(broken)) << broken;
-    }
-}
-
 TEST(TraceContext, ABrokenStateIsDroppedAndTheParentKept) {
     for (const std::string& broken :
          {std::string("novalue"), std::string("=x"), std::string(600, 'a') + "=1"}) {

@@ -1,0 +1,83 @@
+#include "outbox/writer/insert.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace outbox {
+namespace {
+
+/// PostgreSQL's text form of a one-dimensional array.
+class ArrayLiteral {
+public:
+    void add(std::string_view element) {
+        separate();
+        text_ += '"';
+        for (const char c : element) {
+            if (c == '"' || c == '\\') {
+                text_ += '\\';
+            }
+            text_ += c;
+        }
+        text_ += '"';
+    }
+
+    void add(const std::optional<std::string>& element) {
+        if (element) {
+            add(std::string_view(*element));
+        } else {
+            separate();
+            text_ += "NULL";
+        }
+    }
+
+    [[nodiscard]] std::string text() && { return text_.empty() ? "{}" : std::move(text_) + '}'; }
+
+private:
+    void separate() { text_ += text_.empty() ? '{' : ','; }
+
+    std::string text_;
+};
+
+std::optional<std::string> json_of(const std::map<std::string, std::string>& headers) {
+    if (headers.empty()) {
+        return std::nullopt;
+    }
+    return nlohmann::json(headers).dump();
+}
+
+} // namespace
+
+// The serial `seq` follows the events' order: INSERT ... SELECT takes its defaults after the sort.
+const char* const insert_statement =
+    "INSERT INTO outbox_events"
+    " (id, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers, max_retries)"
+    " SELECT id, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers,"
+    " max_retries FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[],"
+    " $7::text[], $8::jsonb[], $9::integer[]) WITH ORDINALITY"
+    " AS event (id, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers,"
+    " max_retries, position) ORDER BY event.position";
+
+std::array<std::string, 9> insert_parameters(std::span<const Event> events) {
+    std::array<ArrayLiteral, 9> columns;
+    for (const Event& event : events) {
+        auto column = columns.begin();
+        (column++)->add(std::string_view(event.id().to_string()));
+        for (const auto* field : {&event.aggregate_type(), &event.aggregate_id(), &event.event_type(),
+                                  &event.event_data(), &event.topic()}) {
+            (column++)->add(std::string_view(*field));
+        }
+        (column++)->add(event.partition_key());
+        (column++)->add(json_of(event.headers()));
+        column->add(std::string_view(std::to_string(event.max_retries())));
+    }
+    std::array<std::string, 9> parameters;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        parameters[i] = std::move(columns[i]).text();
+    }
+    return parameters;
+}
+
+} // namespace outbox

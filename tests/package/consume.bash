@@ -1,0 +1,11 @@
+# shellcheck shell=bash
+# Sourced by the tests of the package: a folder of their own, and what the consumer has to print.
+set -euo pipefail
+# shellcheck disable=SC2034 # for those who source this
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/outbox-package.XXXXXX")
+trap 'rm -rf "$folder"' EXIT
+
+check_consumer() {
+    diff <(printf '%s\n' 'outbox: the connection is broken' '{"account"} 1') <("$1")
+}
