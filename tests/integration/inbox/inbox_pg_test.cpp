@@ -225,6 +225,8 @@ TEST_F(InboxPgTest, PruneForgetsOldIdsOfThisConsumerAndKeepsOffsets) {
 
 TEST_F(InboxPgTest, WithoutATransactionNothingRuns) {
     EXPECT_THROW(turn(session, message(0, "a")), Error);
+    EXPECT_THROW(inbox.next_offset(session.tx(), "user-events", 0), Error)
+        << "its lock would be gone at once";
     EXPECT_EQ(effects() + ids(), 0);
 }
 
