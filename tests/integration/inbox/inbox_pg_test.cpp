@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <future>
+#include <random>
 #include <stdexcept>
 
 namespace outbox {
@@ -195,6 +197,33 @@ TEST_F(InboxPgTest, AZombieBehindTheNewOwnerIsRefused) {
     ASSERT_TRUE(apply(message(0, "a")));
     EXPECT_FALSE(second_ran(message(2, "c"), message(1, "b"), "COMMIT"));
     EXPECT_EQ(next_offset(), 3);
+}
+
+TEST_F(InboxPgTest, TwoOwnersOfAPartitionApplyEachMessageOnceAndInOrder) {
+    constexpr std::int64_t messages = 300;
+    database.query("ALTER TABLE effects ADD entry bigserial");
+    const auto own = [&](unsigned seed) {
+        std::minstd_rand random(seed);
+        Session owner(database.options());
+        for (std::int64_t next = 0; next < messages;) {
+            const auto end = std::min<std::int64_t>(messages, next + 1 + random() % 5);
+            owner.run("BEGIN");
+            for (auto offset = next; offset < end; ++offset) {
+                turn(owner, message(offset, std::to_string(offset)));
+            }
+            const bool lost = random() % 4 == 0; // then the same ones again
+            owner.run(lost ? "ROLLBACK" : "COMMIT");
+            next = lost ? next : end;
+        }
+    };
+    auto other = std::async(std::launch::async, own, 1);
+    own(2);
+    other.get();
+    EXPECT_EQ(effects(), messages);
+    EXPECT_EQ(
+        database.number("SELECT count(*) FROM effects WHERE id::bigint <> (SELECT count(*) FROM effects AS e "
+                        "WHERE e.entry < effects.entry)"),
+        0);
 }
 
 TEST_F(InboxPgTest, ANewOwnersStartWaitsForTheTurnThatIsUnderWay) {
