@@ -22,7 +22,7 @@ class InboxConsumer : public testing::Test {
 protected:
     support::TestDatabase database;
 
-    ~InboxConsumer() override { support::delete_topics({database.name()}); }
+    void TearDown() override { support::delete_topics({database.name()}); }
 
     [[nodiscard]] std::map<std::string, std::string> environment() const {
         auto variables = database.environment();
