@@ -258,7 +258,7 @@ Process Relays::start_relay_with_fault(const std::string& fault) const {
 Process Relays::ready_relay(const Variables& changes) const {
     Process relay = start_relay(changes);
     const auto wanted = static_cast<std::size_t>(std::stoi(environment(changes)["RELAY_SHARDS"]));
-    if (!wait_until([&] { return occurrences(relay.errors(), "shard taken") >= wanted; }, 40s)) {
+    if (!wait_until([&] { return occurrences(relay.errors(), "shard taken") >= wanted; }, 90s)) {
         throw std::runtime_error("the relay does not get ready: " + relay.errors());
     }
     return relay;
