@@ -92,12 +92,27 @@ void read_described_producers(std::string_view answer, std::span<const std::int6
         where.topic = in.compact_string();
         for (auto partitions = in.compact_size(); partitions > 0; --partitions) {
             where.partition = in.int32();
-            check(in.int16(), fmt::format("producers of {} [{}]", where.topic, where.partition));
+            // Without READ there the rest goes on: one topic must not hold up all others.
+            if (const int code = in.int16(); code != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+                check(code, fmt::format("producers of {} [{}]", where.topic, where.partition));
+            }
             in.compact_string(); // error message
             read_producers(in, where, wanted, found);
             in.tags();
         }
         in.tags();
+    }
+}
+
+/// nullopt also for a topic that this client may not see.
+std::optional<TopicState> visible(const Admin& admin, const std::string& topic, Deadline deadline) {
+    try {
+        return admin.topic(topic, deadline);
+    } catch (const KafkaError& error) {
+        if (error.blame() != Blame::topic) {
+            throw;
+        }
+        return std::nullopt;
     }
 }
 
@@ -173,7 +188,7 @@ OpenTransactions Transactions::open(std::span<const Partition> where,
     const auto brokers = admin_.brokers(deadline);
     std::map<std::int32_t, Partitions> by_leader;
     for (const auto& [topic, number] : where) {
-        const auto state = admin_.topic(topic, deadline);
+        const auto state = visible(admin_, topic, deadline);
         for (std::int32_t partition = 0; state && partition < state->partitions(); ++partition) {
             if (number != Partition::every && number != partition) {
                 continue;

@@ -58,7 +58,8 @@ public:
     /// it is done. @throws KafkaError
     void fence(const std::string& transactional_id, Deadline deadline) const;
 
-    /// Open transactions of these producers there; a topic that is gone has none.
+    /// Open transactions of these producers there; a topic that is gone, or that this client may not READ,
+    /// has none.
     /// @throws KafkaError
     [[nodiscard]] OpenTransactions open(std::span<const Partition> where,
                                         std::span<const std::int64_t> producer_ids, Deadline deadline) const;
