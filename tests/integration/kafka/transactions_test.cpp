@@ -4,6 +4,7 @@
 #include <outbox/kafka/transactions.hpp>
 #include <outbox/support/database.hpp>
 #include <outbox/support/environment.hpp>
+#include <outbox/support/process.hpp>
 #include <outbox/support/topics.hpp>
 
 #include <gmock/gmock.h>
@@ -126,6 +127,18 @@ TEST_F(TransactionsAtABroker, AMarkerEndsItInItsPartition) {
         transactions.write_marker(open().front(), true, soon());
         EXPECT_THAT(open(), IsEmpty());
         EXPECT_EQ(kind(), Kind::ongoing); // the coordinator was not asked
+    });
+}
+
+TEST_F(TransactionsAtABroker, WhereItMayNotReadNothingIsSeenAndNothingFails) {
+    send([&] {
+        const auto denied = support::run(
+            {{OUTBOX_SOURCE_DIR "/tools/kafka-cli", "acls", "--bootstrap-server", client.brokers, "--add",
+              "--deny-principal", "User:ANONYMOUS", "--operation", "Read", "--topic", topic}},
+            60s);
+        ASSERT_EQ(denied.exit_code, 0) << denied.errors;
+        EXPECT_TRUE(wait_until([&] { return open().empty(); }));
+        EXPECT_EQ(kind(), Kind::ongoing);
     });
 }
 
