@@ -1,6 +1,7 @@
 #include "outbox/core/command_line.hpp"
 
 #include "outbox/core/error.hpp"
+#include "outbox/core/one_line.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -116,24 +117,6 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
     arguments.settings = Settings::load(spec.program, flags, environment, file);
     return arguments;
 }
-
-namespace {
-
-/// Messages of libraries come in several lines now and then.
-std::string one_line(std::string_view text) {
-    std::string line;
-    for (const char c : text) {
-        const bool blank = c == '\n' || c == '\t' || c == ' ';
-        if (!blank) {
-            line += c;
-        } else if (!line.empty() && line.back() != ' ') {
-            line += ' ';
-        }
-    }
-    return line;
-}
-
-} // namespace
 
 int run_program(const CommandLineSpec& spec, int argc, const char* const* argv,
                 const std::function<int(const Arguments&)>& body) {

@@ -1,28 +1,11 @@
 #include "outbox/http/health.hpp"
 
+#include <outbox/core/one_line.hpp>
 #include <outbox/telemetry/log.hpp>
 
 #include <nlohmann/json.hpp>
 
 namespace outbox::http {
-namespace {
-
-/// libpq explains itself in several lines.
-std::string one_line(std::string_view text) {
-    std::string line;
-    for (const char c : text) {
-        const bool blank = c == '\n' || c == '\t' || c == ' ';
-        if (!blank) {
-            line += c;
-        } else if (!line.empty() && line.back() != ' ') {
-            line += ' ';
-        }
-    }
-    return line;
-}
-
-} // namespace
-
 Health::Health(std::vector<std::unique_ptr<Dependency>> dependencies, milliseconds fresh_for,
                milliseconds check_timeout)
     : fresh_for_(fresh_for),
