@@ -24,6 +24,8 @@ struct ShardWorker::Pending {
 
     [[nodiscard]] bool idle() const { return !ready && publishing == nullptr && published.empty(); }
 
+    [[nodiscard]] bool publishes_first() const { return publishing != nullptr && publishing->number == 1; }
+
     [[nodiscard]] std::size_t events() const {
         std::size_t count = ready ? ready->claimed.rows.size() : 0;
         count += publishing != nullptr ? publishing->claimed.rows.size() : 0;

@@ -70,11 +70,13 @@ std::optional<BatchEnd> Publisher::take_end() {
 
 kafka::TransactionEnd Publisher::send(Batch& batch) {
     const auto lane = static_cast<std::size_t>(batch.number % 2);
-    fault_point("before-produce");
+    const bool first = batch.number == 1; // a manifest alone
+    fault_point(first ? "before-first-produce" : "before-produce");
     // Open for less than the broker's own timeout, so that this side decides first.
-    auto end = lanes_.at(lane)->send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),
-                                     [] { fault_point("before-commit"); });
-    fault_point("after-commit");
+    auto end =
+        lanes_.at(lane)->send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),
+                              [first] { fault_point(first ? "before-first-commit" : "before-commit"); });
+    fault_point(first ? "after-first-commit" : "after-commit");
     if (end.failure || end.strays) {
         lanes_ = {}; // the records' memory goes with the batch, so the clients must go first
     }

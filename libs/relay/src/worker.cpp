@@ -214,6 +214,9 @@ void ShardWorker::stand_still(const std::string& reason) {
 
 void ShardWorker::operate() {
     Pending pending;
+    if (next_batch_ == 1) {
+        pending.ready = first_batch();
+    }
     idle_wait_ = milliseconds(1);
     next_look_ = {};
     next_tend_ = {};
@@ -269,22 +272,24 @@ void ShardWorker::submit(Pending& pending) {
 
 void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) {
     const auto& rows = batch.claimed.rows;
-    const bool spoilt = failure.blame == kafka::Blame::record || failure.blame == kafka::Blame::topic;
+    const bool spoilt =
+        !rows.empty() && (failure.blame == kafka::Blame::record || failure.blame == kafka::Blame::topic);
     context_.topics.forget();
     if (failure.blame == kafka::Blame::fenced) {
         note_fencing();
     }
-    if (spoilt && batch.dead_letter) {
+    if (!spoilt) {
+        return;
+    }
+    if (batch.dead_letter) {
         blamed_[rows.front().seq].no_dead_letter = failure.message;
     } else if (failure.blame == kafka::Blame::topic && one_topic(batch)) {
         context_.topics.refuse(std::string(batch.records.front().topic), {failure.code, failure.message});
-    } else if (spoilt) {
-        if (rows.size() == 1) {
-            blamed_[rows.front().seq].refusal = {failure.code, failure.message};
-            event_limit_ = context_.options.claim.rows;
-        } else {
-            event_limit_ = std::max<std::size_t>(1, rows.size() / 2);
-        }
+    } else if (rows.size() == 1) {
+        blamed_[rows.front().seq].refusal = {failure.code, failure.message};
+        event_limit_ = context_.options.claim.rows;
+    } else {
+        event_limit_ = std::max<std::size_t>(1, rows.size() / 2);
     }
 }
 

@@ -52,7 +52,8 @@ store::RowSet ShardWorker::claim(store::Turn& guarded, const std::vector<std::in
 /// Marks what Kafka has and claims what comes next, in one guarded transaction. @return whether there was
 /// work
 bool ShardWorker::turn(Pending& pending) {
-    const bool claims = !pending.ready && !releasing() && !paused() && SteadyClock::now() >= next_look_;
+    const bool claims = !pending.ready && !pending.publishes_first() && !releasing() && !paused() &&
+                        SteadyClock::now() >= next_look_;
     if (pending.published.empty() && !claims) {
         return false;
     }
@@ -177,6 +178,14 @@ void ShardWorker::note_attempt(const store::FailedAttempt& attempt, const std::s
         log::error("event given up: it is FAILED and its key goes on", fields);
     }
     blamed_.erase(attempt.seq);
+}
+
+/// Names no rows, and is marked before anything is claimed: from then on a control topic that was lost is
+/// missed.
+std::unique_ptr<Batch> ShardWorker::first_batch() {
+    auto batch = std::make_unique<Batch>();
+    BatchBuilder(context_, shard_, blamed_).add_manifest(*batch, acquired_->ownership, next_batch_++);
+    return batch;
 }
 
 /// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their

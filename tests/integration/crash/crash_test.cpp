@@ -82,6 +82,18 @@ INSTANTIATE_TEST_SUITE_P(NamedPoints, CrashAt,
                              return name;
                          });
 
+TEST_F(Crash, AShardKilledAroundItsFirstManifestWritesItOnce) {
+    for (const char* point : {"before-first-produce:1", "before-first-commit:1", "after-first-commit:1"}) {
+        Process doomed = relay_with_fault(point);
+        const auto outcome = doomed.wait(Deadline::in(60s));
+        ASSERT_EQ(outcome.signal, SIGKILL) << "the point was never passed: " << outcome.errors;
+    }
+    ASSERT_EQ(support::run(load(400)).exit_code, 0);
+    Process survivor = relay();
+    expect_exactly_once(60s);
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_shards WHERE marked_batch > 0"), 4);
+}
+
 TEST_F(Crash, ThreeRelaysUnderRandomKillsDeliverEachEventOnce) {
     constexpr int events = 50'000;
     std::mt19937 random(std::random_device{}());

@@ -77,6 +77,7 @@ private:
     store::RowSet claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
                         const std::vector<std::string>& parked);
     void tend_waiting(const Pending& pending);
+    std::unique_ptr<Batch> first_batch();
     void build(Pending& pending, store::RowSet claimed);
     void write_refusals(const BuiltBatch& built);
     void note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic);
