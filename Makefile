@@ -55,7 +55,7 @@ fuzz: ## libFuzzer over each target: MINUTES=10
 
 bench: build ## Measure speed and memory
 	@tools/bootstrap bench
-	@BIN=$(BIN) tools/with-stack bench/run
+	@STACK_POSTGRES_OPTIONS='shared_buffers = 1GB' BIN=$(BIN) tools/with-stack bench/run
 
 lint: ## Check format, scripts and code
 	@tools/bootstrap

@@ -5,7 +5,7 @@
 bench_backfill() {
     local events=${EVENTS:-500000} drained replayed peak=0 now
     fresh_database outbox_bench_backfill
-    "$bin/outbox-load" --copy --events "$events" --keys 10000 --size 300 --topic "$DB_NAME" >"$work/load.log" 2>&1
+    load_backlog "$events"
     sql "CHECKPOINT"
     start outbox-relay
     wait_sent

@@ -54,9 +54,9 @@ fail() {
 }
 
 print_machine() {
-    printf 'commit %s, %s, %s processors, %s, load %s\n' "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" \
+    printf 'commit %s, %s, %s processors, %s, load %s, shared_buffers %s\n' "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" \
         "$(uname -m)" "$(nproc)" "$(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo)" \
-        "$(cut -d ' ' -f 1 /proc/loadavg)"
+        "$(cut -d ' ' -f 1 /proc/loadavg)" "$(sql 'SHOW shared_buffers' postgres)"
 }
 
 # The middle of the numbers on stdin.

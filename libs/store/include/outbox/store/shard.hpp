@@ -99,7 +99,7 @@ inline constexpr std::size_t hold_limit = 10'000;
 struct ClaimLimits {
     std::size_t rows = 5000; ///< of all statements together
     std::size_t rows_a_statement = 100;
-    std::size_t bytes = 640 << 10; ///< about; at least one statement is taken
+    std::size_t bytes = 512 << 10; ///< about; at least one statement is taken
     bool track_processing = true;
 };
 
