@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <set>
 
 namespace outbox::relays {
 namespace {
@@ -26,10 +27,18 @@ protected:
     std::chrono::milliseconds until_spread(const std::string& wanted, std::chrono::milliseconds limit) {
         return time_until([&] { return spread() == wanted; }, limit);
     }
-    Process joined() {
-        Process relay = start_relay({{"RELAY_SHARDS", "8"}});
+    Process joined(const Variables& changes = {}) {
+        Variables variables{{"RELAY_SHARDS", "8"}};
+        variables.insert(changes.begin(), changes.end());
+        Process relay = start_relay(variables);
         EXPECT_TRUE(relay.wait_for_text("relay starts", Deadline::in(30s))) << relay.errors();
         return relay;
+    }
+    /// One whose wall clock is wrong by so many seconds.
+    Process joined_at(int skew) {
+        return joined({{"LD_PRELOAD", support::program("libskewed_clock.so")},
+                       {"CLOCK_SKEW", std::to_string(skew)},
+                       {"ASAN_OPTIONS", "verify_asan_link_order=0"}});
     }
     std::string epochs() {
         return database.value("SELECT string_agg(epoch::text, ',' ORDER BY shard) FROM outbox_shards");
@@ -84,6 +93,42 @@ TEST_F(Scale, WithSteadyMembersOwnershipStandsStill) {
     EXPECT_EQ(support::run(load({"--events", "2000", "--rate", "400"}), 60s).exit_code, 0);
     expect_exactly_once();
     EXPECT_EQ(epochs(), before) << first.errors();
+}
+
+TEST_F(Scale, ClocksTwentyMinutesApartChangeNothing) {
+    Process exact = joined();
+    Process ahead = joined_at(600);
+    Process behind = joined_at(-600);
+    ASSERT_LT(until_spread("2,3,3", 20s), 20s) << ahead.errors() << behind.errors();
+    const auto before = epochs();
+    EXPECT_EQ(support::run(load({"--events", "1000", "--rate", "400"}), 60s).exit_code, 0);
+    // Without created_at: stamped by the relay that sends it.
+    database.query(
+        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic,"
+        " created_at) SELECT gen_random_uuid(), 'user', i::text, 'user.created', '{}', $1, NULL"
+        " FROM generate_series(1, 64) AS i",
+        {topic});
+    EXPECT_TRUE(wait_until([&] { return count("status <> 'SENT'") == 0; }, 30s));
+    EXPECT_EQ(epochs(), before) << "shards moved";
+
+    const auto dead = owner(ahead);
+    ahead.kill();
+    EXPECT_LT(time_until([&] { return owns_nothing(dead); }, 20s), soon) << exact.errors();
+    const auto hung = owner(behind);
+    behind.signal(SIGSTOP);
+    const auto took = time_until([&] { return owns_nothing(hung); }, 20s);
+    EXPECT_GT(took, 2s) << "a lease is " << leased << " s";
+    EXPECT_LT(took, 4'500ms * slowness) << exact.errors();
+    behind.signal(SIGCONT);
+    EXPECT_LT(until_spread("4,4", 20s), 20s);
+    EXPECT_EQ(support::run(load({"--events", "500"}), 60s).exit_code, 0);
+    expect_exactly_once();
+
+    std::set<std::int64_t> stamps;
+    for (const Message& message : read_topic(topic)) {
+        stamps.insert(message.timestamp_ms);
+    }
+    EXPECT_GT(*stamps.rbegin() - *stamps.begin(), 1'150'000) << "the clocks were not wrong";
 }
 
 TEST_F(Scale, ARollingRestartOfFourRelaysMovesEachShardAtMostTwice) {
