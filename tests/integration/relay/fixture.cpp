@@ -117,6 +117,27 @@ std::size_t occurrences(const std::string& text, const std::string& word) {
     return count;
 }
 
+Client committed_reader() {
+    Client consumer = client(RD_KAFKA_CONSUMER, {{"group.id", "relay-test"},
+                                                 {"isolation.level", "read_committed"},
+                                                 {"enable.partition.eof", "true"},
+                                                 {"enable.auto.commit", "false"},
+                                                 {"auto.offset.reset", "earliest"}});
+    rd_kafka_poll_set_consumer(consumer.get());
+    return consumer;
+}
+
+/// @param end  the partition after the last one
+void assign_from_beginning(rd_kafka_t* consumer, const std::string& topic, int first, int end) {
+    auto* list = rd_kafka_topic_partition_list_new(end - first);
+    for (int partition = first; partition < end; ++partition) {
+        rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    }
+    const auto assigned = rd_kafka_assign(consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    check(assigned, "assign " + topic);
+}
+
 } // namespace
 
 bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
@@ -204,21 +225,26 @@ std::int32_t leader_of(const std::string& topic, std::int32_t partition) {
     return found == nullptr || found->partition_cnt <= partition ? -1 : found->partitions[partition].leader;
 }
 
-std::vector<Message> read_topic(const std::string& name) {
-    const Client consumer = client(RD_KAFKA_CONSUMER, {{"group.id", "relay-test"},
-                                                       {"isolation.level", "read_committed"},
-                                                       {"enable.partition.eof", "true"},
-                                                       {"enable.auto.commit", "false"},
-                                                       {"auto.offset.reset", "earliest"}});
-    rd_kafka_poll_set_consumer(consumer.get());
-    int open = partitions_of(consumer.get(), name);
-    auto* list = rd_kafka_topic_partition_list_new(open);
-    for (int partition = 0; partition < open; ++partition) {
-        rd_kafka_topic_partition_list_add(list, name.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
+std::int64_t first_offset_of(const std::string& name, std::int32_t partition) {
+    const Client consumer = committed_reader();
+    assign_from_beginning(consumer.get(), name, partition, partition + 1);
+    const Deadline deadline = Deadline::in(30s);
+    while (!deadline.passed()) {
+        const Record record(rd_kafka_consumer_poll(consumer.get(), 100));
+        if (record && record->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            break;
+        }
+        if (record && record->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return record->offset;
+        }
     }
-    const auto assigned = rd_kafka_assign(consumer.get(), list);
-    rd_kafka_topic_partition_list_destroy(list);
-    check(assigned, "assign " + name);
+    return -1;
+}
+
+std::vector<Message> read_topic(const std::string& name) {
+    const Client consumer = committed_reader();
+    int open = partitions_of(consumer.get(), name);
+    assign_from_beginning(consumer.get(), name, 0, open);
     std::vector<Message> messages;
     const Deadline deadline = Deadline::in(30s);
     while (open > 0) {

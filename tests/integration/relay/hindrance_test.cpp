@@ -107,6 +107,29 @@ TEST_F(Hindrance, ATransactionThatTheBrokerGivesUpInMidBatchIsSentAgain) {
     EXPECT_EQ(count("retry_count > 0"), 0);
 }
 
+TEST_F(Hindrance, AControlTopicThatIsCompactedUnderLoadStillTellsWhatWasSent) {
+    const auto control = "outbox." + database.name() + ".control";
+    create_topic(control, 64,
+                 {{"cleanup.policy", "compact"},
+                  {"segment.ms", "200"},
+                  {"min.cleanable.dirty.ratio", "0.01"},
+                  {"max.compaction.lag.ms", "500"}});
+    const Variables one_shard{{"RELAY_SHARDS", "1"}};
+    Process first = ready_relay(one_shard);
+    Process writer(load({"--events", "4000", "--keys", "60", "--rate", "200"}));
+    ASSERT_TRUE(wait_until([&] { return first_offset_of(control, 0) > 0; }, 60s))
+        << "the broker did not compact " << control;
+    first.kill();
+    Process second = ready_relay(one_shard);
+    write(200);
+    EXPECT_EQ(writer.wait(Deadline::in(60s)).exit_code, 0);
+    EXPECT_TRUE(wait_all_sent()) << second.errors();
+    second.kill();
+    const Process third = ready_relay(one_shard);
+    write(50);
+    expect_exactly_once();
+}
+
 TEST_F(Hindrance, ALongTransactionInAnotherDatabaseHoldsUpNothing) {
     auto other = postgres::Connection::open(support::server_options("postgres"), Deadline::in(30s));
     script(other, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id()");
