@@ -72,6 +72,9 @@ void ShardWorker::read_manifests() {
                             marked.batch == 0 ? -1 : marked.offset, deadline, go_on);
     auto plan = plan_recovery(context_.identity.outbox_id, *acquired_, tail);
     if (const auto* stop = std::get_if<StopShard>(&plan)) {
+        if (!store_->owns(acquired_->ownership)) { // the manifests of a successor are no reason for an alarm
+            throw store::NotOwner("another relay took it while this one read the manifests");
+        }
         throw Error(Action::stop, stop->reason);
     }
     settle_ = std::move(std::get<Settle>(plan));
