@@ -17,13 +17,13 @@ enum class Cure {
     high_watermark,   ///< the end to read to is the high watermark, not the last stable offset
     digest,           ///< a row whose id is not the one that the manifest names stops the shard
     fence_first,      ///< new producers are initialised before the manifests are read
-    both_lanes,       ///< both of them
-    new_producers,    ///< after an error: both lanes are thrown away, never abort and go on
-    strays,           ///< the same where a request was sent twice or not answered, although the commit was
+    both_lanes,       ///< not only that of the next batch, but both lanes
+    new_producers,    ///< after an error both lanes are thrown away; never abort and go on
+    strays,           ///< and after a commit of which a request was sent twice or not answered
     one_at_a_time,    ///< nothing is produced on one lane before the other's commit was answered
     ownership_settle, ///< settling verifies ownership, also with nothing to settle
     ownership_turn,   ///< each turn verifies ownership before it writes
-    shard_lock,       ///< and does so under the shard's lock
+    shard_lock,       ///< it holds the shard's lock from before that look to its commit
     flush_first,      ///< a claim is durable before its Kafka transaction begins
     one_snapshot,     ///< a claim reads one snapshot
     reset,            ///< recovery makes rows in flight that no manifest names NEW again
