@@ -5,7 +5,7 @@ BIN := $(BUILD)/bin
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness fuzz bench lint format \
+.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness model fuzz bench lint format \
 	stack-up stack-down docker-up docker-down restart
 
 help: ## List the commands
@@ -48,6 +48,9 @@ soak: build ## 1,000 events a second, a fault every 20 s, and the relays' memory
 
 witness: build ## Each cure switched off must be caught by its test
 	@tools/witness
+
+model: build ## Random schedules of the protocol's model: SECONDS=60 SEED=1 MODEL="--without strays"
+	@$(BIN)/outbox-model --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(MODEL)
 
 fuzz: ## libFuzzer over each target: MINUTES=10
 	@tools/bootstrap build fuzz

@@ -34,12 +34,6 @@ Published::Published(const BatchEnd& end)
     std::sort(sent.begin(), sent.end(), [](const auto& a, const auto& b) { return a.tid < b.tid; });
 }
 
-bool one_topic(const Batch& batch) {
-    const auto& records = batch.records; // the last one is the manifest
-    return std::all_of(records.begin(), records.end() - 1,
-                       [&](const auto& record) { return record.topic == records.front().topic; });
-}
-
 const TopicVerdict& BatchBuilder::verdict_for(std::string_view topic, Deadline deadline) {
     auto found = verdicts_.find(topic);
     if (found == verdicts_.end()) {

@@ -20,11 +20,11 @@ struct ShardWorker::Pending {
     std::unique_ptr<Batch> ready;
     const Batch* publishing = nullptr; ///< owned by the publisher
     std::vector<Published> published;
-    std::optional<milliseconds> next_attempt;
 
-    [[nodiscard]] bool idle() const { return !ready && publishing == nullptr && published.empty(); }
-
-    [[nodiscard]] bool publishes_first() const { return publishing != nullptr && publishing->number == 1; }
+    [[nodiscard]] InHand in_hand() const {
+        const bool first = publishing != nullptr && publishing->number == 1;
+        return {ready != nullptr, publishing != nullptr, !published.empty(), first};
+    }
 
     [[nodiscard]] std::size_t events() const {
         std::size_t count = ready ? ready->claimed.rows.size() : 0;
@@ -57,9 +57,6 @@ struct ShardWorker::Pending {
         return all;
     }
 };
-
-/// Whether all its events go to one topic.
-bool one_topic(const Batch& batch);
 
 /// Why a topic does not take a record; nullopt when it does.
 std::optional<Refusal> unfit_for(const kafka::Record& record, const TopicVerdict& verdict);

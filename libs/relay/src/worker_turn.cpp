@@ -12,7 +12,7 @@ namespace outbox::relay {
 
 store::ClaimLimits ShardWorker::limits() const {
     store::ClaimLimits limits = context_.options.claim;
-    limits.rows = std::min(limits.rows, event_limit_);
+    limits.rows = std::min(limits.rows, batch_limit_.now());
     return limits;
 }
 
@@ -49,50 +49,64 @@ store::RowSet ShardWorker::claim(store::Turn& guarded, const std::vector<std::in
     return claimed;
 }
 
-/// Marks what Kafka has and claims what comes next, in one guarded transaction. @return whether there was
-/// work
-bool ShardWorker::turn(Pending& pending) {
-    const bool claims = !pending.ready && !pending.publishes_first() && !releasing() && !paused() &&
-                        SteadyClock::now() >= next_look_;
-    if (pending.published.empty() && !claims) {
+/// Marks what Kafka has and claims what comes next. @return whether there was work
+bool ShardWorker::turn(const Wishes& wished) {
+    const Pass pass =
+        ShardMachine::plan_pass(pending_->in_hand(), wished, pace_.look_due(SteadyClock::now()));
+    if (pass.nothing()) {
         return false;
     }
     const auto parked = left_out();
-    if (pending.published.empty() && pending.idle()) {
-        const auto seen = store_->peek(parked);
-        waiting_ = waiting_ || seen.blocked || seen.next_attempt;
-        const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
-        if (!seen.work && !due && free_keys_.empty()) {
-            pending.next_attempt = seen.next_attempt;
-            return false;
-        }
+    if (pass.peek_first && !worth_a_claim(parked)) {
+        return false;
     }
     fault_point("before-mark");
+    store::RowSet claimed = mark_and_claim(pass, parked);
+    fault_point(claimed.empty() ? "after-mark" : "after-claim");
+    forget_published();
+    if (!claimed.empty()) {
+        build(std::move(claimed));
+        pace_.busy(SteadyClock::now());
+        return true;
+    }
+    return pass.mark;
+}
+
+bool ShardWorker::worth_a_claim(const std::vector<std::string>& parked) {
+    const auto seen = store_->peek(parked);
+    waiting_ = waiting_ || seen.blocked || seen.next_attempt;
+    const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
+    return seen.work || due || !free_keys_.empty();
+}
+
+/// In one guarded transaction.
+store::RowSet ShardWorker::mark_and_claim(const Pass& pass, const std::vector<std::string>& parked) {
     store::RowSet claimed;
-    {
-        store::Turn guarded(*store_, acquired_->ownership);
-        for (const Published& batch : pending.published) {
-            if (batch.dead_letter) {
-                guarded.mark({}, batch.marked);
-                guarded.fail_dead_lettered(batch.sent.front().bucket, *batch.dead_letter);
-            } else {
-                guarded.mark(batch.sent, batch.marked);
-            }
-        }
-        if (claims) {
-            const auto in_flight = pending.seqs();
-            fault_point("before-claim");
-            claimed = claim(guarded, in_flight, parked);
-        }
-        guarded.commit(claimed);
-        if (guarded.gone() > 0) {
-            log::error("events that were sent are not unsent rows any more: somebody changed them",
-                       {{"shard", shard_}, {"rows", guarded.gone()}});
+    store::Turn guarded(*store_, acquired_->ownership);
+    for (const Published& batch : pending_->published) {
+        if (batch.dead_letter) {
+            guarded.mark({}, batch.marked);
+            guarded.fail_dead_lettered(batch.sent.front().bucket, *batch.dead_letter);
+        } else {
+            guarded.mark(batch.sent, batch.marked);
         }
     }
-    fault_point(claimed.empty() ? "after-mark" : "after-claim");
-    const bool worked = !pending.published.empty() || !claimed.empty();
-    for (const Published& batch : pending.published) {
+    if (pass.claim) {
+        const auto in_flight = pending_->seqs();
+        fault_point("before-claim");
+        claimed = claim(guarded, in_flight, parked);
+    }
+    guarded.commit(claimed);
+    if (guarded.gone() > 0) {
+        log::error("events that were sent are not unsent rows any more: somebody changed them",
+                   {{"shard", shard_}, {"rows", guarded.gone()}});
+    }
+    return claimed;
+}
+
+/// What was published is marked.
+void ShardWorker::forget_published() {
+    for (const Published& batch : pending_->published) {
         if (batch.retried) {
             next_tend_ = {}; // its followers need not wait any more
         }
@@ -102,24 +116,18 @@ bool ShardWorker::turn(Pending& pending) {
             note_attempt(*batch.dead_letter, context_.options.dead_letter_topic);
         }
     }
-    pending.published.clear();
-    if (!claimed.empty()) {
-        build(pending, std::move(claimed));
-        idle_wait_ = milliseconds(1);
-        quiet_since_ = SteadyClock::now();
-    }
-    return worked;
+    pending_->published.clear();
 }
 
 /// Later events of blocked keys are held aside; keys that need wait no more are noted for the next claims.
-void ShardWorker::tend_waiting(const Pending& pending) {
+void ShardWorker::tend_waiting() {
     const bool rung = rung_.exchange(false); // perhaps by an operator who settled what a key waits for
     if (!rung && SteadyClock::now() < next_tend_) {
         return;
     }
     next_tend_ = SteadyClock::now() + std::chrono::seconds(1);
     free_keys_.clear();
-    const auto in_flight = pending.seqs();
+    const auto in_flight = pending_->seqs();
     const auto buckets = store_->waiting_buckets();
     waiting_ = !buckets.empty();
     for (const int bucket : buckets) {
@@ -190,7 +198,7 @@ std::unique_ptr<Batch> ShardWorker::first_batch() {
 
 /// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their
 /// keys.
-void ShardWorker::build(Pending& pending, store::RowSet claimed) {
+void ShardWorker::build(store::RowSet claimed) {
     BatchBuilder builder(context_, shard_, blamed_);
     auto built = builder.build(std::move(claimed), Deadline::in(milliseconds(10'000)));
     write_refusals(built);
@@ -199,8 +207,8 @@ void ShardWorker::build(Pending& pending, store::RowSet claimed) {
     }
     note_topics(*built.batch);
     builder.add_manifest(*built.batch, acquired_->ownership, next_batch_++);
-    pending.ready = std::move(built.batch);
-    submit(pending);
+    pending_->ready = std::move(built.batch);
+    submit();
 }
 
 } // namespace outbox::relay

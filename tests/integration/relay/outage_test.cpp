@@ -22,9 +22,10 @@ std::unique_ptr<support::Stack> stack;
 class Servers : public testing::Environment {
 public:
     void SetUp() override {
-        // A late flush makes what is visible and not yet durable frequent.
+        // What is visible and not yet durable stays so for long: the log is flushed late, and so little is
+        // written to it that no page of it gets full, which would be written out.
         stack = std::make_unique<support::Stack>(
-            support::Stack::Options{.postgres_options = "wal_writer_delay = 10s"});
+            support::Stack::Options{.postgres_options = "wal_writer_delay = 10s\nfull_page_writes = off"});
     }
     void TearDown() override { stack.reset(); }
 };
@@ -138,6 +139,25 @@ TEST_F(Outage, AnImmediateRestartUnderAsynchronousCommitsLeavesNoPhantom) {
         expect_success(writer);
     }
     expect_exactly_once(); // a record without its row would be a stranger
+}
+
+TEST_F(Outage, AnEventIsOnDiskBeforeAConsumerSeesIt) {
+    const Process relay = ready_relay({{"RELAY_TRACK_PROCESSING", "off"}});
+    std::size_t events = 0;
+    for (int round = 0; round < 4; ++round) {
+        const auto insert_one = [&](const std::string& commit) {
+            auto session = database.connect();
+            script(session, "SET synchronous_commit = " + commit + "; " + insert_sql({.key = "a"}));
+            ++events;
+            ASSERT_TRUE(wait_until([&] { return read_topic(topic).size() == events; }, 60s)) << relay.errors();
+        };
+        insert_one("on"); // the relay is ready again, and has written what it writes once
+        insert_one("off");
+        stack->run({"kill-postgres"});
+        stack->run({"start-postgres"});
+        ASSERT_EQ(count_now("true"), static_cast<std::int64_t>(events)) << "visible, and lost by the database";
+    }
+    expect_exactly_once();
 }
 
 TEST_F(Outage, AControlTopicThatWasReplacedStopsTheShardsWithTheReason) {

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <outbox/kafka/admin.hpp>
+#include <outbox/relay/batch_policy.hpp>
+#include <outbox/relay/breaker.hpp>
 #include <outbox/relay/options.hpp>
 #include <outbox/relay/pauses.hpp>
 #include <outbox/relay/publisher.hpp>
 #include <outbox/relay/recovery.hpp>
+#include <outbox/relay/shard_machine.hpp>
 #include <outbox/relay/topics.hpp>
 #include <outbox/store/relays.hpp>
 #include <outbox/store/shard.hpp>
@@ -22,6 +25,7 @@
 namespace outbox::relay {
 
 struct BuiltBatch;
+struct Patience;
 
 /// Why a row failed in a transaction of its own.
 struct BlamedRow {
@@ -64,33 +68,45 @@ private:
     struct Pending; // batches between claim and mark
 
     void run();
-    void session();
-    void open_connection();
-    bool take_shard();
-    void recover();
-    void operate();
-    void stand_still(const std::string& reason);
+    void perform();
 
-    void collect(Pending& pending);
-    void submit(Pending& pending);
-    bool turn(Pending& pending);
+    void take();
+    void open_connection();
+    void fence();
+    void read_manifests();
+    void settle();
+    void begin_work();
+    void work();
+    void rest();
+    void release();
+    void back_off();
+    void note_stopped(const std::string& reason);
+    void stand_still();
+
+    void collect();
+    void submit();
+    bool turn(const Wishes& wished);
+    store::RowSet mark_and_claim(const Pass& pass, const std::vector<std::string>& parked);
     store::RowSet claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
                         const std::vector<std::string>& parked);
-    void tend_waiting(const Pending& pending);
+    bool worth_a_claim(const std::vector<std::string>& parked);
+    void forget_published();
+    void tend_waiting();
     std::unique_ptr<Batch> first_batch();
-    void build(Pending& pending, store::RowSet claimed);
+    void build(store::RowSet claimed);
     void write_refusals(const BuiltBatch& built);
     void note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic);
     void on_failure(const Batch& batch, const kafka::Failure& failure);
-    void note_fencing();
-    void wait_for_work(Pending& pending);
+    void check_fencing();
+    void wait_for_work();
     void sleep_exactly();
     void check_doubt();
     void check_unmarked();
     void note_topics(const Batch& batch);
-    void rest();
-    [[nodiscard]] bool paused() const { return context_.pauses.has_shard(shard_); }
+    void note_quiet(bool quiet);
+    [[nodiscard]] Patience patience();
     [[nodiscard]] std::vector<std::string> left_out() const;
+    [[nodiscard]] Wishes wishes() const { return {release_, context_.pauses.has_shard(shard_)}; }
     [[nodiscard]] bool releasing() const { return release_; }
     [[nodiscard]] store::ClaimLimits limits() const;
 
@@ -103,24 +119,26 @@ private:
     std::atomic<std::size_t> in_flight_{0};
 
     Signal signal_;
+    ShardMachine machine_;
+    Breaker breaker_;
     std::optional<postgres::Connection> connection_;
     std::optional<store::ShardStore> store_;
     std::optional<store::Acquired> acquired_;
-    std::int64_t next_batch_ = 1;
     Publisher publisher_;
 
-    std::size_t event_limit_;                      ///< halved while a record is sought that spoils its batch
-    BlamedRows blamed_;                            ///< by seq
-    std::deque<SteadyClock::time_point> fencings_; ///< while still owner
-    std::deque<store::BlockedKey> free_keys_;      ///< whose held rows need wait no more
-    std::vector<std::string> unmarked_topics_;     ///< where a lost marker must be written first
+    SteadyClock::time_point recovery_limit_{};
+    Settle settle_;                            ///< what the manifests ask for
+    std::vector<std::string> unmarked_topics_; ///< where a lost marker must be written first
+
+    std::unique_ptr<Pending> pending_;
+    std::int64_t next_batch_ = 1;
+    BatchLimit batch_limit_;
+    Pace pace_;
+    BlamedRows blamed_;                               ///< by seq
+    std::deque<store::BlockedKey> free_keys_;         ///< whose held rows need wait no more
     std::set<std::string, std::less<>> noted_topics_; ///< the database knows that events go there
     bool waiting_ = false;                            ///< rows wait or keys are blocked, as far as is known
     bool ready_first_ = false;                        ///< the last claim took waiting rows
-    int failures_ = 0;                                ///< recoveries in a row without a batch sent
-    milliseconds idle_wait_{1};
-    SteadyClock::time_point quiet_since_{};
-    SteadyClock::time_point next_look_{};
     SteadyClock::time_point next_tend_{};
     SteadyClock::time_point next_unmarked_look_{};
     std::thread thread_;

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <outbox/relay/retry_policy.hpp>
+
+#include <deque>
+
+namespace outbox::relay {
+
+/// Paces the recoveries of one shard, and gives up where going on helps nobody. No clock of its own.
+class Breaker {
+public:
+    using Time = SteadyClock::time_point;
+
+    /// A recovery, or what came after it, failed. @return how many in a row
+    int failed() { return ++failures_; }
+    /// A batch was sent.
+    void sent() { failures_ = 0; }
+    /// Before the next recovery. @param dice  uniform in [0, 1)
+    [[nodiscard]] milliseconds wait(double dice) const;
+
+    /// Another producer took this shard's lanes while it still was the owner.
+    /// @return whether that is too often: two deployments under one name would fence each other for ever
+    [[nodiscard]] bool fenced_too_often(Time now);
+
+private:
+    int failures_ = 0;
+    std::deque<Time> fencings_; ///< of the last minute
+};
+
+} // namespace outbox::relay

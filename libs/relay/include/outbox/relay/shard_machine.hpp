@@ -1,0 +1,99 @@
+#pragma once
+
+#include <outbox/core/deadline.hpp>
+
+namespace outbox::relay {
+
+/// What a shard's worker has to do next.
+enum class ShardState {
+    unowned,     ///< take the shard in the database
+    fencing,     ///< destroy both lanes, make and initialise new ones: earlier transactions are decided then
+    reading,     ///< read the manifests after the last durable mark
+    settling,    ///< bring the rows in line with them, under the exclusive lock
+    working,     ///< claim, publish, mark: one pass after the other
+    resting,     ///< paused, nothing in flight: claim nothing until the pause ends
+    releasing,   ///< nothing in flight: give the shard back
+    backing_off, ///< something failed: wait, then begin anew
+    stopped,     ///< stand still until an operator has acted and the relay is restarted
+    ended
+};
+
+/// What is wanted from outside.
+struct Wishes {
+    bool release = false; ///< claim nothing more, finish, give the shard back, end
+    bool pause = false;   ///< claim nothing
+};
+
+/// Which batches a worker holds between claim and mark, at most one of each.
+struct InHand {
+    bool ready = false;      ///< built, waits for the publisher
+    bool publishing = false; ///< at the broker
+    bool published = false;  ///< Kafka has it, its rows are not marked
+    bool first = false;      ///< the one at the broker is the shard's first: it is marked before any claim
+
+    [[nodiscard]] bool nothing() const { return !ready && !publishing && !published; }
+};
+
+/// What one pass of a working shard does in the database.
+struct Pass {
+    bool mark = false;
+    bool claim = false;
+    bool peek_first =
+        false; ///< nothing is in hand: an unguarded look tells whether a claim is worth its lock
+
+    [[nodiscard]] bool nothing() const { return !mark && !claim; }
+};
+
+/// The life of one shard in one worker: what is done next, from what happened last. A worker performs what
+/// the state asks for and says how that ended. No I/O, no clock.
+class ShardMachine {
+public:
+    [[nodiscard]] ShardState state() const { return state_; }
+
+    /// Before each step: a wish may make the step needless.
+    void heed(const Wishes& wishes);
+
+    /// The step was done; not for working, which goes on until pass_ended() or a failure.
+    void done();
+    /// The shard is another relay's.
+    void lost();
+    /// What is half done is unknown: begin anew, after a wait.
+    void failed();
+    /// Going on would be a guess, or only an operator can help.
+    void stop();
+
+    /// @param look_due  it is time to look for new rows
+    [[nodiscard]] static Pass plan_pass(const InHand& hand, const Wishes& wishes, bool look_due);
+    /// @param hand  after the pass
+    void pass_ended(const InHand& hand, const Wishes& wishes);
+
+private:
+    ShardState state_ = ShardState::unowned;
+    bool owner_ = false; ///< as far as is known; also while it begins anew
+};
+
+/// When a working shard looks for new rows: at once after work, then ever more slowly, and after some quiet
+/// it may sleep until the doorbell rings. No clock of its own.
+class Pace {
+public:
+    using Time = SteadyClock::time_point;
+
+    /// There was work, or the shard woke.
+    void busy(Time now);
+    void look_now() { next_look_ = {}; }
+    /// Looks again after wait().
+    void look_later(Time now) { next_look_ = now + wait(); }
+    /// @return how long to wait before the next look; longer each time
+    milliseconds wait();
+
+    [[nodiscard]] bool look_due(Time now) const { return now >= next_look_; }
+    [[nodiscard]] Time next_look() const { return next_look_; }
+    [[nodiscard]] bool may_sleep(Time now) const;
+
+private:
+    milliseconds wait_{1};
+    Time quiet_since_{};
+    Time next_look_{};
+};
+
+} // namespace outbox::relay

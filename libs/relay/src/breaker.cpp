@@ -1,0 +1,24 @@
+#include "outbox/relay/breaker.hpp"
+
+namespace outbox::relay {
+namespace {
+
+constexpr std::size_t most_fencings = 3;
+constexpr std::chrono::minutes fencings_count_for{1};
+const Backoff recovery_wait(milliseconds(50), milliseconds(500));
+
+} // namespace
+
+milliseconds Breaker::wait(double dice) const {
+    return recovery_wait.after(failures_, dice);
+}
+
+bool Breaker::fenced_too_often(Time now) {
+    fencings_.push_back(now);
+    while (fencings_.front() + fencings_count_for < now) {
+        fencings_.pop_front();
+    }
+    return fencings_.size() > most_fencings;
+}
+
+} // namespace outbox::relay

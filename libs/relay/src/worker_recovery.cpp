@@ -1,0 +1,120 @@
+// Recovery of a shard, step by step: own it, fence, read the manifests, settle the rows.
+#include "lost_markers.hpp"
+#include "outbox/relay/fault_point.hpp"
+#include "outbox/relay/worker.hpp"
+#include "pending.hpp"
+
+#include <outbox/core/event.hpp>
+#include <outbox/telemetry/log.hpp>
+
+namespace outbox::relay {
+namespace {
+
+constexpr milliseconds recovery_timeout{20'000};
+
+std::vector<int> buckets_of(int shard, int shard_count) {
+    std::vector<int> buckets;
+    for (int bucket = shard; bucket < bucket_count; bucket += shard_count) {
+        buckets.push_back(bucket);
+    }
+    return buckets;
+}
+
+} // namespace
+
+void ShardWorker::open_connection() {
+    store_.reset();
+    connection_ = postgres::Connection::open(context_.options.database, Deadline::in(milliseconds(5'000)));
+    // The statements know their indexes; a plan must not depend on how fresh the statistics are.
+    connection_->script(
+        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;"
+        " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
+        " SET synchronous_commit = on",
+        Deadline::in(context_.options.statement_timeout));
+    store_.emplace(*connection_, shard_, buckets_of(shard_, context_.identity.shard_count),
+                   context_.options.statement_timeout);
+}
+
+void ShardWorker::take() {
+    if (!connection_ || !connection_->usable()) {
+        open_connection();
+    }
+    store_->wake();
+    acquired_ = store_->acquire(context_.relay, context_.identity.shard_count);
+    if (!acquired_) {
+        throw store::NotOwner("another relay owns it");
+    }
+    fault_point("after-epoch");
+    recovery_limit_ = SteadyClock::now() + recovery_timeout;
+    machine_.done();
+}
+
+Patience ShardWorker::patience() {
+    return {Deadline::at(recovery_limit_), [this] { return store_->owns(acquired_->ownership); }};
+}
+
+void ShardWorker::fence() {
+    const auto [deadline, go_on] = patience();
+    publisher_.stop();
+    LostMarkers lost(context_, *store_, acquired_->ownership, publisher_.lane_ids(), {deadline, go_on});
+    lost.note();
+    publisher_.start(static_cast<std::size_t>(context_.topics.smallest_batch_limit()), deadline, go_on);
+    fault_point("after-init");
+    unmarked_topics_ = lost.write();
+    machine_.done();
+}
+
+void ShardWorker::read_manifests() {
+    const auto [deadline, go_on] = patience();
+    const auto& marked = acquired_->marked;
+    const auto tail =
+        kafka::read_control(context_.options.kafka, context_.admin, context_.options.control_topic(), shard_,
+                            marked.batch == 0 ? -1 : marked.offset, deadline, go_on);
+    auto plan = plan_recovery(context_.identity.outbox_id, *acquired_, tail);
+    if (const auto* stop = std::get_if<StopShard>(&plan)) {
+        if (!store_->owns(acquired_->ownership)) { // the manifests of a successor are no reason for an alarm
+            throw store::NotOwner("another relay took it while this one read the manifests");
+        }
+        throw Error(Action::stop, stop->reason);
+    }
+    settle_ = std::move(std::get<Settle>(plan));
+    machine_.done();
+}
+
+void ShardWorker::settle() {
+    if (settle_.raise_epoch) {
+        acquired_->ownership = store_->raise_epoch(acquired_->ownership);
+    }
+    const auto settled = store_->settle(acquired_->ownership, settle_.rows, settle_.newest,
+                                        context_.options.block_failed_keys);
+    fault_point("after-settle");
+    log::info("shard taken", {{"shard", shard_},
+                              {"epoch", acquired_->ownership.epoch},
+                              {"batch", settle_.newest.batch},
+                              {"settled_sent", settled.sent},
+                              {"reset", settled.reset}});
+    if (settled.seq_moved) {
+        log::warn("events that Kafka has were lost by the database; its numbering was moved past them",
+                  {{"shard", shard_}});
+    }
+    acquired_->marked = settle_.newest;
+    next_batch_ = settle_.newest.batch + 1;
+    settle_ = {};
+    begin_work();
+    machine_.done();
+}
+
+/// Nothing is in hand but a first batch where there was none, and what was known is looked up again.
+void ShardWorker::begin_work() {
+    pending_ = std::make_unique<Pending>();
+    if (next_batch_ == 1) {
+        pending_->ready = first_batch();
+    }
+    pace_ = {};
+    pace_.busy(SteadyClock::now());
+    next_tend_ = {};
+    free_keys_.clear();
+    noted_topics_.clear();
+}
+
+} // namespace outbox::relay

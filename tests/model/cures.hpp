@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstddef>
+#include <string_view>
+
+namespace outbox::model {
+
+/// What the protocol rests on. The model runs with each of them switched off, to show that it would miss it.
+enum class Cure {
+    manifest,         ///< recovery asks Kafka what was sent, not the status column
+    manifest_inside,  ///< the manifest is a record of the transaction that it speaks of
+    row_set,          ///< it names each row; a row in flight that it does not name was not sent
+    gapless,          ///< manifests follow each other from the last durable mark on, else the shard stops
+    first_manifest,   ///< a shard's first manifest is marked before anything is claimed
+    high_watermark,   ///< the end to read to is the high watermark, not the last stable offset
+    digest,           ///< a row whose id is not the one that the manifest names stops the shard
+    fence_first,      ///< new producers are initialised before the manifests are read
+    both_lanes,       ///< not only that of the next batch, but both lanes
+    new_producers,    ///< after an error both lanes are thrown away; never abort and go on
+    strays,           ///< and after a commit of which a request was sent twice or not answered
+    one_at_a_time,    ///< nothing is produced on one lane before the other's commit was answered
+    ownership_settle, ///< settling verifies ownership, also with nothing to settle
+    ownership_turn,   ///< each turn verifies ownership before it writes
+    shard_lock,       ///< it holds the shard's lock from before that look to its commit
+    flush_first,      ///< a claim is durable before its Kafka transaction begins
+    one_snapshot,     ///< a claim reads one snapshot
+    reset,            ///< recovery makes rows in flight that no manifest names NEW again
+    bounded_unmarked, ///< a batch is marked long before its manifest's key comes round again
+    blocked_keys,     ///< recovery rebuilds the list of keys that wait for a retry
+};
+inline constexpr std::size_t cure_count = 20;
+
+struct NamedCure {
+    Cure cure;
+    std::string_view name;
+};
+extern const std::array<NamedCure, cure_count> cure_names;
+
+/// Which cures are switched off; none by default.
+class Cures {
+public:
+    Cures() = default;
+    static Cures without(Cure cure) {
+        Cures cures;
+        cures.off_.set(static_cast<std::size_t>(cure));
+        return cures;
+    }
+    [[nodiscard]] bool have(Cure cure) const { return !off_[static_cast<std::size_t>(cure)]; }
+
+private:
+    std::bitset<cure_count> off_;
+};
+
+} // namespace outbox::model

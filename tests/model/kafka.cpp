@@ -1,0 +1,205 @@
+#include "kafka.hpp"
+
+#include <algorithm>
+
+namespace outbox::model {
+
+Reply Kafka::handle(const Request& request, bool manifests_inside) {
+    Transaction& transaction = transactions_[static_cast<std::size_t>(request.lane)];
+    switch (request.kind) {
+    case Request::Kind::init:
+        return init(transaction);
+    case Request::Kind::add_partitions:
+        return add_partitions(transaction, request);
+    case Request::Kind::produce:
+        return produce(transaction, request, manifests_inside);
+    case Request::Kind::end:
+        break;
+    }
+    return end(transaction, request);
+}
+
+Reply Kafka::init(Transaction& transaction) {
+    if (transaction.state == State::ongoing) {
+        ++transaction.epoch; // fences at once
+        finish(transaction, State::aborting);
+    }
+    if (transaction.ending()) {
+        return {Answer::concurrent, 0};
+    }
+    ++transaction.epoch;
+    transaction.state = State::empty;
+    return {Answer::ok, transaction.epoch};
+}
+
+Reply Kafka::add_partitions(Transaction& transaction, const Request& request) {
+    if (request.epoch != transaction.epoch) {
+        return {Answer::fenced, 0};
+    }
+    if (transaction.ending()) {
+        return {Answer::concurrent, 0};
+    }
+    if (transaction.state != State::ongoing) {
+        transaction.state = State::ongoing;
+        transaction.partitions = 0;
+    }
+    transaction.partitions |= request.partitions;
+    return {};
+}
+
+Reply Kafka::produce(const Transaction& transaction, const Request& request, bool manifests_inside) {
+    Known& known =
+        known_[static_cast<std::size_t>(request.partition)][static_cast<std::size_t>(request.lane)];
+    if (request.epoch < known.epoch) {
+        return {Answer::fenced, 0};
+    }
+    const bool fresh = request.epoch > known.epoch;
+    if (!fresh && request.first_sequence < known.next_sequence) {
+        return {Answer::ok, known.last_offset}; // a duplicate
+    }
+    if (request.first_sequence != (fresh ? 0 : known.next_sequence)) {
+        return {Answer::invalid, 0};
+    }
+    const bool verified = transaction.state == State::ongoing && transaction.epoch == request.epoch &&
+                          (transaction.partitions >> request.partition & 1) != 0;
+    if (!known.open && !verified) {
+        return {Answer::invalid, 0};
+    }
+    const bool events = request.partition != control;
+    for (std::size_t i = 0; events && i < request.count; ++i) {
+        auto& left = refusals[static_cast<std::size_t>(request.records[i])];
+        if (left > 0) {
+            --left;
+            return {Answer::refused, request.records[i]};
+        }
+    }
+    auto& log = logs_[static_cast<std::size_t>(request.partition)];
+    for (std::size_t i = 0; i < request.count; ++i) {
+        const Fate fate = events || manifests_inside ? Fate::open : Fate::committed;
+        log.push_back({request.lane, fate, request.records[i]});
+    }
+    known.epoch = request.epoch;
+    known.next_sequence = static_cast<std::int16_t>(request.first_sequence + request.count);
+    known.last_offset = static_cast<std::int16_t>(log.size() - 1);
+    known.open = true;
+    return {Answer::ok, known.last_offset};
+}
+
+Reply Kafka::end(Transaction& transaction, const Request& request) {
+    const State done = request.commit ? State::committed : State::aborted;
+    const State ending = request.commit ? State::committing : State::aborting;
+    if (v2_ && request.epoch == transaction.epoch - 1 &&
+        (transaction.state == done || transaction.state == ending)) {
+        return {transaction.state == done ? Answer::ok : Answer::concurrent, transaction.epoch}; // said again
+    }
+    if (request.epoch != transaction.epoch) {
+        return {Answer::fenced, 0};
+    }
+    if (transaction.state == State::ongoing) {
+        if (v2_) {
+            ++transaction.epoch;
+        }
+        finish(transaction, ending);
+        return {Answer::ok, transaction.epoch};
+    }
+    if (transaction.state == done) {
+        return {Answer::ok, transaction.epoch};
+    }
+    return {transaction.state == ending ? Answer::concurrent : Answer::invalid, 0};
+}
+
+void Kafka::finish(Transaction& transaction, State state) {
+    transaction.state = state;
+    if (transaction.partitions == 0) {
+        transaction.state = state == State::committing ? State::committed : State::aborted;
+    }
+}
+
+bool Kafka::write_marker(Dice& dice) {
+    const int first = dice.below(lane_count * partition_count);
+    for (int i = 0; i < lane_count * partition_count; ++i) {
+        const int choice = (first + i) % (lane_count * partition_count);
+        const auto lane = static_cast<std::size_t>(choice % lane_count);
+        const auto partition = static_cast<std::size_t>(choice / lane_count);
+        Transaction& transaction = transactions_[lane];
+        if (!transaction.ending() || (transaction.partitions >> partition & 1) == 0) {
+            continue;
+        }
+        const Fate fate = transaction.state == State::committing ? Fate::committed : Fate::aborted;
+        for (LogRecord& record : logs_[partition]) {
+            if (record.lane == static_cast<int>(lane) && record.fate == Fate::open) {
+                record.fate = fate;
+            }
+        }
+        logs_[partition].push_back({static_cast<std::int8_t>(lane), fate, LogRecord::marker});
+        Known& known = known_[partition][lane];
+        if (transaction.epoch > known.epoch) {
+            known = {transaction.epoch, 0, -1, false};
+        }
+        known.open = false;
+        transaction.partitions &= static_cast<std::uint8_t>(~(1U << partition));
+        finish(transaction, transaction.state);
+        return true;
+    }
+    return false;
+}
+
+bool Kafka::time_out(int lane) {
+    Transaction& transaction = transactions_[static_cast<std::size_t>(lane)];
+    if (transaction.state != State::ongoing) {
+        return false;
+    }
+    ++transaction.epoch;
+    finish(transaction, State::aborting);
+    return true;
+}
+
+void Kafka::begin_foreign() {
+    logs_[control].push_back({LogRecord::foreign, Fate::open, LogRecord::marker});
+}
+
+void Kafka::end_foreign() {
+    for (LogRecord& record : logs_[control]) {
+        if (record.lane == LogRecord::foreign && record.fate == Fate::open) {
+            record.fate = Fate::aborted;
+        }
+    }
+}
+
+void Kafka::compact_control(const std::vector<std::int16_t>& batch_of_manifest) {
+    std::array<bool, control_keys> seen{};
+    const int stable = last_stable_offset(control);
+    for (int i = stable - 1; i >= 0; --i) {
+        LogRecord& record = logs_[control][static_cast<std::size_t>(i)];
+        if (record.payload == LogRecord::marker || record.fate != Fate::committed) {
+            continue;
+        }
+        const auto batch = batch_of_manifest[static_cast<std::size_t>(record.payload)];
+        bool& newer = seen[static_cast<std::size_t>(batch % control_keys)];
+        if (newer) {
+            record.fate = Fate::compacted;
+        }
+        newer = true;
+    }
+}
+
+void Kafka::empty_control() {
+    logs_[control].clear();
+    for (Known& known : known_[control]) {
+        known = {};
+    }
+}
+
+int Kafka::last_stable_offset(int partition) const {
+    const auto& records = log(partition);
+    const auto open = std::find_if(records.begin(), records.end(),
+                                   [](const LogRecord& record) { return record.fate == Fate::open; });
+    return static_cast<int>(open - records.begin());
+}
+
+bool Kafka::quiet() const {
+    return std::none_of(transactions_.begin(), transactions_.end(),
+                        [](const Transaction& transaction) { return transaction.ending(); });
+}
+
+} // namespace outbox::model
