@@ -113,6 +113,7 @@ void ShardWorker::run() {
     publisher_.stop();
     connection_.reset();
     ended_ = true;
+    context_.worker_ended.ring();
 }
 
 /// One life of the shard: ownership, recovery, work. Returns when it was released or never taken.
