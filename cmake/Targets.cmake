@@ -18,16 +18,20 @@ endfunction()
 
 # outbox_test(core SOURCES tests/a_test.cpp DEPENDS ... LABEL unit)
 #   -> one program of sentences; ctest sees each test. Sources named *_pg_test, *_kafka_test need those services.
+#   PROCESSORS: tests that it takes the place of, default 1. SERIAL: nothing runs beside it.
 function(outbox_test name)
   if(NOT OUTBOX_TESTS)
     return()
   endif()
-  cmake_parse_arguments(TEST "SERIAL" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(TEST "SERIAL" "LABEL;TIMEOUT;PROCESSORS" "SOURCES;DEPENDS" ${ARGN})
   if(NOT TEST_LABEL)
     set(TEST_LABEL unit)
   endif()
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 120)
+  endif()
+  if(NOT TEST_PROCESSORS)
+    set(TEST_PROCESSORS 1)
   endif()
   add_executable(${name}_${TEST_LABEL}_test ${TEST_SOURCES})
   target_compile_options(${name}_${TEST_LABEL}_test PRIVATE -O1)
@@ -35,6 +39,6 @@ function(outbox_test name)
     OUTBOX_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OUTBOX_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   target_link_libraries(${name}_${TEST_LABEL}_test PRIVATE ${TEST_DEPENDS} GTest::gtest GTest::gtest_main GTest::gmock)
   gtest_discover_tests(${name}_${TEST_LABEL}_test
-    PROPERTIES LABELS ${TEST_LABEL} TIMEOUT ${TEST_TIMEOUT} RUN_SERIAL ${TEST_SERIAL}
+    PROPERTIES LABELS ${TEST_LABEL} TIMEOUT ${TEST_TIMEOUT} PROCESSORS ${TEST_PROCESSORS} RUN_SERIAL ${TEST_SERIAL}
     DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
 endfunction()

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Questions to servers, for other scripts to source. Each returns 0 for a real answer and waits two seconds at most.
+# At the end what goes with them: ports on which nobody answers, and waiting for an answer.
 
 # tcp_answers HOST PORT: somebody listens there.
 tcp_answers() {
@@ -25,4 +26,27 @@ kafka_answers() {
     # shellcheck disable=SC2086 # the words are the bytes
     set -- $answer
     ((${8:-0} == 7 && ${12:-0} > 0))
+}
+
+# free_ports COUNT: below the range that the kernel gives to outgoing connections. Where to look first depends on the
+# process id, so that two stacks that start at the same moment look at different ports.
+free_ports() {
+    local port=$((20000 + $$ * 7 % 12000)) found=0
+    while ((found < $1)); do
+        if ! tcp_answers 127.0.0.1 "$port"; then
+            echo "$port"
+            found=$((found + 1))
+        fi
+        port=$((port < 32000 ? port + 1 : 20000))
+    done
+}
+
+# await SECONDS CONDITION...: asks again and again.
+await() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.05
+    done
 }

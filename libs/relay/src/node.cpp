@@ -60,7 +60,7 @@ void Node::establish() {
     // As many partitions as there can ever be shards: re-sharding needs no new ones.
     ensure_control_topic(admin_, {options_.control_topic(), bucket_count}, options_.topics,
                          Deadline::in(20s));
-    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, relay_});
+    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, relay_, wakeup_});
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},
                                {"cluster", identity_.cluster_id},
@@ -94,6 +94,7 @@ std::size_t Node::run() {
                       {{"reason", error.what()}, {"failures", failures}});
             pollfd entry{wakeup_.fd(), POLLIN, 0};
             poll(&entry, 1, static_cast<int>(reconnect_wait.after(failures, dice()).count()));
+            wakeup_.clear();
         }
     }
     return drain();
@@ -107,6 +108,7 @@ void Node::serve() {
             next_beat_ = SteadyClock::now() + beat_interval;
         }
         hear(connection_->wait_notifications(wakeup_.fd(), Deadline::at(next_beat_)));
+        wakeup_.clear();
         reap();
     }
 }

@@ -101,6 +101,7 @@ void ShardWorker::run() {
     publisher_.stop();
     connection_.reset();
     ended_ = true;
+    context_.worker_ended.ring();
 }
 
 void ShardWorker::perform() {

@@ -108,7 +108,7 @@ std::set<std::string> post_until_killed(TestServer& server, int round, std::size
     std::mutex mutex;
     std::set<std::string> answered;
     std::jthread killer([&] {
-        EXPECT_TRUE(eventually([&] {
+        EXPECT_TRUE(wait_until([&] {
             const std::lock_guard lock(mutex);
             return answered.size() >= answers;
         }));
@@ -143,7 +143,7 @@ TEST(KillTest, KillingTheServerAtAnyMomentLeavesBothOrNone) {
         server.process().kill();
     }
     // What the killed server had sent may still be running.
-    EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(wait_until([&] {
         return database.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                                " AND application_name = 'outbox-server'") == 0;
     }));

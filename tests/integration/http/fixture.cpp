@@ -80,15 +80,4 @@ void in_parallel(int count, const std::function<void(int)>& work) {
     }
 }
 
-bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
-    const Deadline deadline = Deadline::in(limit);
-    while (!condition()) {
-        if (deadline.passed()) {
-            return false;
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return true;
-}
-
 } // namespace outbox

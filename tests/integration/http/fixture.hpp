@@ -4,6 +4,7 @@
 
 #include <outbox/support/database.hpp>
 #include <outbox/support/process.hpp>
+#include <outbox/support/wait.hpp>
 
 #include <gtest/gtest.h>
 
@@ -13,6 +14,8 @@
 #include <string>
 
 namespace outbox {
+
+using support::wait_until;
 
 /// The real outbox-server on a free port.
 class TestServer {
@@ -60,9 +63,5 @@ std::map<std::string, std::string> with(std::map<std::string, std::string> base,
 
 /// Runs `work(i)` for i in [0, count), each on a thread of its own, and waits for all.
 void in_parallel(int count, const std::function<void(int)>& work);
-
-/// Waits until `condition` holds. @return false at the deadline.
-bool eventually(const std::function<bool()>& condition,
-                std::chrono::milliseconds limit = std::chrono::seconds(20));
 
 } // namespace outbox

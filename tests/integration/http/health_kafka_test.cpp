@@ -1,10 +1,11 @@
 #include "fixture.hpp"
-#include "proxy.hpp"
+#include "proxy/proxy.hpp"
 
 #include <outbox/support/environment.hpp>
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <thread>
 
 namespace outbox {
@@ -27,7 +28,7 @@ protected:
 
 TEST_F(HealthTest, WithDatabaseAndKafkaEverythingIs200) {
     TestServer server = start({});
-    ASSERT_TRUE(eventually([&] { return server.ask("GET", "/health").status == 200; }));
+    ASSERT_TRUE(wait_until([&] { return server.ask("GET", "/health").status == 200; }));
     EXPECT_EQ(server.ask("GET", "/health").json(), nlohmann::json::parse(R"({"status": "up", "dependencies": {
         "database": {"status": "up"}, "kafka": {"status": "up"}}})"));
     EXPECT_EQ(server.ask("GET", "/readyz").status, 200);
@@ -36,7 +37,8 @@ TEST_F(HealthTest, WithDatabaseAndKafkaEverythingIs200) {
 }
 
 TEST_F(HealthTest, WithoutKafkaHealthIs503AndUsersAreServed) {
-    TestServer server = start({{"KAFKA_BROKERS", fmt::format("127.0.0.1:{}", closed_port())}});
+    TestServer server =
+        start({{"KAFKA_BROKERS", fmt::format("127.0.0.1:{}", chaos::port_of(chaos::listen_on_loopback()))}});
     const Reply health = server.ask("GET", "/health");
     EXPECT_EQ(health.status, 503);
     EXPECT_TRUE(health.headers.contains("retry-after"));
@@ -49,8 +51,12 @@ TEST_F(HealthTest, WithoutKafkaHealthIs503AndUsersAreServed) {
 }
 
 TEST_F(HealthTest, ABrokerThatNeverAnswersDoesNotHoldHealthUp) {
-    Proxy silent("127.0.0.1", 1, Proxy::Mode::swallow);
-    TestServer server = start({{"KAFKA_BROKERS", fmt::format("127.0.0.1:{}", silent.port())}});
+    const auto brokers = support::required_variable("KAFKA_BROKERS");
+    const auto port = std::stoi(brokers.substr(brokers.rfind(':') + 1));
+    const auto silent = chaos::FaultProxy::kafka({static_cast<std::uint16_t>(port)});
+    silent.front()->inject(
+        {.match = {}, .fault = {chaos::Fault::Kind::stall}, .times = std::numeric_limits<int>::max()});
+    TestServer server = start({{"KAFKA_BROKERS", fmt::format("127.0.0.1:{}", silent.front()->port())}});
     const auto begin = SteadyClock::now();
     EXPECT_EQ(dependency(server, "kafka").at("status"), "down");
     EXPECT_LT(SteadyClock::now() - begin, seconds(6));
@@ -60,9 +66,9 @@ TEST_F(HealthTest, TheTopicIsMadeAtStartWithItsPartitions) {
     TestServer server = start({{"KAFKA_TOPIC", topic}, {"KAFKA_TOPIC_PARTITIONS", "3"}});
     ASSERT_TRUE(server.process().wait_for_text("topic created", Deadline::in(seconds(20))))
         << server.process().errors();
-    EXPECT_TRUE(eventually([&] { return dependency(server, "kafka").at("status") == "up"; }));
+    EXPECT_TRUE(wait_until([&] { return dependency(server, "kafka").at("status") == "up"; }));
     TestServer second = start({{"KAFKA_TOPIC", topic}, {"KAFKA_TOPIC_PARTITIONS", "3"}});
-    EXPECT_TRUE(eventually([&] { return dependency(second, "kafka").at("status") == "up"; }));
+    EXPECT_TRUE(wait_until([&] { return dependency(second, "kafka").at("status") == "up"; }));
     EXPECT_EQ(second.process().errors().find("topic created"), std::string::npos);
 }
 
@@ -79,7 +85,7 @@ TEST_F(HealthTest, WithCreationOffAMissingTopicIsReportedWithTheCommand) {
 
 TEST_F(HealthTest, TheDatabaseIsAskedAtMostOnceASecond) {
     TestServer server = start({});
-    ASSERT_TRUE(eventually([&] { return server.ask("GET", "/health").status == 200; }));
+    ASSERT_TRUE(wait_until([&] { return server.ask("GET", "/health").status == 200; }));
     const auto statements = [&] {
         return database.number("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
     };

@@ -151,7 +151,7 @@ TEST_F(MessagesTest, ClientsThatVanishLeaveNothingBehind) {
     for (std::size_t length = 0; length < whole.size(); ++length) {
         Client(server.port()).send(std::string_view(whole).substr(0, length));
     }
-    EXPECT_TRUE(eventually([&] { return open_files() <= before + 8; })) << before << " -> " << open_files();
+    EXPECT_TRUE(wait_until([&] { return open_files() <= before + 8; })) << before << " -> " << open_files();
     EXPECT_EQ(ask("GET", "/livez").status, 200);
 }
 

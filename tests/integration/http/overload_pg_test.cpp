@@ -43,7 +43,7 @@ TEST_F(OverloadTest, OneRequestMoreThanTheQueueHoldsIs503AtOnce) {
         clients.emplace_back(server.port());
         clients.back().send(request_text("POST", "/users", user_json(fmt::format("{}@example.com", i))));
         if (i == 0) {
-            ASSERT_TRUE(eventually([&] { return waiting_for_the_lock() == 1; }));
+            ASSERT_TRUE(wait_until([&] { return waiting_for_the_lock() == 1; }));
         }
     }
     EXPECT_EQ(ask("GET", "/livez").status, 200) << "does not need a worker";
@@ -115,9 +115,9 @@ TEST_F(MemoryTest, OneConnectionTooManyIsTold) {
     while (held.size() < most) {
         held.emplace_back(server.port());
     }
-    EXPECT_TRUE(eventually([&] { return Client(server.port()).read().status == 503; }));
+    EXPECT_TRUE(wait_until([&] { return Client(server.port()).read().status == 503; }));
     held.clear();
-    EXPECT_TRUE(eventually([&] { return ask("GET", "/livez").status == 200; })) << "and there is room again";
+    EXPECT_TRUE(wait_until([&] { return ask("GET", "/livez").status == 200; })) << "and there is room again";
 }
 
 } // namespace

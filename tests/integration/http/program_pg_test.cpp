@@ -132,12 +132,12 @@ TEST_F(ShutdownTest, ATermSignalLetsWhatRunsFinish) {
     holder.script("BEGIN; SELECT 1 FROM users FOR UPDATE", Deadline::in(seconds(30)));
     Client busy(server.port());
     busy.send(request_text("PUT", path, R"({"name":"Last"})"));
-    ASSERT_TRUE(eventually([&] {
+    ASSERT_TRUE(wait_until([&] {
         return database.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                                " AND wait_event_type = 'Lock'") == 1;
     }));
     server.process().signal(SIGTERM);
-    EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(wait_until([&] {
         try {
             Client late(server.port());
             return false;
@@ -160,7 +160,7 @@ TEST_F(ShutdownTest, ATermSignalLetsWhatRunsFinish) {
 TEST_F(ShutdownTest, AnInterruptUnderLoadAnswersOrClosesNeverHalf) {
     std::atomic<int> answered = 0;
     std::jthread stopper([&] {
-        EXPECT_TRUE(eventually([&] { return answered >= 100; }));
+        EXPECT_TRUE(wait_until([&] { return answered >= 100; }));
         server.process().signal(SIGINT);
     });
     in_parallel(16, [&](int i) {

@@ -19,7 +19,7 @@ protected:
 
 TEST_F(RolesTest, BothProgramsWorkWithTheLeastGrants) {
     TestServer server(with(database.environment(), app.variables()));
-    ASSERT_TRUE(eventually([&] { return server.ask("GET", "/health").status == 200; }));
+    ASSERT_TRUE(wait_until([&] { return server.ask("GET", "/health").status == 200; }));
     const Fields key{{"Idempotency-Key", "roles"}};
     const Reply added = server.ask("POST", "/users", user_json("ada@example.com"), key);
     ASSERT_EQ(added.status, 201);
@@ -32,7 +32,7 @@ TEST_F(RolesTest, BothProgramsWorkWithTheLeastGrants) {
 
     support::Process program(
         {{support::program("outbox-relay")}, with(database.environment(), relay.variables())});
-    EXPECT_TRUE(eventually(
+    EXPECT_TRUE(wait_until(
         [&] {
             return database.number("SELECT count(*) FROM outbox_events WHERE status = 'SENT'"
                                    " AND kafka_offset IS NOT NULL") == 3;

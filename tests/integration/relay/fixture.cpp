@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
-#include <poll.h>
 
 #include <array>
 #include <csignal>
@@ -139,28 +138,6 @@ void assign_from_beginning(rd_kafka_t* consumer, const std::string& topic, int f
 }
 
 } // namespace
-
-bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
-    const Deadline deadline = Deadline::in(limit);
-    while (!condition()) {
-        if (deadline.passed()) {
-            return false;
-        }
-        poll(nullptr, 0, 5);
-    }
-    return true;
-}
-
-void stay_quiet(std::chrono::milliseconds span) {
-    wait_until([] { return false; }, span);
-}
-
-std::chrono::milliseconds time_until(const std::function<bool()>& condition,
-                                     std::chrono::milliseconds limit) {
-    const auto start = SteadyClock::now();
-    wait_until(condition, limit);
-    return std::chrono::duration_cast<milliseconds>(SteadyClock::now() - start);
-}
 
 void script(postgres::Connection& session, const std::string& sql) {
     session.script(sql, Deadline::in(30s));

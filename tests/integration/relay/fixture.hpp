@@ -2,6 +2,7 @@
 
 #include <outbox/support/database.hpp>
 #include <outbox/support/process.hpp>
+#include <outbox/support/wait.hpp>
 
 #include <gtest/gtest.h>
 
@@ -15,6 +16,9 @@ namespace outbox::relays {
 
 using namespace std::chrono_literals;
 using support::Process;
+using support::stay_quiet;
+using support::time_until;
+using support::wait_until;
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 inline constexpr int slowness = 5; ///< of the programs under a sanitizer, for limits that are about speed
 #else
@@ -40,13 +44,6 @@ struct Event {
     std::string topic = {}; ///< empty: the test's own
     int max_retries = 3;
 };
-
-/// Asks again and again. @return false at the deadline.
-bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit);
-/// Lets time go by; only where the quiet itself is the subject.
-void stay_quiet(std::chrono::milliseconds span);
-/// How long until it holds. @return `limit` when it never does.
-std::chrono::milliseconds time_until(const std::function<bool()>& condition, std::chrono::milliseconds limit);
 
 /// Statements in a session of the test's own.
 void script(postgres::Connection& session, const std::string& sql);

@@ -51,6 +51,18 @@ protected:
             },
             limit);
     }
+    /// Lets a server start, and measures how soon afterwards the relay goes on. Asked for is two seconds; how
+    /// busy the machine is shows in how long the server takes to start.
+    void expect_goes_on_soon(const Process& relay, const std::string& start) {
+        const auto started = SteadyClock::now();
+        stack->run({start});
+        const auto start_took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - started);
+        const auto before = count_now("status = 'SENT'");
+        const auto took = time_until([&] { return count_now("status = 'SENT'") > before; }, 60s);
+        std::cout << "goes on " << took.count() << " ms after " << start << ", which took "
+                  << start_took.count() << " ms\n";
+        EXPECT_LE(took, 2s * slowness + start_took / 2) << relay.errors();
+    }
     static void expect_success(Process& process) {
         const auto outcome = process.wait(Deadline::in(120s));
         EXPECT_EQ(outcome.exit_code, 0) << outcome.output << outcome.errors;
@@ -64,12 +76,7 @@ TEST_F(Outage, KafkaAwayFor30SecondsCostsNoRetryAndNoEvent) {
     stack->run({"stop-kafka"});
     stay_quiet(30s);
     EXPECT_EQ(count("status = 'FAILED' OR retry_count > 0"), 0);
-    const auto before = count("status = 'SENT'");
-    stack->run({"start-kafka"});
-    const auto took = time_until([&] { return count("status = 'SENT'") > before; }, 60s);
-    std::cout << "goes on " << took.count() << " ms after Kafka's return\n";
-    RecordProperty("milliseconds_after_return", std::to_string(took.count()));
-    EXPECT_LE(took, 5s * slowness) << relay.errors();
+    expect_goes_on_soon(relay, "start-kafka");
     expect_success(writer);
     expect_exactly_once();
     EXPECT_EQ(count("status = 'FAILED' OR retry_count > 0"), 0);
@@ -122,7 +129,7 @@ TEST_F(Outage, PostgresKilledInMidBatchLosesAndRepeatsNothing) {
     Process writer(load({"--events", "20000", "--writers", "2", "--batch", "20", "--keys", "200"}));
     ASSERT_TRUE(wait_sent_rows(500, 30s)) << relay.errors();
     stack->run({"kill-postgres"});
-    stack->run({"start-postgres"});
+    expect_goes_on_soon(relay, "start-postgres");
     expect_success(writer);
     expect_exactly_once();
     EXPECT_EQ(count_now("retry_count > 0"), 0);

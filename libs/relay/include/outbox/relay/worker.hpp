@@ -1,5 +1,6 @@
 #pragma once
 
+#include <outbox/core/wakeup.hpp>
 #include <outbox/kafka/admin.hpp>
 #include <outbox/relay/batch_policy.hpp>
 #include <outbox/relay/breaker.hpp>
@@ -42,6 +43,7 @@ struct RelayContext {
     Topics& topics;
     const Pauses& pauses;
     Uuid relay;
+    const Wakeup& worker_ended; ///< rung by each, so that others hear at once that its shard is free
 };
 
 /// Owns one shard: takes it, recovers, then claims, publishes and marks until told to release it or until it
