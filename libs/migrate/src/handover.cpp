@@ -104,13 +104,29 @@ void Handover::leave_publication(const Table& table, const std::string& publicat
                       soon());
 }
 
+/// Says what keeps the relays waiting, each time that it is something else.
+void Handover::tell_waiting(const Cut& cut, bool connected, bool has_read) {
+    std::string why = connected ? "" : "; no connector reads the slot at this moment";
+    if (has_read) {
+        why = "; the connector has read it and not confirmed it, which it does with its next event or "
+              "heartbeat "
+              "(heartbeat.interval.ms)";
+    }
+    if (waiting_ != why) {
+        progress_(fmt::format("the relays are paused until slot {} has confirmed all from before {}{}",
+                              cut.slot, cut.lsn, why));
+        waiting_ = std::move(why);
+    }
+}
+
 void Handover::finish(const std::string& table, const Cut& cut) {
     const Deadline limit = Deadline::in(patience_.slot);
-    std::string announced;
     while (true) {
-        const auto slot = connection_.query("SELECT confirmed_flush_lsn >= $2::pg_lsn, active"
-                                            " FROM pg_replication_slots WHERE slot_name = $1",
-                                            {cut.slot, cut.lsn}, soon());
+        const auto slot = connection_.query(
+            "SELECT s.confirmed_flush_lsn >= $2::pg_lsn, s.active, coalesce(r.sent_lsn >= $2::pg_lsn, false)"
+            " FROM pg_replication_slots AS s LEFT JOIN pg_stat_replication AS r ON r.pid = s.active_pid"
+            " WHERE s.slot_name = $1",
+            {cut.slot, cut.lsn}, soon());
         if (slot.empty()) {
             throw Error(Action::stop,
                         fmt::format("slot {} is gone, so nobody can tell here whether Debezium has delivered "
@@ -128,14 +144,7 @@ void Handover::finish(const std::string& table, const Cut& cut) {
                             "outbox-relay resume",
                             cut.slot, cut.lsn, question(cut)));
         }
-        std::string state = slot.boolean(0, 1) ? "" : ", which no connector reads at this moment";
-        if (announced.empty() || state != announced.substr(1)) {
-            progress_(
-                fmt::format("the relays are paused until Debezium has delivered all from before {} (slot "
-                            "{}{})",
-                            cut.lsn, cut.slot, state));
-            announced = " " + state;
-        }
+        tell_waiting(cut, slot.boolean(0, 1), slot.boolean(0, 2));
         std::this_thread::sleep_for(patience_.lock_poll);
     }
     const bool ours = is_ours(table);

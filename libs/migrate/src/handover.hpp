@@ -31,10 +31,12 @@ public:
 
 private:
     bool is_ours(const std::string& table);
+    void tell_waiting(const captures::Cut& cut, bool connected, bool has_read);
 
     postgres::Connection& connection_;
     const Runner::Progress& progress_;
     const Patience& patience_;
+    std::optional<std::string> waiting_; ///< what was said last
 };
 
 } // namespace outbox::migrations

@@ -199,8 +199,8 @@ TEST_F(Table, ItWaitsForWritersAndLosesNoneOfTheirRows) {
     auto writer = database_.connect();
     writer.script(std::string("BEGIN; ") + event, deadline);
     folder_.write("outbox.toml", "[table]\nname = 'outbox'\n");
-    support::Process running(migrate_command(
-        database_, {"up", "--config", folder_.path("outbox.toml"), "--existing=send"}));
+    support::Process running(
+        migrate_command(database_, {"up", "--config", folder_.path("outbox.toml"), "--existing=send"}));
     ASSERT_TRUE(running.wait_for_text("waiting until no transaction", deadline)) << running.errors();
     writer.script("COMMIT", deadline);
     EXPECT_EQ(running.wait(deadline).exit_code, 0);
