@@ -45,6 +45,9 @@ void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
         replace(table, *sql, *before);
     } else {
         tell(table, *sql);
+        if (!options.handover) {
+            tell_of_publications(table);
+        }
         check_rows(table, *sql, options);
         options.handover ? cut(table, *sql, options) : install(table, *sql, options);
     }
@@ -57,6 +60,21 @@ void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
 void TableMapper::tell(const Table& table, const CaptureSql& sql) {
     for (const std::string& notice : sql.notices) {
         progress_(fmt::format("{}: {}", table.name, notice));
+    }
+}
+
+void TableMapper::tell_of_publications(const Table& table) {
+    const auto found =
+        connection_.query("SELECT string_agg(quote_ident(pubname), ', ' ORDER BY pubname)"
+                          " FROM pg_publication_tables AS t JOIN pg_class AS c ON c.oid = $1::oid"
+                          " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                          " WHERE t.schemaname = n.nspname AND t.tablename = c.relname",
+                          {table.oid}, soon());
+    if (!found.is_null(0, 0)) {
+        progress_(
+            fmt::format("{} is published by {}: if Debezium reads that, each row is sent twice from now on, "
+                        "and --publication with --slot would have taken it over",
+                        table.name, found.text(0, 0)));
     }
 }
 
@@ -134,7 +152,9 @@ void TableMapper::cut(const Table& table, const CaptureSql& sql, const MapOption
     } catch (const CommitInDoubt&) {
         throw; // the same command finds out, and until then nothing may be sent
     } catch (const Error&) {
-        handover.resume(table.name);
+        if (connection_.usable()) {
+            handover.resume(table.name);
+        }
         throw;
     }
     progress_(fmt::format("{} is served from now on, and not by publication {} any more: {}", table.name,

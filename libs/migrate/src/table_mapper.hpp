@@ -25,6 +25,7 @@ private:
 
     /// What inserts must keep.
     void tell(const captures::Table& table, const CaptureSql& sql);
+    void tell_of_publications(const captures::Table& table);
     void check_rows(const captures::Table& table, const CaptureSql& sql, const MapOptions& options);
     void replace(const captures::Table& table, const CaptureSql& sql, const captures::Capture& before);
     void install(const captures::Table& table, const CaptureSql& sql, const MapOptions& options);
