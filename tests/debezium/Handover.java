@@ -1,8 +1,8 @@
 // Debezium as it runs before a table is handed over, and the judge of what both have sent.
 //
 //   java -cp JARS Handover.java engine BROKERS TOPIC FOLDER    Debezium's embedded engine, its outbox event router, and
-//                                                              Kafka; ends with its standard input. While FOLDER/hold
-//                                                              exists nothing is delivered
+//                                                              Kafka; SIGTERM ends it in order. While FOLDER/hold exists
+//                                                              nothing is delivered
 //   java -cp JARS Handover.java check BROKERS TOPIC FOLDER     FOLDER/expected: a key and the number of its events a line
 //
 // Settings of the connector come from FOLDER/connector.properties.
@@ -23,7 +23,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
-import java.util.concurrent.Executors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -62,30 +61,32 @@ public class Handover {
 
     private void run() throws Exception {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", brokers))) {
-            admin.createTopics(List.of(new NewTopic(topic, 3, (short) 1))).all().get();
+            if (!admin.listTopics().names().get().contains(topic)) {
+                admin.createTopics(List.of(new NewTopic(topic, 3, (short) 1))).all().get();
+            }
         }
         Properties settings = new Properties();
         try (var reader = Files.newBufferedReader(folder.resolve("connector.properties"))) {
             settings.load(reader);
         }
-        try (var producer = new KafkaProducer<>(Map.<String, Object>of("bootstrap.servers", brokers),
+        var producer = new KafkaProducer<>(Map.<String, Object>of("bootstrap.servers", brokers),
                 new ByteArraySerializer(), new ByteArraySerializer());
-                var engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class)).using(settings)
-                        .using((success, message, error) -> {
-                            if (!success) {
-                                System.err.println(message + ": " + error);
-                                Runtime.getRuntime().halt(1);
-                            }
-                        })
-                        .notifying((records, committer) -> deliver(producer, records, committer)).build()) {
-            var executor = Executors.newSingleThreadExecutor();
-            executor.execute(engine);
-            while (System.in.read() >= 0) {
-                // until it is closed
+        var engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class)).using(settings)
+                .using((success, message, error) -> {
+                    if (!success) {
+                        System.err.println(message + ": " + error);
+                        Runtime.getRuntime().halt(1);
+                    }
+                })
+                .notifying((records, committer) -> deliver(producer, records, committer)).build();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            try {
+                engine.close();
+            } catch (java.io.IOException error) {
+                System.err.println(error);
             }
-            engine.close();
-            executor.shutdown();
-        }
+        }));
+        engine.run();
     }
 
     /** As Kafka Connect does it: an offset counts when Kafka has what came before it. */
