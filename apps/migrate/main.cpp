@@ -1,4 +1,5 @@
 #include <outbox/core/error.hpp>
+#include <outbox/migrate/mapping.hpp>
 #include <outbox/migrate/request.hpp>
 #include <outbox/migrate/runner.hpp>
 #include <outbox/migrate/source.hpp>
@@ -22,10 +23,14 @@ migrations::Runner make_runner(const Arguments& arguments, const migrations::Req
 
 int run(const Arguments& arguments) {
     const migrations::Request request = migrations::parse_request(arguments);
+    const auto mapping = migrations::mapping_from(arguments.settings.group("TABLE"));
     migrations::Runner runner = make_runner(arguments, request);
     switch (request.command) {
     case migrations::Command::up:
         runner.up(request.processing);
+        if (mapping) {
+            runner.map(*mapping, request.mapping);
+        }
         break;
     case migrations::Command::down:
         runner.down(request.count);
@@ -35,6 +40,9 @@ int run(const Arguments& arguments) {
         break;
     case migrations::Command::version:
         std::cout << runner.version() << '\n' << std::flush;
+        break;
+    case migrations::Command::unmap:
+        runner.unmap(request.table);
         break;
     }
     return std::cout ? 0 : 1;

@@ -61,6 +61,7 @@ postgres::ConnectOptions database_options(const Settings& settings) {
     options.statement_timeout = timeout * 3 / 4;
     options.lock_timeout = timeout / 2;
     options.idle_in_transaction_timeout = timeout * 2;
+    options.own_session = false;
     return options;
 }
 

@@ -2,16 +2,18 @@
 #include "outbox/core/settings.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <optional>
+#include <array>
 
 namespace outbox {
 namespace {
 
 constexpr std::string_view producer = "KAFKA_PRODUCER_";
 constexpr std::string_view strategies = "PARTITION_STRATEGIES";
+constexpr std::string_view mapping = "TABLE";
 
 std::string variable_name(std::string_view key) {
     std::string name(key);
@@ -25,6 +27,10 @@ bool is_setting(std::string_view name) {
     return std::ranges::any_of(all_settings(), [&](const Setting& setting) { return setting.name == name; });
 }
 
+constexpr auto mapping_keys = std::to_array<std::string_view>(
+    {"schema", "name", "id", "aggregate_type", "aggregate_id", "event_type", "event_data", "topic",
+     "topic_template", "partition_key", "headers", "created_at"});
+
 /// One file on its way into a ConfigFile.
 class Reader {
 public:
@@ -35,6 +41,8 @@ public:
             const std::string name = variable_name(key.str());
             if (name == strategies && node.is_table()) {
                 take_strategies({}, *node.as_table());
+            } else if (name == mapping && node.is_table()) {
+                take_mapping(*node.as_table());
             } else {
                 take(name, node);
             }
@@ -80,6 +88,21 @@ private:
             } else {
                 file_.groups[std::string(strategies)][event_type] = text_of(event_type, node, "on", "off");
             }
+        }
+    }
+
+    /// Names of a table's parts: they have no variable, lest one of another program's be taken for them.
+    void take_mapping(const toml::table& table) {
+        for (const auto& [key, node] : table) {
+            const std::string name(key.str());
+            if (std::ranges::find(mapping_keys, name) == mapping_keys.end()) {
+                refuse(node.source().begin, fmt::format("{} does not belong to [table], which knows {}", name,
+                                                        fmt::join(mapping_keys, ", ")));
+            }
+            if (!node.is_string()) {
+                refuse(node.source().begin, name + " must be a text");
+            }
+            file_.groups[std::string(mapping)][name] = node.as_string()->get();
         }
     }
 

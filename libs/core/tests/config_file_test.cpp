@@ -100,7 +100,15 @@ order.placed = "field:/customer/id"
     EXPECT_EQ(settings.group("PARTITION_STRATEGIES"), strategies);
 }
 
+TEST(ConfigFile, HoldsTheNamesOfATableOfYourOwn) {
+    const auto settings = load("[table]\nname = 'outbox'\nevent_data = 'Payload'\n");
+    EXPECT_EQ(settings.group("TABLE"), (ConfigFile::Group{{"name", "outbox"}, {"event_data", "Payload"}}));
+}
+
 TEST(ConfigFile, WhatIsWrongIsNamedWithItsLine) {
+    EXPECT_EQ(message_of("[table]\nname = 'o'\npayload = 'p'\n").substr(0, 49),
+              ":3: payload does not belong to [table], which kno");
+    EXPECT_EQ(message_of("[table]\nname = 5\n"), ":2: name must be a text");
     EXPECT_EQ(message_of("[relay]\nfromat = 'raw'\n"), ":2: RELAY_FROMAT is not a setting");
     EXPECT_EQ(message_of("[db]\nport = [1]\n"), ":2: DB_PORT must be a text, a number, true or false");
     EXPECT_EQ(message_of("[db]\nport = 99999\n"),

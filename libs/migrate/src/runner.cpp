@@ -1,12 +1,15 @@
 #include "advice.hpp"
+#include "captures.hpp"
 #include "history.hpp"
 #include "server.hpp"
+#include "table_mapper.hpp"
 
 #include <outbox/migrate/runner.hpp>
 #include <outbox/postgres/transaction.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -42,6 +45,31 @@ void create_history(Connection& connection, const std::string& user) {
                                               "  GRANT CREATE ON SCHEMA public TO {0};",
                                               quoted(user), readable(error)));
     }
+}
+
+/// Writers of a table that is served would fail without the outbox.
+void refuse_while_served(Connection& connection, const Steps& steps) {
+    const bool takes_outbox = std::any_of(
+        steps.begin(), steps.end(), [](const Migration* step) { return step->name == "outbox_events"; });
+    const auto served = takes_outbox ? captures::all(connection, soon()) : std::vector<captures::Capture>();
+    if (!served.empty()) {
+        throw Error(Action::stop, fmt::format("the rows of {0} still become events: outbox-migrate unmap {0} "
+                                              "first",
+                                              served.front().table));
+    }
+}
+
+/// One line for each; nothing while there is none.
+std::string served_tables(Connection& connection) {
+    std::string lines;
+    for (const captures::Capture& capture : captures::all(connection, soon())) {
+        lines += fmt::format(
+            "{}served: {}  {}{}\n", lines.empty() ? "\n" : "", capture.table, capture.description,
+            capture.cut ? fmt::format("  (from Debezium: publication {}, slot {}, cut at {})",
+                                      capture.cut->publication, capture.cut->slot, capture.cut->lsn)
+                        : "");
+    }
+    return lines;
 }
 
 } // namespace
@@ -80,6 +108,7 @@ void Runner::down(int count) {
     fill_checksums(connection);
     const auto applied = history::read(connection, soon());
     const Steps steps = agreed(plan_down(files_, applied, count));
+    refuse_while_served(connection, steps);
     for (const Migration* migration : steps) {
         step(connection, *migration, Direction::down);
     }
@@ -92,7 +121,19 @@ void Runner::down(int count) {
 std::string Runner::status() {
     Connection connection = open_existing(options_, Deadline::in(patience_.connect));
     fill_checksums(connection);
-    return table_of(status_of(files_, history::read(connection, soon())));
+    return table_of(status_of(files_, history::read(connection, soon()))) + served_tables(connection);
+}
+
+void Runner::map(const Mapping& mapping, const MapOptions& options) {
+    Connection connection = open_existing(options_, Deadline::in(patience_.connect));
+    take_lock(connection);
+    TableMapper(connection, progress_, patience_).map(mapping, options);
+}
+
+void Runner::unmap(const std::string& table) {
+    Connection connection = open_existing(options_, Deadline::in(patience_.connect));
+    take_lock(connection);
+    TableMapper(connection, progress_, patience_).unmap(table);
 }
 
 int Runner::version() {

@@ -24,11 +24,12 @@ std::string refusal(const Words& words, const Options& options = {}) {
     }
 }
 
-TEST(MigrateRequest, KnowsItsFourCommands) {
+TEST(MigrateRequest, KnowsItsCommands) {
     EXPECT_EQ(parse({"up"}).command, Command::up);
     EXPECT_EQ(parse({"down"}).command, Command::down);
     EXPECT_EQ(parse({"status"}).command, Command::status);
     EXPECT_EQ(parse({"version"}).command, Command::version);
+    EXPECT_EQ(parse({"unmap", "a.b"}).table, "a.b");
 }
 
 TEST(MigrateRequest, DownWithoutNumberIsOneStep) {
@@ -37,7 +38,7 @@ TEST(MigrateRequest, DownWithoutNumberIsOneStep) {
 }
 
 TEST(MigrateRequest, WithoutCommandListsThem) {
-    EXPECT_THAT(refusal({}), HasSubstr("up, down [N], status or version"));
+    EXPECT_THAT(refusal({}), HasSubstr("up, down [N], status, version or unmap TABLE"));
     EXPECT_THAT(refusal({"sideways"}),
                 HasSubstr("sideways is not a command: it must be up, down [N], status"));
 }
@@ -66,6 +67,35 @@ TEST(MigrateRequest, TakesOnlyTheTwoMeaningsOfProcessingAndOnlyWithUp) {
 TEST(MigrateRequest, KeepsTheFolder) {
     EXPECT_EQ(parse({"status"}, {{"dir", "elsewhere"}}).folder, "elsewhere");
     EXPECT_EQ(parse({"status"}).folder, std::nullopt);
+}
+
+/// What parse_request makes of `up` with a section [table].
+MapOptions map_options(const Options& options) {
+    const auto nothing = [](const char*) -> const char* { return nullptr; };
+    const ConfigFile file{.settings = {}, .groups = {{"TABLE", {{"name", "outbox"}}}}};
+    return parse_request({.settings = Settings::load(Program::migrate, {}, nothing, file),
+                          .words = {"up"},
+                          .options = options})
+        .mapping;
+}
+
+TEST(MigrateRequest, ATableIsTakenOverWithPublicationAndSlot) {
+    EXPECT_EQ(map_options({{"existing", "send"}}).existing, "send");
+    const auto options = map_options({{"publication", "p"}, {"slot", "s"}});
+    ASSERT_TRUE(options.handover);
+    EXPECT_EQ(options.handover->publication, "p");
+    EXPECT_EQ(options.handover->slot, "s");
+}
+
+TEST(MigrateRequest, WhatDoesNotGoTogetherIsRefused) {
+    EXPECT_THROW(map_options({{"publication", "p"}}), UsageError);
+    EXPECT_THROW(map_options({{"slot", "s"}}), UsageError);
+    EXPECT_THROW(map_options({{"publication", "p"}, {"slot", "s"}, {"existing", "send"}}), UsageError);
+    EXPECT_THROW(map_options({{"existing", "all"}}), UsageError);
+    EXPECT_THAT(refusal({"up"}, {{"existing", "send"}}), HasSubstr("must name it in [table]"));
+    EXPECT_THAT(refusal({"down"}, {{"existing", "send"}}), HasSubstr("belongs to up"));
+    EXPECT_THAT(refusal({"unmap"}), HasSubstr("unmap needs a table"));
+    EXPECT_THAT(refusal({"unmap", "a", "b"}), HasSubstr("one word too many"));
 }
 
 } // namespace

@@ -35,10 +35,11 @@ short poll_one(int fd, short events, Deadline deadline) {
     }
 }
 
-std::string session_settings(const ConnectOptions& options) {
-    return fmt::format("SET statement_timeout = {}; SET lock_timeout = {}; "
-                       "SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC'",
-                       options.statement_timeout.count(), options.lock_timeout.count(),
+/// @param set  "SET" or "SET LOCAL"
+std::string timeouts(const ConnectOptions& options, const char* set) {
+    return fmt::format("{0} statement_timeout = {1}; {0} lock_timeout = {2}; "
+                       "{0} idle_in_transaction_session_timeout = {3}",
+                       set, options.statement_timeout.count(), options.lock_timeout.count(),
                        options.idle_in_transaction_timeout.count());
 }
 
@@ -98,8 +99,28 @@ Connection Connection::open(const ConnectOptions& options, Deadline deadline) {
     }
     PQsetNoticeReceiver(handle, ignore_notice, nullptr);
     PQsetnonblocking(handle, 1);
-    connection.script(session_settings(options), deadline);
+    connection.begin_session(options, deadline);
     return connection;
+}
+
+/// A pooler makes up the process id that it gives a client, for it must cancel whichever session the client
+/// has then. The server's own word differs from it in every mode, and before anything was set in a borrowed
+/// session.
+void Connection::begin_session(const ConnectOptions& options, Deadline deadline) {
+    const auto process = query("SELECT pg_backend_pid()", {}, deadline).integer(0, 0);
+    pooled_ = process != PQbackendPID(handle_.get());
+    if (pooled_ && options.own_session) {
+        throw Error(Action::stop,
+                    fmt::format("a connection pooler (such as PgBouncer) answers at {}:{}, and {} needs "
+                                "sessions of its own, for advisory locks, LISTEN and SET: let DB_HOST and "
+                                "DB_PORT name PostgreSQL itself",
+                                options.host, options.port, options.application_name));
+    }
+    if (pooled_) {
+        transaction_settings_ = "; " + timeouts(options, "SET LOCAL");
+    }
+    // PgBouncer gives each session that a client meets the client's time zone.
+    script(pooled_ ? "SET timezone = 'UTC'" : timeouts(options, "SET") + "; SET timezone = 'UTC'", deadline);
 }
 
 bool Connection::usable() const noexcept {
@@ -191,7 +212,7 @@ void Connection::prepare(const Statement& statement, Deadline deadline) {
     if (!usable()) {
         fail(statement.name, "the connection is closed");
     }
-    if (prepared_.contains(statement.name)) {
+    if (pooled_ || prepared_.contains(statement.name)) {
         return;
     }
     send(PQsendPrepare(handle_.get(), statement.name, statement.sql, 0, nullptr), statement.name);
@@ -216,12 +237,20 @@ Result last_of(std::vector<Result> results) {
 
 } // namespace
 
+/// @return as of libpq: 0 when it failed
+int Connection::send_statement(const Statement& statement, const Params& params, Format format) {
+    const auto values = values_of(params);
+    const auto count = static_cast<int>(values.size());
+    const int binary = format == Format::binary ? 1 : 0;
+    return pooled_ ? PQsendQueryParams(handle_.get(), statement.sql, count, nullptr, values.data(), nullptr,
+                                       nullptr, binary)
+                   : PQsendQueryPrepared(handle_.get(), statement.name, count, values.data(), nullptr,
+                                         nullptr, binary);
+}
+
 Result Connection::run(const Statement& statement, const Params& params, Deadline deadline, Format format) {
     prepare(statement, deadline);
-    const auto values = values_of(params);
-    send(PQsendQueryPrepared(handle_.get(), statement.name, static_cast<int>(values.size()), values.data(),
-                             nullptr, nullptr, format == Format::binary ? 1 : 0),
-         statement.name);
+    send(send_statement(statement, params, format), statement.name);
     return last_of(receive(deadline, statement.name));
 }
 
@@ -243,10 +272,7 @@ std::vector<Result> Connection::run_all(std::span<const Call> calls, Deadline de
     pg_conn* handle = handle_.get();
     send(PQenterPipelineMode(handle), "pipeline");
     for (const auto& [statement, params, format] : calls) {
-        const auto values = values_of(params);
-        send(PQsendQueryPrepared(handle, statement.name, static_cast<int>(values.size()), values.data(),
-                                 nullptr, nullptr, format == Format::binary ? 1 : 0),
-             statement.name);
+        send(send_statement(statement, params, format), statement.name);
     }
     send(PQpipelineSync(handle), "pipeline");
     flush(deadline, "pipeline");

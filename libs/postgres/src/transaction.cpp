@@ -28,7 +28,7 @@ Transaction::Transaction(Connection& connection, Deadline deadline, const std::s
     : connection_(connection),
       deadline_(deadline) {
     try {
-        begun_ = connection_.script(begin, deadline_);
+        begun_ = connection_.script(begin + connection_.transaction_settings(), deadline_);
     } catch (...) {
         rollback();
         throw;

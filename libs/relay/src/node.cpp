@@ -53,8 +53,8 @@ void Node::connect() {
 
 /// Who we are, in a database and a cluster that both answer.
 void Node::establish() {
-    const auto cluster = admin_.cluster_id(Deadline::in(5s));
     auto session = postgres::Connection::open(options_.database, Deadline::in(5s));
+    const auto cluster = admin_.cluster_id(Deadline::in(5s));
     identity_ = store::establish_identity(session, {{}, options_.name, cluster, options_.first_shards},
                                           options_.statement_timeout);
     // As many partitions as there can ever be shards: re-sharding needs no new ones.

@@ -1,5 +1,7 @@
 #include "fixture.hpp"
 
+#include <outbox/support/pgbouncer.hpp>
+
 namespace outbox::relays {
 namespace {
 
@@ -41,6 +43,12 @@ TEST_F(Backfill, WhatCannotBeReachedIsSaidInOneLine) {
                 AllOf(HasSubstr("does not exist"), HasSubstr("kafka-topics.sh")));
     EXPECT_THAT(failed({"--topic", replays, "--aggregate-id", "nobody"}), HasSubstr("no event matches"));
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 0);
+}
+
+TEST_F(Backfill, APoolerIsNamedInOneLine) {
+    const support::PgBouncer pooler;
+    EXPECT_THAT(failed({"--topic", replays}, 1, pooler.variables()),
+                HasSubstr("outbox-backfill: a connection pooler (such as PgBouncer)"));
 }
 
 } // namespace

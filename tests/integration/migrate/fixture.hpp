@@ -41,6 +41,7 @@ public:
 
     void write(const std::string& name, const std::string& text) const;
     void remove(const std::string& name) const;
+    [[nodiscard]] std::string path(const std::string& name) const { return (path_ / name).string(); }
     [[nodiscard]] std::string option() const { return "--dir=" + path_.string(); }
 
 private:

@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 
+#include <outbox/support/pgbouncer.hpp>
 #include <outbox/support/role.hpp>
 
 #include <fmt/format.h>
@@ -47,6 +48,21 @@ TEST_F(Usage, WhatIsNotUnderstoodEndsWith2AndOneLineAndDoesNothing) {
         EXPECT_THAT(outcome.output, IsEmpty());
     }
     EXPECT_THAT(audit(), IsEmpty());
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_pauses"), 0);
+}
+
+TEST_F(Usage, APoolerBetweenRelayAndDatabaseIsNamedInOneLineWithoutWaitingForKafka) {
+    const support::PgBouncer pooler;
+    auto variables = pooler.variables();
+    variables["KAFKA_BROKERS"] = "127.0.0.1:1";
+    for (const Words& words : {Words{}, Words{"status"}, Words{"pause"}}) {
+        const auto outcome = verb(words, variables);
+        EXPECT_EQ(outcome.exit_code, 1);
+        EXPECT_THAT(outcome.errors,
+                    testing::StartsWith("outbox-relay: a connection pooler (such as PgBouncer)"));
+        EXPECT_THAT(outcome.errors, HasSubstr("let DB_HOST and DB_PORT name PostgreSQL itself"));
+        EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
+    }
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_pauses"), 0);
 }
 

@@ -46,7 +46,7 @@ struct ConfigFile {
     using Group = std::map<std::string, std::string, std::less<>>;
 
     std::map<std::string, std::string> settings;      ///< by setting name
-    std::map<std::string, Group, std::less<>> groups; ///< KAFKA_PRODUCER, PARTITION_STRATEGIES
+    std::map<std::string, Group, std::less<>> groups; ///< KAFKA_PRODUCER, PARTITION_STRATEGIES, TABLE
 };
 
 /// Reads TOML. A key's path in capitals, joined by '_', is the setting's name: [kafka] brokers = "...".

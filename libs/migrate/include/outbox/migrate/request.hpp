@@ -7,13 +7,27 @@
 
 namespace outbox::migrations {
 
-enum class Command { up, down, status, version };
+enum class Command { up, down, status, version, unmap };
+
+/// How a table of the user's own begins to be served.
+struct MapOptions {
+    /// What Debezium reads it with, until now.
+    struct Handover {
+        std::string publication;
+        std::string slot;
+    };
+
+    std::optional<std::string> existing; ///< rows that stand there already: send or ignore
+    std::optional<Handover> handover;
+};
 
 /// What the user asked for.
 struct Request {
     Command command = Command::status;
     int count = 1;                         ///< down: how many steps
     std::optional<std::string> processing; ///< up: what PROCESSING rows of an adopted table mean
+    MapOptions mapping;                    ///< up
+    std::string table;                     ///< unmap: which
     std::optional<std::string> folder;     ///< read the files from here, not the embedded ones
 };
 

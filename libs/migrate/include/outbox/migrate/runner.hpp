@@ -1,7 +1,9 @@
 #pragma once
 
+#include <outbox/migrate/mapping.hpp>
 #include <outbox/migrate/migration.hpp>
 #include <outbox/migrate/plan.hpp>
+#include <outbox/migrate/request.hpp>
 #include <outbox/postgres/connection.hpp>
 
 #include <functional>
@@ -18,6 +20,9 @@ struct Patience {
     milliseconds lock{600'000};   ///< wait for another outbox-migrate
     milliseconds step{3'600'000}; ///< one file
     milliseconds lock_poll{100};  ///< between two tries for the lock
+    milliseconds writers{60'000}; ///< wait for transactions that have written to a table
+    milliseconds quiet{60'000};   ///< wait for what relays have in flight
+    milliseconds slot{600'000};   ///< wait for Debezium
 };
 
 /// Brings one database to a version. Each file runs in one transaction with its line of history; a session's
@@ -39,7 +44,12 @@ public:
     /// Takes back the newest `count` steps, or all there are.
     void down(int count);
 
-    /// A table of every step. @throws Error when the database is missing.
+    /// Serves a table of the user's own: its new rows become events. What is done already is not done again.
+    void map(const Mapping& mapping, const MapOptions& options);
+    /// Serves it no more. @param table  as in SQL: orders.outbox
+    void unmap(const std::string& table);
+
+    /// A table of every step, and the tables that are served. @throws Error when the database is missing.
     std::string status();
 
     /// The newest applied version, 0 for none. @throws Error when the database is missing.

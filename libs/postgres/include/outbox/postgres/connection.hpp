@@ -33,6 +33,9 @@ struct ConnectOptions {
     milliseconds lock_timeout{0};                ///< 0: none
     milliseconds idle_in_transaction_timeout{0}; ///< 0: none
     milliseconds tcp_user_timeout{5'000};        ///< unacknowledged data for this long ends the connection
+    /// False: a connection pooler in transaction mode will do. Then the timeouts above hold in transactions
+    /// alone, and nothing of the session's may be relied on.
+    bool own_session = true;
 };
 
 /// One parameter of a statement, in text form.
@@ -56,7 +59,8 @@ private:
 
 using Params = std::vector<Param>;
 
-/// A statement that is prepared on first use of a connection. `name` is unique in the program.
+/// A statement that is prepared on first use of a connection, where that is its own. `name` is unique in the
+/// program.
 struct Statement {
     const char* name;
     const char* sql;
@@ -74,7 +78,8 @@ struct Call {
 /// One session with the server. Not thread-safe. After an error with Action::reconnect it is closed.
 class Connection {
 public:
-    /// @throws DatabaseError when it cannot be opened before the deadline.
+    /// @throws DatabaseError when it cannot be opened before the deadline; Error(stop) when a pooler is
+    /// between, and the session has to be its own.
     static Connection open(const ConnectOptions& options, Deadline deadline);
 
     /// Runs one prepared statement.
@@ -99,12 +104,16 @@ public:
     std::vector<std::string> wait_notifications(int wake_fd, Deadline deadline);
 
     [[nodiscard]] bool usable() const noexcept;
+    /// What a transaction has to begin with where the session cannot keep it; else empty.
+    [[nodiscard]] const std::string& transaction_settings() const noexcept { return transaction_settings_; }
     void close() noexcept { handle_.reset(); }
 
 private:
     explicit Connection(pg_conn* owned) : handle_(owned) {}
 
+    void begin_session(const ConnectOptions& options, Deadline deadline);
     void prepare(const Statement& statement, Deadline deadline);
+    int send_statement(const Statement& statement, const Params& params, Format format);
     void send(int sent, const char* what);
     std::vector<Result> receive(Deadline deadline, const char* what);
     void flush(Deadline deadline, const char* what);
@@ -115,6 +124,8 @@ private:
 
     Handle<pg_conn, PQfinish> handle_;
     std::set<std::string, std::less<>> prepared_;
+    bool pooled_ = false; ///< the next statement may meet another session
+    std::string transaction_settings_;
 };
 
 } // namespace outbox::postgres

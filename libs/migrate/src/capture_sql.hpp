@@ -1,0 +1,37 @@
+#pragma once
+
+#include <outbox/migrate/mapping.hpp>
+#include <outbox/migrate/migration.hpp>
+
+#include <tl/expected.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox::migrations {
+
+/// A column of the user's table, as the catalogue has it.
+struct Column {
+    std::string type; ///< "character varying", without a length
+    bool nullable = false;
+};
+using Columns = std::map<std::string, Column, std::less<>>;
+
+/// How rows of the user's table become rows of outbox_events.
+struct CaptureSql {
+    std::string targets;              ///< columns of outbox_events
+    std::string values;               ///< what goes into them, of a row called n
+    std::string order;                ///< of rows that stand already, oldest first
+    std::string description;          ///< "id=id aggregate_type=aggregatetype ..."
+    std::vector<std::string> notices; ///< which inserts will be refused; one line each
+};
+
+/// Pure. @return a refusal for a column that is missing, or of a type that makes no event.
+tl::expected<CaptureSql, Refusal> capture_sql(const Mapping& mapping, const Columns& columns);
+
+/// `text` as an SQL literal.
+std::string literal(std::string_view text);
+
+} // namespace outbox::migrations

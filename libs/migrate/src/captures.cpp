@@ -1,0 +1,190 @@
+#include "captures.hpp"
+
+#include "server.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/core/uuid.hpp>
+
+#include <fmt/format.h>
+
+namespace outbox::migrations::captures {
+namespace {
+
+constexpr auto select_captures = R"(
+SELECT format('%I.%I', n.nspname, c.relname), format('%I.%I', fn.nspname, f.proname), f.prosrc,
+       d.saying ->> 'mapping', d.saying ->> 'publication', d.saying ->> 'slot', d.saying ->> 'lsn'
+  FROM pg_trigger AS t
+  JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_proc AS f ON f.oid = t.tgfoid JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
+  CROSS JOIN LATERAL (SELECT obj_description(t.oid, 'pg_trigger') AS text) AS s
+  CROSS JOIN LATERAL (SELECT CASE WHEN s.text LIKE '{"mapping"%' THEN s.text::json END AS saying) AS d
+ WHERE t.tgname = 'outbox_capture' AND t.tgparentid = 0
+   AND f.pronamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('outbox_events')))";
+
+constexpr auto find_table = R"(
+SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind, pg_has_role(c.relowner, 'USAGE'),
+       c.oid = to_regclass('outbox_events'), c.relispartition,
+       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhrelid, inhparent))
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE n.nspname = $1 AND c.relname = $2)";
+
+// A domain counts as the type that it is made of.
+constexpr auto find_columns = R"(
+SELECT a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL), NOT a.attnotnull
+  FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped)";
+
+std::vector<Capture> read(postgres::Connection& connection, const std::string& where,
+                          const postgres::Params& params, Deadline deadline) {
+    const auto rows = connection.query(select_captures + where + " ORDER BY 1", params, deadline);
+    std::vector<Capture> found;
+    for (int i = 0; i < rows.rows(); ++i) {
+        Capture capture{.table = rows.text(i, 0),
+                        .function = rows.text(i, 1),
+                        .body = rows.text(i, 2),
+                        .description = rows.text(i, 3),
+                        .cut = {}};
+        if (!rows.is_null(i, 4)) {
+            capture.cut = Cut{rows.text(i, 4), rows.text(i, 5), rows.text(i, 6)};
+        }
+        found.push_back(std::move(capture));
+    }
+    return found;
+}
+
+[[noreturn]] void refuse(const std::string& table, const std::string& why) {
+    throw Error(Action::stop, fmt::format("table {} {}", table, why));
+}
+
+std::string outbox_schema(postgres::Connection& connection, Deadline deadline) {
+    const auto rows = connection.query("SELECT quote_ident(n.nspname) FROM pg_class AS c"
+                                       " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                                       " WHERE c.oid = to_regclass('outbox_events')",
+                                       {}, deadline);
+    if (rows.empty()) {
+        throw Error(Action::stop, "this database has no outbox_events: run outbox-migrate up");
+    }
+    return rows.text(0, 0);
+}
+
+std::string comment_of(postgres::Connection& connection, const CaptureSql& sql, const std::optional<Cut>& cut,
+                       Deadline deadline) {
+    const auto text = [](const std::optional<Cut>& from, std::string Cut::*part) {
+        return from ? std::optional(*from.*part) : std::nullopt;
+    };
+    return connection
+        .query("SELECT json_build_object('mapping', $1::text, 'publication', $2::text, 'slot', $3::text,"
+               " 'lsn', $4::text)",
+               {sql.description, text(cut, &Cut::publication), text(cut, &Cut::slot), text(cut, &Cut::lsn)},
+               deadline)
+        .text(0, 0);
+}
+
+/// A transition table costs a quarter of what a call for each row does where one statement inserts many. But
+/// a statement's trigger misses rows that are inserted straight into a partition.
+std::string trigger_on(const Table& table, const std::string& function) {
+    return fmt::format(
+        "CREATE TRIGGER outbox_capture AFTER INSERT ON {} {} EXECUTE FUNCTION {}()", table.name,
+        table.partitioned ? "FOR EACH ROW" : "REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT",
+        function);
+}
+
+} // namespace
+
+std::vector<Capture> all(postgres::Connection& connection, Deadline deadline) {
+    return read(connection, "", {}, deadline);
+}
+
+std::optional<Capture> of(postgres::Connection& connection, const Table& table, Deadline deadline) {
+    auto found = read(connection, " AND c.oid = $1::oid", {table.oid}, deadline);
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+Table find(postgres::Connection& connection, const Mapping& mapping, Deadline deadline) {
+    const auto rows = connection.query(find_table, {mapping.schema, mapping.name}, deadline);
+    if (rows.empty()) {
+        refuse(fmt::format("{}.{}", quoted(mapping.schema), quoted(mapping.name)),
+               "does not exist in this database");
+    }
+    const std::string name = rows.text(0, 1);
+    const auto kind = rows.bytes(0, 2);
+    if (kind != "r" && kind != "p") {
+        refuse(name, "is no table");
+    }
+    if (rows.boolean(0, 4)) {
+        refuse(name, "is the outbox itself: it needs no section [table]");
+    }
+    if (rows.boolean(0, 5)) {
+        refuse(name, "is a partition: name the table that it belongs to");
+    }
+    if (rows.boolean(0, 6)) {
+        refuse(name, "inherits, or is inherited from: triggers would miss rows");
+    }
+    if (!rows.boolean(0, 3)) {
+        refuse(name, "belongs to another role: run outbox-migrate as its owner, or as a member of that role");
+    }
+    Table table{.oid = rows.text(0, 0), .name = name, .partitioned = kind == "p", .columns = {}};
+    const auto columns = connection.query(find_columns, {table.oid}, deadline);
+    for (int i = 0; i < columns.rows(); ++i) {
+        table.columns[columns.text(i, 0)] = {columns.text(i, 1), columns.boolean(i, 2)};
+    }
+    return table;
+}
+
+std::string body_of(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+                    Deadline deadline) {
+    return fmt::format("\nBEGIN\n    INSERT INTO {}.outbox_events ({})\n    SELECT {}\n      FROM {} AS n;\n"
+                       "    RETURN NULL;\nEND\n",
+                       outbox_schema(connection, deadline), sql.targets, sql.values,
+                       table.partitioned ? "(SELECT NEW.*)" : "inserted");
+}
+
+void put(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+         const std::optional<Capture>& before, const std::optional<Cut>& cut, Deadline deadline) {
+    const std::string function =
+        before ? before->function
+               : fmt::format("{}.{}", outbox_schema(connection, deadline),
+                             quoted("outbox_capture_" + Uuid::random().to_string().substr(0, 8)));
+    std::string script =
+        fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+                    " SET search_path = pg_catalog, pg_temp AS {};",
+                    function, literal(body_of(connection, table, sql, deadline)));
+    if (!before) {
+        script += fmt::format("REVOKE ALL ON FUNCTION {}() FROM PUBLIC; {};", function,
+                              trigger_on(table, function));
+    }
+    script += fmt::format("COMMENT ON TRIGGER outbox_capture ON {} IS {}", table.name,
+                          literal(comment_of(connection, sql, cut, deadline)));
+    connection.script(script, deadline);
+}
+
+void remove(postgres::Connection& connection, const Capture& capture, Deadline deadline) {
+    connection.script(
+        fmt::format("DROP TRIGGER outbox_capture ON {}; DROP FUNCTION {}()", capture.table, capture.function),
+        deadline);
+}
+
+std::int64_t count_misfits(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+                           Deadline deadline) {
+    return connection
+        .query(fmt::format("SELECT count(*) FROM (SELECT {} FROM {} AS n) AS v ({}) WHERE v.id IS NULL"
+                           " OR v.aggregate_type IS NULL OR v.aggregate_id IS NULL OR v.event_type IS NULL"
+                           " OR v.event_data IS NULL OR v.topic IS NULL"
+                           " OR greatest(length(v.aggregate_type), length(v.aggregate_id),"
+                           " length(v.event_type), length(v.topic)) > 255",
+                           sql.values, table.name, sql.targets),
+               {}, deadline)
+        .integer(0, 0);
+}
+
+std::int64_t send_existing(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+                           Deadline deadline) {
+    return connection
+        .query(fmt::format("INSERT INTO outbox_events ({}) SELECT {} FROM {} AS n ORDER BY {}"
+                           " ON CONFLICT (id) DO NOTHING",
+                           sql.targets, sql.values, table.name, sql.order),
+               {}, deadline)
+        .affected();
+}
+
+} // namespace outbox::migrations::captures

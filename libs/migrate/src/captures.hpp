@@ -1,0 +1,65 @@
+#pragma once
+
+#include "capture_sql.hpp"
+
+#include <outbox/migrate/mapping.hpp>
+#include <outbox/postgres/connection.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+// What the catalogue says about tables whose rows become events. The triggers themselves are the only
+// register: a table that is dropped, renamed or restored takes its mapping along.
+namespace outbox::migrations::captures {
+
+/// Where Debezium's rows end and ours begin.
+struct Cut {
+    std::string publication;
+    std::string slot;
+    std::string lsn; ///< all rows that went through Debezium were committed before it
+};
+
+/// A trigger that is in place.
+struct Capture {
+    std::string table;       ///< schema and name, quoted where they must be
+    std::string function;    ///< schema and name, quoted
+    std::string body;        ///< of the function
+    std::string description; ///< "id=id aggregate_type=aggregatetype ..."
+    std::optional<Cut> cut;
+};
+
+/// In the order of their names; empty when there is no outbox.
+std::vector<Capture> all(postgres::Connection& connection, Deadline deadline);
+
+/// The user's table.
+struct Table {
+    std::string oid;
+    std::string name; ///< schema and name, quoted
+    bool partitioned = false;
+    Columns columns;
+};
+
+/// @throws Error when it is not there, or cannot be served.
+Table find(postgres::Connection& connection, const Mapping& mapping, Deadline deadline);
+
+std::optional<Capture> of(postgres::Connection& connection, const Table& table, Deadline deadline);
+
+/// Creates the trigger and its function, or gives the function that is there another body.
+void put(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+         const std::optional<Capture>& before, const std::optional<Cut>& cut, Deadline deadline);
+void remove(postgres::Connection& connection, const Capture& capture, Deadline deadline);
+
+/// What `put` makes the function's body.
+std::string body_of(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+                    Deadline deadline);
+
+/// How many rows that stand already could not become events. @throws DatabaseError for one that cannot be
+/// converted
+std::int64_t count_misfits(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+                           Deadline deadline);
+/// Makes events of rows that stand already and are none yet. @return how many
+std::int64_t send_existing(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+                           Deadline deadline);
+
+} // namespace outbox::migrations::captures

@@ -1,0 +1,202 @@
+#include "table_mapper.hpp"
+
+#include "handover.hpp"
+#include "server.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/postgres/transaction.hpp>
+
+#include <fmt/format.h>
+
+#include <thread>
+
+namespace outbox::migrations {
+namespace {
+
+using captures::Table;
+using postgres::DatabaseError;
+using postgres::Transaction;
+
+constexpr auto lock_not_available = "55P03";
+
+} // namespace
+
+Deadline TableMapper::soon() const {
+    return Deadline::in(std::chrono::seconds(30));
+}
+
+void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
+    const Table table = captures::find(connection_, mapping, soon());
+    auto sql = capture_sql(mapping, table.columns);
+    if (!sql) {
+        throw Error(Action::stop, sql.error().why);
+    }
+    const auto before = captures::of(connection_, table, soon());
+    if (before && options.handover && !before->cut) {
+        throw Error(
+            Action::stop,
+            fmt::format("{} is served already, and was without --publication: its rows have gone both "
+                        "ways since. outbox-migrate unmap {} first",
+                        table.name, table.name));
+    }
+    if (before && before->body == captures::body_of(connection_, table, *sql, soon())) {
+        progress_(fmt::format("{} is served already", table.name));
+    } else if (before) {
+        replace(table, *sql, *before);
+    } else {
+        tell(table, *sql);
+        if (!options.handover) {
+            tell_of_publications(table);
+        }
+        check_rows(table, *sql, options);
+        options.handover ? cut(table, *sql, options) : install(table, *sql, options);
+    }
+    if (options.handover) {
+        Handover(connection_, progress_, patience_)
+            .finish(table.name, *captures::of(connection_, table, soon())->cut);
+    }
+}
+
+void TableMapper::tell(const Table& table, const CaptureSql& sql) {
+    for (const std::string& notice : sql.notices) {
+        progress_(fmt::format("{}: {}", table.name, notice));
+    }
+}
+
+void TableMapper::tell_of_publications(const Table& table) {
+    const auto found =
+        connection_.query("SELECT string_agg(quote_ident(pubname), ', ' ORDER BY pubname)"
+                          " FROM pg_publication_tables AS t JOIN pg_class AS c ON c.oid = $1::oid"
+                          " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                          " WHERE t.schemaname = n.nspname AND t.tablename = c.relname",
+                          {table.oid}, soon());
+    if (!found.is_null(0, 0)) {
+        progress_(
+            fmt::format("{} is published by {}: if Debezium reads that, each row is sent twice from now on, "
+                        "and --publication with --slot would have taken it over",
+                        table.name, found.text(0, 0)));
+    }
+}
+
+/// Rows that stand already show what inserts will bring.
+void TableMapper::check_rows(const Table& table, const CaptureSql& sql, const MapOptions& options) {
+    if (options.existing == "ignore") {
+        return;
+    }
+    const std::string way_out = "Correct [table] or the rows, or leave them alone with --existing=ignore.";
+    try {
+        const auto misfits = captures::count_misfits(connection_, table, sql, Deadline::in(patience_.step));
+        if (misfits > 0) {
+            throw Error(Action::stop,
+                        fmt::format("{} row(s) of {} cannot become events: what an event needs is NULL, or "
+                                    "longer than 255 characters. {}",
+                                    misfits, table.name, way_out));
+        }
+    } catch (const DatabaseError& error) {
+        if (error.action() != Action::quarantine) {
+            throw;
+        }
+        throw Error(Action::stop, fmt::format("a row of {} cannot become an event:\n{}\n{}", table.name,
+                                              readable(error), way_out));
+    }
+}
+
+void TableMapper::replace(const Table& table, const CaptureSql& sql, const captures::Capture& before) {
+    tell(table, sql);
+    Transaction transaction(connection_, soon());
+    captures::put(connection_, table, sql, before, before.cut, soon());
+    transaction.commit();
+    progress_(fmt::format("{} is served with other columns from now on: {}", table.name, sql.description));
+}
+
+void TableMapper::install(const Table& table, const CaptureSql& sql, const MapOptions& options) {
+    std::int64_t sent = 0;
+    while_nobody_writes(table.name, [&] {
+        sent = settle_existing(table, sql, options);
+        captures::put(connection_, table, sql, {}, {}, soon());
+    });
+    progress_(fmt::format(
+        "{} is served from now on: {}{}", table.name, sql.description,
+        options.existing == "send" ? fmt::format("; {} row(s) that stood there become events", sent) : ""));
+}
+
+std::int64_t TableMapper::settle_existing(const Table& table, const CaptureSql& sql,
+                                          const MapOptions& options) {
+    if (options.existing == "send") {
+        return captures::send_existing(connection_, table, sql, Deadline::in(patience_.step));
+    }
+    if (!options.existing &&
+        !connection_.query(fmt::format("SELECT FROM {} LIMIT 1", table.name), {}, soon()).empty()) {
+        throw Error(
+            Action::stop,
+            fmt::format("{} holds rows, and only you can know whether they were sent: run up with "
+                        "--existing=send (they become events) or --existing=ignore (only new rows do)",
+                        table.name));
+    }
+    return 0;
+}
+
+/// In one transaction the table leaves Debezium's publication and gets our trigger, while nobody writes: each
+/// row goes one way or the other.
+void TableMapper::cut(const Table& table, const CaptureSql& sql, const MapOptions& options) {
+    Handover handover(connection_, progress_, patience_);
+    handover.check(table, *options.handover);
+    handover.pause(table.name);
+    try {
+        while_nobody_writes(table.name, [&] {
+            const auto lsn = connection_.query("SELECT pg_current_wal_insert_lsn()", {}, soon()).text(0, 0);
+            captures::put(connection_, table, sql, {},
+                          captures::Cut{options.handover->publication, options.handover->slot, lsn}, soon());
+            handover.leave_publication(table, options.handover->publication);
+        });
+    } catch (const CommitInDoubt&) {
+        throw; // the same command finds out, and until then nothing may be sent
+    } catch (const Error&) {
+        if (connection_.usable()) {
+            handover.resume(table.name);
+        }
+        throw;
+    }
+    progress_(fmt::format("{} is served from now on, and not by publication {} any more: {}", table.name,
+                          options.handover->publication, sql.description));
+}
+
+void TableMapper::unmap(const std::string& table) {
+    for (const captures::Capture& capture : captures::all(connection_, soon())) {
+        const auto same =
+            connection_.query("SELECT to_regclass($1) = to_regclass($2)", {capture.table, table}, soon());
+        if (same.boolean(0, 0)) {
+            while_nobody_writes(capture.table, [&] { captures::remove(connection_, capture, soon()); });
+            progress_(fmt::format("{} is not served any more; its events that are not sent yet still will be",
+                                  capture.table));
+            return;
+        }
+    }
+    throw Error(Action::stop,
+                fmt::format("{} is not served: outbox-migrate status names the tables that are", table));
+}
+
+/// Writers queue up behind a lock that is waited for, so each try is short.
+void TableMapper::while_nobody_writes(const std::string& table, const Step& step) {
+    const Deadline limit = Deadline::in(patience_.writers);
+    for (bool announced = false;; announced = true) {
+        try {
+            Transaction transaction(connection_, Deadline::in(patience_.step),
+                                    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '2s'");
+            transaction.query(fmt::format("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", table));
+            step();
+            transaction.commit();
+            return;
+        } catch (const DatabaseError& error) {
+            if (error.sqlstate() != lock_not_available || limit.passed()) {
+                throw;
+            }
+        }
+        if (!announced) {
+            progress_(fmt::format("waiting until no transaction that has written to {} is open", table));
+        }
+        std::this_thread::sleep_for(patience_.lock_poll * 5);
+    }
+}
+
+} // namespace outbox::migrations

@@ -1,0 +1,83 @@
+#include "../src/capture_sql.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace outbox::migrations {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const Columns debeziums{{"id", {"uuid", false}},
+                        {"aggregatetype", {"character varying", false}},
+                        {"aggregateid", {"character varying", false}},
+                        {"type", {"character varying", false}},
+                        {"payload", {"jsonb", false}}};
+
+Mapping outbox() {
+    return *mapping_from({{"name", "outbox"}});
+}
+
+std::string refusal(const Mapping& mapping, const Columns& columns) {
+    const auto sql = capture_sql(mapping, columns);
+    return sql ? "it was not refused" : sql.error().why;
+}
+
+TEST(CaptureSql, TakesDebeziumsColumnsAsTheyAre) {
+    const auto sql = capture_sql(outbox(), debeziums);
+    ASSERT_TRUE(sql);
+    EXPECT_EQ(sql->targets, "id, aggregate_type, aggregate_id, event_type, event_data, topic");
+    EXPECT_EQ(sql->values,
+              R"(n."id", n."aggregatetype"::text, n."aggregateid"::text, n."type"::text, n."payload", )"
+              R"('outbox.event.' || n."aggregatetype"::text)");
+    EXPECT_THAT(sql->notices, IsEmpty());
+}
+
+TEST(CaptureSql, ConvertsAndSaysWhatInsertsMustKeep) {
+    Columns columns = debeziums;
+    columns["id"] = {"text", false};
+    columns["payload"] = {"json", true};
+    columns["at"] = {"timestamp without time zone", true};
+    Mapping mapping = outbox();
+    mapping.created_at = "at";
+    const auto sql = capture_sql(mapping, columns);
+    ASSERT_TRUE(sql);
+    EXPECT_THAT(sql->values, HasSubstr(R"(n."id"::text::uuid)"));
+    EXPECT_THAT(sql->values, HasSubstr(R"(n."payload"::text::jsonb)"));
+    EXPECT_THAT(sql->values, HasSubstr(R"(coalesce(n."at" AT TIME ZONE 'UTC', CURRENT_TIMESTAMP))"));
+    EXPECT_THAT(sql->notices,
+                ElementsAre(HasSubstr("\"id\" is text"), HasSubstr("\"payload\" may hold NULL")));
+}
+
+TEST(CaptureSql, QuotesNamesSoThatTheyAreNamesWhateverTheyHold) {
+    Columns columns = debeziums;
+    columns["a\"; DROP TABLE x; --"] = {"jsonb", false};
+    Mapping mapping = outbox();
+    mapping.event_data = "a\"; DROP TABLE x; --";
+    EXPECT_THAT(capture_sql(mapping, columns)->values, HasSubstr(R"(n."a""; DROP TABLE x; --")"));
+    EXPECT_EQ(literal("it's"), "'it''s'");
+    EXPECT_EQ(literal("a\\'"), " E'a\\\\'''");
+}
+
+TEST(CaptureSql, RefusesWhatMakesNoEventByItsName) {
+    for (const auto& [column, type] : {std::pair("payload", "bytea"),
+                                       {"payload", "integer"},
+                                       {"id", "bigint"},
+                                       {"aggregateid", "bytea"}}) {
+        Columns columns = debeziums;
+        columns[column] = {type, false};
+        EXPECT_THAT(refusal(outbox(), columns), HasSubstr(std::string("\"") + column + "\"")) << type;
+        EXPECT_THAT(refusal(outbox(), columns), HasSubstr(std::string("is ") + type));
+    }
+    Mapping mapping = outbox();
+    mapping.headers = "nowhere";
+    EXPECT_THAT(refusal(mapping, debeziums), HasSubstr("has no column \"nowhere\""));
+    mapping = outbox();
+    mapping.topic = {{"nowhere", true}};
+    EXPECT_THAT(refusal(mapping, debeziums), HasSubstr("has no column \"nowhere\""));
+}
+
+} // namespace
+} // namespace outbox::migrations

@@ -1,0 +1,228 @@
+// Tables of the user's own, by the section [table].
+
+#include "fixture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+namespace outbox::migrations {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr auto debeziums_table = "CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype varchar(255) NOT "
+                                 "NULL, aggregateid varchar(255) NOT "
+                                 "NULL, type varchar(255) NOT NULL, payload jsonb NOT NULL)";
+
+constexpr auto event =
+    "INSERT INTO outbox VALUES (gen_random_uuid(), 'order', 'o-1', 'order.placed', '{\"n\": 1}')";
+
+class Table : public testing::Test {
+protected:
+    explicit Table(const std::string& sql = debeziums_table) { database_.query(sql); }
+
+    /// `up` with this section.
+    Outcome up(const std::string& section = "name = 'outbox'", const Words& more = {}) {
+        folder_.write("outbox.toml", "[table]\n" + section + "\n");
+        Words words{"up", "--config", folder_.path("outbox.toml")};
+        words.insert(words.end(), more.begin(), more.end());
+        return migrate(database_, words);
+    }
+    void expect_refused(const Outcome& outcome, const std::string& why) {
+        EXPECT_EQ(outcome.exit_code, 1);
+        EXPECT_THAT(outcome.errors, HasSubstr(why));
+        EXPECT_EQ(database_.number("SELECT count(*) FROM pg_trigger WHERE tgname = 'outbox_capture'"), 0);
+    }
+    Rows
+    events(const std::string& columns = "id, aggregate_type, aggregate_id, event_type, event_data, topic") {
+        return database_.query("SELECT " + columns + " FROM outbox_events ORDER BY seq");
+    }
+    std::int64_t count() { return database_.number("SELECT count(*) FROM outbox_events"); }
+
+    Folder folder_;
+    Role writer_;
+    TestDatabase database_;
+};
+
+TEST_F(Table, AsDebeziumShapesItIsServedAsItStands) {
+    ASSERT_EQ(up().exit_code, 0);
+    const auto id = database_.value(std::string(event) + " RETURNING id");
+    EXPECT_EQ(events(), (Rows{{id, "order", "o-1", "order.placed", R"({"n": 1})", "outbox.event.order"}}));
+    EXPECT_THAT(migrate(database_, {"status"}).output,
+                HasSubstr("served: public.outbox  id=id aggregate_type=aggregatetype"));
+}
+
+TEST_F(Table, WritersNeedNoRightOnTheOutboxAndOnlyTheirCommitsCount) {
+    ASSERT_EQ(up().exit_code, 0);
+    database_.query("GRANT INSERT, DELETE, SELECT ON outbox TO " + writer_.name());
+    auto options = database_.options();
+    options.user = writer_.name();
+    options.password = writer_.password();
+    const Deadline deadline = Deadline::in(std::chrono::seconds(30));
+    auto session = postgres::Connection::open(options, deadline);
+    session.script(std::string("BEGIN; ") + event + "; DELETE FROM outbox; ROLLBACK", deadline);
+    EXPECT_EQ(count(), 0);
+    session.script(std::string("BEGIN; ") + event + "; DELETE FROM outbox; COMMIT", deadline);
+    EXPECT_EQ(count(), 1);
+    EXPECT_THROW(session.script("SELECT * FROM outbox_events", deadline), postgres::DatabaseError);
+    const auto function =
+        database_.value("SELECT tgfoid::regproc FROM pg_trigger WHERE tgname = 'outbox_capture'");
+    EXPECT_EQ(database_.value("SELECT has_function_privilege('" + writer_.name() + "', '" + function +
+                              "()', 'execute')"),
+              "f")
+        << "else a table of the writer's own could make events";
+}
+
+TEST_F(Table, ManyRowsOfOneStatementKeepTheirOrderAndPathsDoNotMatter) {
+    ASSERT_EQ(up().exit_code, 0);
+    database_.query(
+        "CREATE SCHEMA trap; CREATE TABLE trap.outbox_events (LIKE outbox_events); SET search_path = trap, "
+        "public; INSERT INTO outbox SELECT gen_random_uuid(), 'order', i::text, 't', '{}' FROM "
+        "generate_series(1, 1000) AS i; RESET search_path");
+    EXPECT_EQ(count(), 1000);
+    EXPECT_EQ(
+        database_.number("SELECT count(*) FROM (SELECT aggregate_id, row_number() OVER (ORDER BY seq) AS n"
+                         " FROM outbox_events) AS e WHERE aggregate_id = n::text"),
+        1000);
+}
+
+TEST_F(Table, UpAgainDoesNothingOrTakesOtherColumns) {
+    ASSERT_EQ(up().exit_code, 0);
+    EXPECT_THAT(up().errors, HasSubstr("public.outbox is served already"));
+    database_.query(event);
+    database_.query(
+        "ALTER TABLE outbox ADD COLUMN tenant text, ADD COLUMN dest text NOT NULL DEFAULT 'a.topic',"
+        " ADD COLUMN headers json, ADD COLUMN at timestamp");
+    const auto outcome = up(
+        "name = 'outbox'\ntopic = 'dest'\npartition_key = 'tenant'\nheaders = 'headers'\ncreated_at = 'at'");
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("with other columns from now on"));
+    database_.query("INSERT INTO outbox VALUES (gen_random_uuid(), 'order', 'o-2', 't', '[]', 'x', DEFAULT,"
+                    " '{\"a\": \"1\"}', '2026-01-02 03:04:05')");
+    EXPECT_EQ(events("topic, partition_key, headers, created_at = '2026-01-02 03:04:05Z'"),
+              (Rows{{"outbox.event.order", "NULL", "NULL", "f"}, {"a.topic", "x", R"({"a": "1"})", "t"}}));
+    EXPECT_EQ(database_.number("SELECT count(*) FROM pg_proc WHERE proname LIKE 'outbox_capture%'"), 1);
+}
+
+TEST_F(Table, RowsThatStandThereAreSentOrLeftAsTheUserSays) {
+    database_.query("INSERT INTO outbox SELECT gen_random_uuid(), 'order', i::text, 't', '{}' FROM "
+                    "generate_series(1, 3) AS i");
+    expect_refused(up(), "--existing=send (they become events) or --existing=ignore");
+    const auto outcome = up("name = 'outbox'", {"--existing=send"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_EQ(events("aggregate_id"), (Rows{{"1"}, {"2"}, {"3"}}));
+    // Unmapped for a while: what came meanwhile is sent, what was sent is not sent again.
+    ASSERT_EQ(migrate(database_, {"unmap", "outbox"}).exit_code, 0);
+    database_.query(event);
+    EXPECT_EQ(count(), 3);
+    ASSERT_EQ(up("name = 'outbox'", {"--existing=send"}).exit_code, 0);
+    EXPECT_EQ(events("aggregate_id"), (Rows{{"1"}, {"2"}, {"3"}, {"o-1"}}));
+}
+
+TEST_F(Table, IgnoredRowsStayAlone) {
+    database_.query(event);
+    ASSERT_EQ(up("name = 'outbox'", {"--existing=ignore"}).exit_code, 0);
+    EXPECT_EQ(count(), 0);
+    database_.query(event);
+    EXPECT_EQ(count(), 1);
+}
+
+TEST_F(Table, UnmapLeavesNothingBehindAndDownAsksForIt) {
+    ASSERT_EQ(up().exit_code, 0);
+    const auto down = migrate(database_, all_down());
+    EXPECT_EQ(down.exit_code, 1);
+    EXPECT_THAT(down.errors, HasSubstr("outbox-migrate unmap public.outbox first"));
+    ASSERT_EQ(migrate(database_, {"unmap", "public.outbox"}).exit_code, 0);
+    EXPECT_EQ(database_.number("SELECT count(*) FROM pg_proc WHERE proname LIKE 'outbox_capture%'"), 0);
+    EXPECT_THAT(migrate(database_, {"status"}).output, Not(HasSubstr("served:")));
+    EXPECT_EQ(migrate(database_, {"unmap", "public.outbox"}).exit_code, 1);
+    EXPECT_EQ(migrate(database_, all_down()).exit_code, 0);
+    database_.query(event);
+}
+
+TEST_F(Table, WhatCannotBeServedIsRefusedByItsName) {
+    expect_refused(up("name = 'nowhere'"), R"(table "public"."nowhere" does not exist)");
+    expect_refused(up("name = 'outbox_events'"), "is the outbox itself");
+    expect_refused(up("name = 'outbox'\nevent_data = 'data'"), R"(has no column "data")");
+    database_.query("ALTER TABLE outbox ALTER payload TYPE bytea USING ''");
+    expect_refused(
+        up(), R"(column "payload" (event_data of [table]) is bytea, and it must be jsonb, json, or text)");
+    database_.query("ALTER TABLE outbox ALTER payload TYPE text USING 'no JSON'");
+    database_.query(event);
+    database_.query("UPDATE outbox SET payload = 'no JSON'");
+    expect_refused(up("name = 'outbox'", {"--existing=send"}), "invalid input syntax for type json");
+    database_.query("UPDATE outbox SET payload = '{}'; ALTER TABLE outbox ALTER aggregateid DROP NOT NULL;"
+                    " UPDATE outbox SET aggregateid = NULL");
+    expect_refused(up("name = 'outbox'", {"--existing=send"}),
+                   "1 row(s) of public.outbox cannot become events");
+    database_.query("CREATE VIEW outbox_view AS SELECT * FROM outbox");
+    expect_refused(up("name = 'outbox_view'"), "is no table");
+}
+
+TEST_F(Table, NamesMayHoldAnything) {
+    database_.query(R"(CREATE SCHEMA "Or;ders"; ALTER TABLE outbox SET SCHEMA "Or;ders";
+                       ALTER TABLE "Or;ders".outbox RENAME TO "out""box'"; ALTER TABLE "Or;ders"."out""box'"
+                       RENAME payload TO "pay\load")");
+    const auto outcome = up(R"(schema = "Or;ders"
+                               name = "out\"box'"
+                               event_data = "pay\\load")");
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+    database_.query(
+        R"(INSERT INTO "Or;ders"."out""box'" VALUES (gen_random_uuid(), 'order', '1', 't', '{}'))");
+    EXPECT_EQ(count(), 1);
+    EXPECT_EQ(migrate(database_, {"unmap", R"("Or;ders"."out""box'")"}).exit_code, 0);
+}
+
+TEST_F(Table, APartitionedTableMissesNoRowAlsoOfAPartitionThatComesLater) {
+    database_.query(
+        "DROP TABLE outbox; CREATE TABLE outbox (id uuid, aggregatetype text NOT NULL, aggregateid text NOT "
+        "NULL, type text NOT NULL, payload json NOT NULL, day integer) PARTITION BY LIST (day);"
+        " CREATE TABLE outbox_1 PARTITION OF outbox FOR VALUES IN (1)");
+    expect_refused(up("name = 'outbox_1'"), "is a partition");
+    const auto outcome = up();
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+    database_.query("CREATE TABLE outbox_2 PARTITION OF outbox FOR VALUES IN (2)");
+    for (const char* target : {"outbox", "outbox_1", "outbox_2"}) {
+        database_.query(std::string("INSERT INTO ") + target + " VALUES (gen_random_uuid(), 'a', '" + target +
+                        "', 't', '{}', " + (std::string(target) == "outbox_2" ? "2" : "1") + ")");
+    }
+    EXPECT_EQ(events("aggregate_id"), (Rows{{"outbox"}, {"outbox_1"}, {"outbox_2"}}));
+    EXPECT_THAT(up().errors, HasSubstr("is served already"));
+    EXPECT_EQ(migrate(database_, {"unmap", "outbox"}).exit_code, 0);
+}
+
+TEST_F(Table, ItWaitsForWritersAndLosesNoneOfTheirRows) {
+    const Deadline deadline = Deadline::in(std::chrono::seconds(60));
+    auto writer = database_.connect();
+    writer.script(std::string("BEGIN; ") + event, deadline);
+    folder_.write("outbox.toml", "[table]\nname = 'outbox'\n");
+    support::Process running(
+        migrate_command(database_, {"up", "--config", folder_.path("outbox.toml"), "--existing=send"}));
+    ASSERT_TRUE(running.wait_for_text("waiting until no transaction", deadline)) << running.errors();
+    writer.script("COMMIT", deadline);
+    EXPECT_EQ(running.wait(deadline).exit_code, 0);
+    EXPECT_EQ(count(), 1);
+}
+
+TEST_F(Table, ATakeOverNamesWhatDebeziumLacks) {
+    const Words words{"--publication=dbz", "--slot=none"};
+    expect_refused(up("name = 'outbox'", words), R"(there is no publication "dbz")");
+    database_.query("CREATE PUBLICATION dbz FOR ALL TABLES");
+    expect_refused(up("name = 'outbox'", words), R"(publication "dbz" is FOR ALL TABLES)");
+    database_.query("DROP PUBLICATION dbz; CREATE PUBLICATION dbz FOR TABLES IN SCHEMA public");
+    expect_refused(up("name = 'outbox'", words), R"(publication "dbz" does not name public.outbox)");
+    database_.query("DROP PUBLICATION dbz; CREATE PUBLICATION dbz FOR TABLE outbox");
+    expect_refused(up("name = 'outbox'", words), "there is no logical replication slot none");
+    EXPECT_EQ(database_.number("SELECT count(*) FROM outbox_pauses"), 0);
+    EXPECT_THAT(up().errors,
+                HasSubstr("is published by dbz: if Debezium reads that, each row is sent twice"));
+    const auto late = up("name = 'outbox'", words);
+    EXPECT_EQ(late.exit_code, 1);
+    EXPECT_THAT(late.errors, HasSubstr("its rows have gone both ways"));
+}
+
+} // namespace
+} // namespace outbox::migrations
