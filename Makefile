@@ -5,7 +5,7 @@ BIN := $(BUILD)/bin
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness fuzz bench lint format \
+.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness fuzz bench package docs lint format \
 	stack-up stack-down docker-up docker-down restart
 
 help: ## List the commands
@@ -56,6 +56,13 @@ fuzz: ## libFuzzer over each target: MINUTES=10
 bench: build ## Measure speed and memory
 	@tools/bootstrap bench
 	@BIN=$(BIN) tools/with-stack bench/run
+
+package: build ## Make the Debian packages, into build/packages
+	@cd $(BUILD) && cpack
+
+docs: ## Make the libraries' reference, into build/docs
+	@tools/bootstrap check
+	@tools/docs
 
 lint: ## Check format, scripts and code
 	@tools/bootstrap
