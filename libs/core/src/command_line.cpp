@@ -5,15 +5,12 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
 
 namespace outbox {
 namespace {
-
-constexpr auto version = "0.1.0";
 
 /// Gives an option that begins with one dash its second. Another word that begins so is a value, or a
 /// mistake.
@@ -42,20 +39,6 @@ std::string help_of(const Setting& setting) {
                        shown ? setting.fallback : "");
 }
 
-/// Variables of an open group; they win over the file.
-void add_variables(const std::string& group, ConfigFile& file) {
-    const std::string prefix = group + "_";
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-        const std::string_view variable = *entry;
-        const auto equals = variable.find('=');
-        if (variable.starts_with(prefix) && equals != std::string_view::npos &&
-            equals + 1 < variable.size()) {
-            file.groups[group][std::string(variable.substr(prefix.size(), equals - prefix.size()))] =
-                variable.substr(equals + 1);
-        }
-    }
-}
-
 const char* environment(const char* name) {
     return std::getenv(name); // NOLINT(concurrency-mt-unsafe): read before any thread starts
 }
@@ -64,7 +47,7 @@ const char* environment(const char* name) {
 
 Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* const* argv) {
     CLI::App app{spec.description, spec.name};
-    app.set_version_flag("--version", spec.name + " " + version);
+    app.set_version_flag("--version", spec.name + " " + OUTBOX_VERSION);
 
     std::map<std::string, std::string> given;
     for (const Setting& setting : all_settings()) {
@@ -113,7 +96,7 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
         }
     }
     ConfigFile file = app.count("--config") > 0 ? read_config_file(config) : ConfigFile{};
-    add_variables("KAFKA_PRODUCER", file);
+    add_group_variables(file);
     arguments.settings = Settings::load(spec.program, flags, environment, file);
     return arguments;
 }

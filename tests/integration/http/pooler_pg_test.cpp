@@ -64,7 +64,7 @@ TEST_F(Pooler, TheServersTimeoutsHoldInItsTransactions) {
     const Deadline deadline = Deadline::in(std::chrono::seconds(60));
     holder.script("BEGIN; UPDATE users SET name = 'held'", deadline);
     EXPECT_EQ(server.ask("PUT", added.headers.at("location"), R"({"name":"B"})").status, 503);
-    EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(wait_until([&] {
         return database_.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                                 " AND wait_event_type = 'Lock'") == 0;
     })) << "nothing waits on after the answer";

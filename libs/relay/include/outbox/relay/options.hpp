@@ -1,7 +1,7 @@
 #pragma once
 
 #include <outbox/core/settings.hpp>
-#include <outbox/kafka/client.hpp>
+#include <outbox/kafka/lane.hpp>
 #include <outbox/postgres/connection.hpp>
 #include <outbox/relay/messages.hpp>
 #include <outbox/relay/topics.hpp>
@@ -28,13 +28,14 @@ struct RelayOptions {
     int first_shards = 8;
     std::string name; ///< of the outbox
     Messages messages;
+    kafka::LaneFactory make_lane = kafka::make_lane;
 
     [[nodiscard]] std::string control_topic() const { return "outbox." + name + ".control"; }
 };
 
 // What the relay shares with other programs that send events.
 std::string outbox_name(const Settings& settings);  ///< OUTBOX_NAME, else DB_NAME
-std::string event_source(const Settings& settings); ///< OUTBOX_SOURCE, else /outbox/<name>
+std::string event_source(const Settings& settings); ///< OUTBOX_SOURCE, else `/outbox/<name>`
 TopicPolicy topic_policy(const Settings& settings);
 
 /// @throws UsageError when OUTBOX_NAME cannot be part of a topic's name.
