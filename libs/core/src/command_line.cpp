@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -40,20 +39,6 @@ std::string help_of(const Setting& setting) {
     const bool shown = !setting.fallback.empty() && setting.kind != Setting::Kind::secret;
     return fmt::format("{} [${}{}{}]", setting.meaning, setting.name, shown ? ", default " : "",
                        shown ? setting.fallback : "");
-}
-
-/// Variables of an open group; they win over the file.
-void add_variables(const std::string& group, ConfigFile& file) {
-    const std::string prefix = group + "_";
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-        const std::string_view variable = *entry;
-        const auto equals = variable.find('=');
-        if (variable.starts_with(prefix) && equals != std::string_view::npos &&
-            equals + 1 < variable.size()) {
-            file.groups[group][std::string(variable.substr(prefix.size(), equals - prefix.size()))] =
-                variable.substr(equals + 1);
-        }
-    }
 }
 
 const char* environment(const char* name) {
@@ -113,7 +98,7 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
         }
     }
     ConfigFile file = app.count("--config") > 0 ? read_config_file(config) : ConfigFile{};
-    add_variables("KAFKA_PRODUCER", file);
+    add_group_variables(file);
     arguments.settings = Settings::load(spec.program, flags, environment, file);
     return arguments;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -108,6 +109,19 @@ private:
 
 ConfigFile read_config_file(const std::string& path) {
     return Reader(path).read();
+}
+
+void add_group_variables(ConfigFile& file) {
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view variable = *entry;
+        const auto equals = variable.find('=');
+        if (variable.starts_with(producer) && equals != std::string_view::npos &&
+            equals + 1 < variable.size()) {
+            file.groups["KAFKA_PRODUCER"]
+                       [std::string(variable.substr(producer.size(), equals - producer.size()))] =
+                variable.substr(equals + 1);
+        }
+    }
 }
 
 } // namespace outbox

@@ -89,7 +89,7 @@ rd_kafka_headers_t* headers_of(const Record& record) {
 
 } // namespace
 
-Producer::Producer(const ProducerOptions& options) : counts_(std::make_unique<RequestCounts>()) {
+Producer::Producer(const LaneOptions& options) : counts_(std::make_unique<RequestCounts>()) {
     Configuration configuration = make_configuration(options.client, properties_of(options));
     rd_kafka_conf_set_opaque(configuration.get(), this);
     rd_kafka_conf_set_error_cb(configuration.get(), ProducerCallbacks::failed);
@@ -245,6 +245,10 @@ TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadl
     end.strays = end.failure || counts_->end_txn_sent > 1 || counts_->unanswered > 0;
     end.deliveries = std::exchange(deliveries_, {});
     return end;
+}
+
+std::unique_ptr<Lane> make_lane(const LaneOptions& options) {
+    return std::make_unique<Producer>(options);
 }
 
 } // namespace outbox::kafka

@@ -66,7 +66,7 @@ void check(const std::string& variable, const std::string& property, const std::
 
 /// Some values are refused only beside others: asks librdkafka, without a broker.
 void check_together(const Properties& properties) {
-    ProducerOptions sample;
+    LaneOptions sample;
     sample.client.client_id = "check";
     sample.client.producer = properties;
     sample.transactional_id = "check";
@@ -92,7 +92,7 @@ Properties producer_properties(const ConfigFile::Group& variables) {
     return properties;
 }
 
-Properties properties_of(const ProducerOptions& options) {
+Properties properties_of(const LaneOptions& options) {
     const auto timeout = options.transaction_timeout;
     Properties all{{"transactional.id", options.transactional_id},
                    {"transaction.timeout.ms", std::to_string(timeout.count())},

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "outbox/kafka/producer.hpp"
+#include "outbox/kafka/lane.hpp"
 
 #include <outbox/core/settings.hpp>
 
@@ -10,6 +10,6 @@ namespace outbox::kafka {
 Properties producer_properties(const ConfigFile::Group& variables);
 
 /// Everything that a producer is made with: ours, and over it the user's.
-Properties properties_of(const ProducerOptions& options);
+Properties properties_of(const LaneOptions& options);
 
 } // namespace outbox::kafka

@@ -34,11 +34,22 @@ Published::Published(const BatchEnd& end)
     std::sort(sent.begin(), sent.end(), [](const auto& a, const auto& b) { return a.tid < b.tid; });
 }
 
+TopicVerdict BatchBuilder::ask(const std::string& topic, Deadline deadline) const {
+    if (topic != context_.options.control_topic()) {
+        return context_.topics.look_up(topic, deadline);
+    }
+    TopicVerdict verdict;
+    verdict.kind = TopicVerdict::Kind::refused;
+    verdict.code = kafka::invalid_topic;
+    verdict.reason = fmt::format("topic {} is this outbox's control topic: no event goes there", topic);
+    return verdict;
+}
+
 const TopicVerdict& BatchBuilder::verdict_for(std::string_view topic, Deadline deadline) {
     auto found = verdicts_.find(topic);
     if (found == verdicts_.end()) {
         const std::string name(topic);
-        found = verdicts_.emplace(name, context_.topics.look_up(name, deadline)).first;
+        found = verdicts_.emplace(name, ask(name, deadline)).first;
     }
     return found->second;
 }
@@ -74,56 +85,78 @@ std::int32_t BatchBuilder::partition_of(const store::Row& row, const kafka::Reco
 
 BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
     BuiltBatch built;
-    auto batch = std::make_unique<Batch>();
+    built.batch = std::make_unique<Batch>();
     std::unordered_set<std::string_view> blocked; // keys of rows that do not go now
     std::vector<store::Row> going;
-    const Messages& messages = context_.options.messages;
-    const std::int64_t now = now_ms();
     const bool alone = claimed.rows.size() == 1;
     for (const store::Row& row : claimed.rows) {
         if (blocked.contains(row.key)) {
             built.put_back.push_back(row);
             continue;
         }
-        const std::string_view topic = messages.topic.topic_of(row, batch->arena);
-        const TopicVerdict& verdict = verdict_for(topic, deadline);
-        if (verdict.kind == TopicVerdict::Kind::parked) {
-            context_.topics.note_parked(topic, row.topic);
+        const Place place = find_place(row, alone, built, deadline);
+        if (place == Place::in_batch) {
+            going.push_back(row);
+        } else if (place == Place::held) {
             blocked.insert(row.key);
-            built.put_back.push_back(row);
-            continue;
         }
-        kafka::Record record = make_record(*messages.encoder, row, topic, now, verdict.limits, batch->arena);
-        record.partition = verdict.partitions > 0 ? partition_of(row, record, verdict) : -1;
-        if (const auto refusal = why_not(row, record, verdict)) {
-            blocked.insert(row.key);
-            auto attempt = next_attempt(row, context_.options.max_retries, refusal->reason, dice());
-            attempt.block_key = attempt.give_up && context_.options.block_failed_keys;
-            if (!attempt.give_up || context_.options.dead_letter_topic.empty()) {
-                built.failed.push_back(std::move(attempt));
-            } else if (!alone) {
-                built.postponed.push_back(row);
-            } else if (dead_letter(*batch, row, std::move(record), *refusal, attempt, deadline)) {
-                going.push_back(row);
-            } else {
-                built.failed.push_back(std::move(attempt));
-            }
-            continue;
-        }
-        if (row.retry_count > 0 && !alone) {
-            blocked.insert(row.key);
-            built.postponed.push_back(row);
-            continue;
-        }
-        batch->records.push_back(std::move(record));
-        going.push_back(row);
     }
-    batch->claimed.storage = std::move(claimed.storage);
-    batch->claimed.rows = std::move(going);
-    if (!batch->claimed.empty()) {
-        built.batch = std::move(batch);
+    if (going.empty()) {
+        built.batch.reset();
+        return built;
     }
+    built.batch->claimed.storage = std::move(claimed.storage);
+    built.batch->claimed.rows = std::move(going);
     return built;
+}
+
+BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, BuiltBatch& built,
+                                             Deadline deadline) {
+    const Messages& messages = context_.options.messages;
+    Batch& batch = *built.batch;
+    OutgoingEvent::State event = shape(messages.before_publish, row, batch.arena);
+    if (!event.skipped.empty()) {
+        built.skipped.push_back({row.bucket, row.seq, std::move(event.skipped)});
+        return Place::out;
+    }
+    const std::string_view topic = messages.topic.topic_of(event.row, batch.arena);
+    const TopicVerdict& verdict = verdict_for(topic, deadline);
+    if (verdict.kind == TopicVerdict::Kind::parked) {
+        context_.topics.note_parked(topic, row.topic);
+        built.put_back.push_back(row);
+        return Place::held;
+    }
+    kafka::Record record =
+        make_record(*messages.encoder, event.row, topic, now_ms(), verdict.limits, batch.arena);
+    record.headers.insert(record.headers.end(), event.added.begin(), event.added.end());
+    record.partition = verdict.partitions > 0 ? partition_of(event.row, record, verdict) : -1;
+    const auto refusal = event.failed.empty() ? why_not(row, record, verdict) : Refusal{0, event.failed};
+    if (refusal) {
+        return refuse(row, alone, std::move(record), *refusal, built, deadline);
+    }
+    if (row.retry_count > 0 && !alone) {
+        built.postponed.push_back(row);
+        return Place::held;
+    }
+    batch.records.push_back(std::move(record));
+    return Place::in_batch;
+}
+
+/// Spends an attempt of the row; the last one makes its dead letter, where there is a topic for those.
+BatchBuilder::Place BatchBuilder::refuse(const store::Row& row, bool alone, kafka::Record record,
+                                         const Refusal& refusal, BuiltBatch& built, Deadline deadline) {
+    auto attempt = next_attempt(row, context_.options.max_retries, refusal.reason, dice());
+    attempt.block_key = attempt.give_up && context_.options.block_failed_keys;
+    const bool dies = attempt.give_up && !context_.options.dead_letter_topic.empty();
+    if (dies && !alone) {
+        built.postponed.push_back(row);
+        return Place::held;
+    }
+    if (dies && dead_letter(*built.batch, row, std::move(record), refusal, attempt, deadline)) {
+        return Place::in_batch;
+    }
+    built.failed.push_back(std::move(attempt));
+    return Place::held;
 }
 
 void BatchBuilder::add_manifest(Batch& batch, const store::Ownership& ownership, std::int64_t number) const {

@@ -20,9 +20,10 @@ void add_error_headers(Batch& batch, kafka::Record& record, const Refusal& refus
     add("__connect.errors.offset", "-1");                                // it never got one
     add("__connect.errors.connector.name", name);
     add("__connect.errors.task.id", std::to_string(shard));
-    add("__connect.errors.stage", "KAFKA_PRODUCE");
+    add("__connect.errors.stage", refusal.code == 0 ? "TRANSFORMATION" : "KAFKA_PRODUCE");
     add("__connect.errors.class.name", "outbox-relay");
-    add("__connect.errors.exception.class.name", kafka::exception_class(refusal.code));
+    add("__connect.errors.exception.class.name",
+        refusal.code == 0 ? "std::exception" : kafka::exception_class(refusal.code));
     add("__connect.errors.exception.message", refusal.reason);
 }
 

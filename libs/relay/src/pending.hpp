@@ -1,6 +1,7 @@
 #pragma once
 
 #include "outbox/relay/worker.hpp"
+#include "outgoing_event.hpp"
 
 namespace outbox::relay {
 
@@ -65,6 +66,7 @@ std::optional<Refusal> unfit_for(const kafka::Record& record, const TopicVerdict
 struct BuiltBatch {
     std::unique_ptr<Batch> batch; ///< null when nothing can be sent
     std::vector<store::FailedAttempt> failed;
+    std::vector<store::SkippedRow> skipped;
     std::vector<store::Row> put_back;
     std::vector<store::Row> postponed; ///< have failed before: each travels alone
 };
@@ -82,10 +84,19 @@ public:
     void add_manifest(Batch& batch, const store::Ownership& ownership, std::int64_t number) const;
 
 private:
+    enum class Place {
+        in_batch,
+        held, ///< not now, and its key's later rows neither
+        out   ///< it is skipped
+    };
+    Place find_place(const store::Row& row, bool alone, BuiltBatch& built, Deadline deadline);
+    Place refuse(const store::Row& row, bool alone, kafka::Record record, const Refusal& refusal,
+                 BuiltBatch& built, Deadline deadline);
     [[nodiscard]] std::optional<Refusal> why_not(const store::Row& row, const kafka::Record& record,
                                                  const TopicVerdict& verdict) const;
     bool dead_letter(Batch& batch, const store::Row& row, kafka::Record record, const Refusal& refusal,
                      store::FailedAttempt& attempt, Deadline deadline);
+    [[nodiscard]] TopicVerdict ask(const std::string& topic, Deadline deadline) const;
     const TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
     /// @pre the topic has partitions
     [[nodiscard]] std::int32_t partition_of(const store::Row& row, const kafka::Record& record,

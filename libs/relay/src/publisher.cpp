@@ -40,12 +40,12 @@ std::vector<std::string> Publisher::lane_ids() const {
 void Publisher::start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on) {
     stop();
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-        kafka::ProducerOptions options;
+        kafka::LaneOptions options;
         options.client = options_.client;
         options.transactional_id = lane_ids().at(lane);
         options.batch_bytes = batch_bytes;
         options.transaction_timeout = options_.transaction_timeout;
-        lanes_.at(lane) = std::make_unique<kafka::Producer>(options);
+        lanes_.at(lane) = options_.make_lane(options);
     }
     for (const auto& lane : lanes_) {
         lane->init(deadline, go_on);

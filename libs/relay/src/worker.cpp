@@ -13,7 +13,9 @@ namespace {
 constexpr milliseconds unmarked_pace{500};
 
 PublisherOptions publisher_options(const RelayContext& context, int shard) {
-    return {context.options.kafka, transactional_prefix(context.identity.outbox_id, shard)};
+    PublisherOptions options{context.options.kafka, transactional_prefix(context.identity.outbox_id, shard)};
+    options.make_lane = context.options.make_lane;
+    return options;
 }
 
 /// The lanes are gone or doubtful: only a recovery tells what was sent.

@@ -142,14 +142,17 @@ void ShardWorker::tend_waiting() {
 }
 
 void ShardWorker::write_refusals(const BuiltBatch& built) {
-    if (built.failed.empty() && built.put_back.empty() && built.postponed.empty()) {
+    if (built.failed.empty() && built.skipped.empty() && built.put_back.empty() && built.postponed.empty()) {
         return;
     }
+    fault_point("before-refusals");
     store::Turn guarded(*store_, acquired_->ownership);
     guarded.fail(built.failed);
+    guarded.skip(built.skipped);
     guarded.put_back(built.put_back);
     guarded.postpone(built.postponed);
     guarded.commit();
+    fault_point("after-refusals");
     next_tend_ = {};
     waiting_ = true;
     for (const auto& attempt : built.failed) {

@@ -97,6 +97,12 @@ constexpr Statement fail_one{
                                                "key, failed_seq) SELECT bucket, key, seq"
                                                " FROM failed WHERE $5::boolean" OUTBOX_BLOCK_FAILED_KEYS};
 
+constexpr Statement to_skipped{
+    "outbox_to_skipped", "UPDATE outbox_events AS o SET status = 'SKIPPED', processed_at = "
+                         "clock_timestamp(), error_message = m.reason"
+                         " FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS m(bucket, seq, reason)"
+                         " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_READY};
+
 constexpr Statement to_new{"outbox_to_new",
                            "UPDATE outbox_events AS o SET " OUTBOX_BACK " WHERE o.ctid = ANY ($1::tid[])"
                            " AND o.status = 'PROCESSING'"};
@@ -275,6 +281,19 @@ void Turn::fail_dead_lettered(std::int16_t bucket, const FailedAttempt& attempt)
     written_ = true;
     transaction_.run(
         fail_one, {bucket, attempt.seq, attempt.retry_count, attempt.error, attempt.block_key ? "t" : "f"});
+}
+
+void Turn::skip(std::span<const SkippedRow> rows) {
+    if (rows.empty()) {
+        return;
+    }
+    written_ = true;
+    std::vector<std::string_view> reasons;
+    for (const SkippedRow& row : rows) {
+        reasons.emplace_back(row.reason);
+    }
+    transaction_.run(to_skipped,
+                     {column(rows, &SkippedRow::bucket), column(rows, &SkippedRow::seq), texts(reasons)});
 }
 
 void Turn::put_back(std::span<const Row> rows) {

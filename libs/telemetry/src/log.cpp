@@ -2,13 +2,65 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <utility>
 
 namespace outbox::log {
 namespace {
 
-bool as_json = true;
+Level level_of(spdlog::level::level_enum level) {
+    switch (level) {
+    case spdlog::level::trace:
+    case spdlog::level::debug:
+        return Level::debug;
+    case spdlog::level::info:
+        return Level::info;
+    case spdlog::level::warn:
+        return Level::warn;
+    default:
+        return Level::error;
+    }
+}
+
+class Output final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    void send_to(Sink target) {
+        const std::lock_guard lock(mutex_);
+        sink_ = std::move(target);
+    }
+
+private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        if (sink_) {
+            sink_(level_of(message.level), {message.payload.data(), message.payload.size()});
+            return;
+        }
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        std::fwrite(line.data(), 1, line.size(), stderr);
+    }
+    void flush_() override {}
+
+    Sink sink_;
+};
+
+/// Not spdlog's default logger: that is the service's which the relay may live in.
+struct Log {
+    std::shared_ptr<Output> output = std::make_shared<Output>();
+    spdlog::logger logger{"outbox", output};
+    std::atomic<bool> as_json{true};
+};
+
+Log& the_log() {
+    static auto* const log = new Log; // never destroyed: threads may log until the process ends
+    return *log;
+}
 
 std::string json_text(std::string_view text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -25,6 +77,7 @@ std::string value_text(const Field& field) {
 }
 
 std::string line_of(std::string_view message, Fields fields) {
+    const bool as_json = the_log().as_json;
     std::string line = as_json ? json_text(message) : std::string(message);
     for (const Field& field : fields) {
         line += as_json ? fmt::format(",\"{}\":{}", field.name, value_text(field))
@@ -34,27 +87,28 @@ std::string line_of(std::string_view message, Fields fields) {
 }
 
 void write(spdlog::level::level_enum level, std::string_view message, Fields fields) {
-    if (spdlog::should_log(level)) {
-        spdlog::log(level, "{}", line_of(message, fields));
+    spdlog::logger& logger = the_log().logger;
+    if (logger.should_log(level)) {
+        logger.log(level, spdlog::string_view_t(line_of(message, fields)));
     }
 }
 
 } // namespace
 
-void configure(const Settings& settings, std::string_view program) {
-    as_json = settings.text("LOG_FORMAT") == "json";
-
-    auto logger = spdlog::stderr_logger_mt("outbox");
-    logger->set_level(spdlog::level::from_str(settings.text("LOG_LEVEL")));
+void configure(const Settings& settings, std::string_view program, Sink sink) {
+    Log& log = the_log();
+    const bool as_json = !sink && settings.text("LOG_FORMAT") == "json";
+    log.as_json = as_json;
+    log.logger.set_level(spdlog::level::from_str(settings.text("LOG_LEVEL")));
     if (as_json) {
-        logger->set_pattern(
+        log.logger.set_pattern(
             fmt::format(R"({{"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","program":"{}","message":%v}})",
                         program),
             spdlog::pattern_time_type::utc);
     } else {
-        logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-5l %v", spdlog::pattern_time_type::utc);
+        log.logger.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-5l %v", spdlog::pattern_time_type::utc);
     }
-    spdlog::set_default_logger(std::move(logger));
+    log.output->send_to(std::move(sink));
 }
 
 void debug(std::string_view message, Fields fields) {

@@ -91,6 +91,17 @@ TEST_F(Failure, AnInvalidTopicNameFailsWithItsReason) {
     expect_exactly_once({"--wait", "30", "--allow-failed"});
 }
 
+TEST_F(Failure, AnEventForTheControlTopicIsRefusedAndTheShardGoesOn) {
+    const std::string bad = insert({"k", "{}", "outbox." + database.name() + ".control", 1});
+    const std::string good = insert({"k"});
+    Process relay = ready_relay();
+    EXPECT_TRUE(wait_sent(good));
+    EXPECT_EQ(status(bad), "FAILED");
+    EXPECT_THAT(database.value("SELECT error_message FROM outbox_events WHERE id = $1", {bad}),
+                testing::HasSubstr("is this outbox's control topic"));
+    stop(relay);
+}
+
 TEST_F(Failure, AMissingTopicThatMayNotBeCreatedIsRefusedWithTheCommandToType) {
     {
         Process first = ready_relay(); // creates the control topic

@@ -53,6 +53,9 @@ struct ConfigFile {
 /// @throws UsageError naming file, line and what is wrong.
 ConfigFile read_config_file(const std::string& path);
 
+/// Adds what the process's environment says about the groups, which wins over the file.
+void add_group_variables(ConfigFile& file);
+
 /// The checked values of one program. Immutable after load; safe to share between threads.
 class Settings {
 public:

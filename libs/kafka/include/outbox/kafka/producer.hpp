@@ -1,8 +1,6 @@
 #pragma once
 
-#include <outbox/core/deadline.hpp>
-#include <outbox/kafka/client.hpp>
-#include <outbox/kafka/error.hpp>
+#include <outbox/kafka/lane.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -17,50 +15,6 @@
 
 namespace outbox::kafka {
 
-struct Header {
-    std::string_view name;
-    std::string_view value;
-};
-
-/// One record to send. Views must live until the transaction has ended.
-struct Record {
-    std::string_view topic;
-    std::int32_t partition = 0;
-    std::string_view key;
-    std::string_view value;
-    std::vector<Header> headers;
-    std::int64_t timestamp_ms = 0; ///< 0: now
-};
-
-/// Where a record stands, or why it does not.
-struct Delivery {
-    std::int64_t offset = -1;
-    int error = 0; ///< librdkafka's code; 0: persisted
-};
-
-/// Why a transaction failed.
-struct Failure {
-    int code = 0;
-    Blame blame = Blame::nobody;
-    std::string message;
-};
-
-/// How a transaction ended, as far as this client knows.
-struct TransactionEnd {
-    std::optional<Failure> failure; ///< nullopt: commit was answered with success
-    /// Requests of this transaction may still be under way in the network; the producer must not be used
-    /// again.
-    bool strays = false;
-    std::vector<Delivery> deliveries; ///< by order of produce()
-};
-
-struct ProducerOptions {
-    ClientOptions client;
-    std::string transactional_id;
-    std::size_t batch_bytes = 1'000'000; ///< of one record batch; at most the topics' max.message.bytes
-    milliseconds transaction_timeout{20'000};
-};
-
 /// Requests of the current transaction, counted where librdkafka sends them. Thread-safe.
 struct RequestCounts {
     std::atomic<int> end_txn_sent{0};
@@ -72,28 +26,18 @@ struct RequestCounts {
     }
 };
 
-/// One transactional producer. It never aborts and goes on: after any failure destroy it and make a new one.
+/// A lane over librdkafka.
 /// A broken connection to any broker is a failure too, although librdkafka would go on by itself: the broker
 /// may have lost the markers of the transaction before (docs/decisions/0010), and whatever is sent after them
 /// would share their fate. Not thread-safe.
-class Producer {
+class Producer final : public Lane {
 public:
-    explicit Producer(const ProducerOptions& options);
-    Producer(const Producer&) = delete;
-    Producer& operator=(const Producer&) = delete;
-    ~Producer();
+    explicit Producer(const LaneOptions& options);
+    ~Producer() override;
 
-    /// Fences every earlier producer of this transactional id and decides its last transaction.
-    /// Waits while the coordinator is loading or away.
-    /// @param go_on  asked about every half second; false ends the wait with Action::retry
-    /// @throws KafkaError
-    void init(Deadline deadline, const std::function<bool()>& go_on);
-
-    /// Sends records in one transaction and commits it.
-    /// @param before_commit  called when all records are enqueued
-    /// @throws nothing for what Kafka refuses: the end tells.
+    void init(Deadline deadline, const std::function<bool()>& go_on) override;
     TransactionEnd send(const std::vector<Record>& records, Deadline deadline,
-                        const std::function<void()>& before_commit);
+                        const std::function<void()>& before_commit) override;
 
 private:
     friend struct ProducerCallbacks;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <outbox/kafka/producer.hpp>
+#include <outbox/kafka/lane.hpp>
 #include <outbox/relay/arena.hpp>
 #include <outbox/store/shard.hpp>
 

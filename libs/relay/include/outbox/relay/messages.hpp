@@ -2,6 +2,7 @@
 
 #include <outbox/core/settings.hpp>
 #include <outbox/partition/strategy.hpp>
+#include <outbox/relay/outgoing_event.hpp>
 #include <outbox/relay/record.hpp>
 #include <outbox/relay/topic_template.hpp>
 
@@ -11,6 +12,7 @@ namespace outbox::relay {
 
 /// How rows become messages: in which format, to which topic, into which partition.
 struct Messages {
+    BeforePublish before_publish; ///< may be empty
     std::shared_ptr<const RecordEncoder> encoder;
     TopicTemplate topic;
     partition::Strategy strategy = std::make_shared<partition::HashPartitionStrategy>();

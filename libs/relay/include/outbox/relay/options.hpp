@@ -1,7 +1,7 @@
 #pragma once
 
 #include <outbox/core/settings.hpp>
-#include <outbox/kafka/client.hpp>
+#include <outbox/kafka/lane.hpp>
 #include <outbox/postgres/connection.hpp>
 #include <outbox/relay/messages.hpp>
 #include <outbox/relay/topics.hpp>
@@ -28,6 +28,7 @@ struct RelayOptions {
     int first_shards = 8;
     std::string name; ///< of the outbox
     Messages messages;
+    kafka::LaneFactory make_lane = kafka::make_lane;
 
     [[nodiscard]] std::string control_topic() const { return "outbox." + name + ".control"; }
 };

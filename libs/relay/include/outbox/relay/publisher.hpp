@@ -1,6 +1,6 @@
 #pragma once
 
-#include <outbox/kafka/producer.hpp>
+#include <outbox/kafka/lane.hpp>
 #include <outbox/relay/batch.hpp>
 #include <outbox/relay/signal.hpp>
 
@@ -24,6 +24,7 @@ struct PublisherOptions {
     kafka::ClientOptions client;
     std::string transactional_prefix; ///< "outbox-<id>-<shard>"; a lane adds its number
     milliseconds transaction_timeout{20'000};
+    kafka::LaneFactory make_lane = kafka::make_lane;
 };
 
 /// Of the producers of one shard; stable for ever.
@@ -68,7 +69,7 @@ private:
     Signal& done_;
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
-    std::array<std::unique_ptr<kafka::Producer>, 2> lanes_;
+    std::array<std::unique_ptr<kafka::Lane>, 2> lanes_;
     std::unique_ptr<Batch> next_;
     bool sending_ = false;
     std::optional<BatchEnd> end_;

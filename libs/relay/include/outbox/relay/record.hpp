@@ -1,7 +1,7 @@
 #pragma once
 
 #include <outbox/kafka/admin.hpp>
-#include <outbox/kafka/producer.hpp>
+#include <outbox/kafka/lane.hpp>
 #include <outbox/relay/arena.hpp>
 #include <outbox/store/row.hpp>
 

@@ -21,7 +21,7 @@ struct TopicPolicy {
 
 /// Why a record cannot be sent.
 struct Refusal {
-    int code = 0; ///< Kafka's error
+    int code = 0; ///< Kafka's error; 0: on_before_publish threw
     std::string reason;
 };
 

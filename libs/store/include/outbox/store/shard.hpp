@@ -56,6 +56,13 @@ struct FailedAttempt {
     std::string error;
 };
 
+/// A row that shall not be sent.
+struct SkippedRow {
+    std::int16_t bucket = 0;
+    std::int64_t seq = 0;
+    std::string reason;
+};
+
 /// What the manifests of one shard say about a row.
 struct ManifestedRow {
     std::int16_t bucket = 0;
@@ -195,6 +202,8 @@ public:
     void fail(std::span<const FailedAttempt> attempts);
     /// -> FAILED for a row that Kafka has in the dead-letter topic.
     void fail_dead_lettered(std::int16_t bucket, const FailedAttempt& attempt);
+    /// Claimed rows -> SKIPPED, with the reason as their error message.
+    void skip(std::span<const SkippedRow> rows);
     /// PROCESSING -> NEW for rows that were claimed and will not be sent now.
     void put_back(std::span<const Row> rows);
     /// Claimed rows wait, due at once: claim_due() takes them one by one.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/core/settings.hpp>
+#include <outbox/telemetry/log_sink.hpp>
 
 #include <cstdint>
 #include <initializer_list>
@@ -27,8 +28,9 @@ struct Field {
 
 using Fields = std::initializer_list<Field>;
 
-/// Sets level and form from LOG_LEVEL and LOG_FORMAT. Once, before other threads start. Lines go to stderr.
-void configure(const Settings& settings, std::string_view program);
+/// Sets level and form from LOG_LEVEL and LOG_FORMAT. Thread-safe.
+/// @param sink  where lines go; empty: to stderr
+void configure(const Settings& settings, std::string_view program, Sink sink = {});
 
 /// A line a thing: `log::info("shard taken", {{"shard", 3}, {"epoch", 7}})`. Thread-safe.
 void debug(std::string_view message, Fields fields = {});

@@ -1,0 +1,43 @@
+#include "outbox/core/text.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace outbox {
+
+std::size_t first_character(std::string_view text) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+    const std::uint8_t lead = byte(0);
+    if (lead < 0x80) {
+        return lead == 0 ? 0 : 1;
+    }
+    if (lead < 0xC2 || lead > 0xF4) {
+        return 0;
+    }
+    const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (text.size() < length) {
+        return 0;
+    }
+    std::uint32_t point = lead & (0x7FU >> length);
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(i) & 0xC0) != 0x80) {
+            return 0;
+        }
+        point = point << 6 | (byte(i) & 0x3FU);
+    }
+    const std::uint32_t least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
+    const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
+    return point < least || point > 0x10FFFF || surrogate ? 0 : length;
+}
+
+std::string storable(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        const std::size_t length = first_character(text);
+        result += length == 0 ? "\uFFFD" : text.substr(0, length);
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return result;
+}
+
+} // namespace outbox

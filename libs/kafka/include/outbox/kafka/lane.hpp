@@ -1,0 +1,104 @@
+#pragma once
+
+#include <outbox/core/deadline.hpp>
+#include <outbox/kafka/client.hpp>
+#include <outbox/kafka/error.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox::kafka {
+
+/// Of a record. Views.
+struct Header {
+    std::string_view name;  ///< UTF-8
+    std::string_view value; ///< any bytes
+};
+
+/// One record to send. Views must live until the transaction has ended.
+struct Record {
+    std::string_view topic;
+    std::int32_t partition = 0;
+    std::string_view key;
+    std::string_view value;
+    std::vector<Header> headers;
+    std::int64_t timestamp_ms = 0; ///< 0: now
+};
+
+/// Where a record stands, or why it does not.
+struct Delivery {
+    std::int64_t offset = -1;
+    int error = 0; ///< librdkafka's code; 0: persisted
+};
+
+/// Why a transaction failed.
+struct Failure {
+    int code = 0;
+    Blame blame = Blame::nobody;
+    std::string message;
+};
+
+/// How a transaction ended, as far as this client knows.
+struct TransactionEnd {
+    std::optional<Failure> failure; ///< nullopt: commit was answered with success
+    /// Requests of this transaction may still be under way in the network; the producer must not be used
+    /// again.
+    bool strays = false;
+    std::vector<Delivery> deliveries; ///< by order of produce()
+};
+
+/// What a lane is made with.
+struct LaneOptions {
+    ClientOptions client;
+    std::string transactional_id;
+    std::size_t batch_bytes = 1'000'000; ///< of one record batch; at most the topics' max.message.bytes
+    milliseconds transaction_timeout{20'000};
+};
+
+/// One transactional producer, seen from the relay: exactly-once delivery rests on what each verb says.
+/// Whoever writes another one has to keep all of it, against a real broker. Used by one thread at a time. It
+/// never aborts and goes on: after any failure, and whenever the relay recovers, it is destroyed and another
+/// is made under the same transactional id.
+class Lane {
+public:
+    Lane() = default;
+    Lane(const Lane&) = delete;
+    Lane& operator=(const Lane&) = delete;
+    /// Returns once nothing of this lane reads a record's memory any more.
+    virtual ~Lane() = default;
+
+    /// Kafka's InitProducerId: when it returns, every earlier producer of this transactional id is fenced,
+    /// and its last transaction is decided. Waits while the coordinator is loading or away.
+    /// @param deadline  ends the wait
+    /// @param go_on     asked about every half second; false ends the wait with Action::retry
+    /// @throws KafkaError
+    virtual void init(Deadline deadline, const std::function<bool()>& go_on) = 0;
+
+    /// Sends the records, all of them, each to its partition and in this order within one, in one
+    /// transaction, and commits it. The last one is the manifest: what the transaction holds besides is sent
+    /// if and only if that is.
+    ///
+    /// The end has no failure only when the commit was answered with success, and then a delivery for each
+    /// record. It has strays when a request of the transaction may still be under way in the network, as
+    /// after any answer that did not come and any request that was sent twice.
+    /// @param records        their memory lives until the lane is destroyed or the end has neither failure
+    /// nor strays
+    /// @param deadline       of the whole transaction
+    /// @param before_commit  called when all records are enqueued
+    /// @throws nothing for what Kafka refuses: the end tells.
+    virtual TransactionEnd send(const std::vector<Record>& records, Deadline deadline,
+                                const std::function<void()>& before_commit) = 0;
+};
+
+/// Makes a lane, and connects to nothing yet. @throws KafkaError
+using LaneFactory = std::function<std::unique_ptr<Lane>(const LaneOptions&)>;
+
+/// The lane over librdkafka that relays use unless they are given another; others may wrap it.
+std::unique_ptr<Lane> make_lane(const LaneOptions& options);
+
+} // namespace outbox::kafka
