@@ -1,5 +1,22 @@
-# find_package(outbox CONFIG) -> outbox::writer. For <outbox/writer/pqxx.hpp> link libpqxx besides.
+# find_package(outbox CONFIG) -> outbox::writer (static) and outbox::outbox (the same, shared). For
+# <outbox/writer/pqxx.hpp> link libpqxx besides. COMPONENTS relay -> outbox::relay besides.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 find_dependency(PostgreSQL)
 include("${CMAKE_CURRENT_LIST_DIR}/outbox-targets.cmake")
+foreach(component IN LISTS outbox_FIND_COMPONENTS)
+  if(component STREQUAL "relay")
+    find_dependency(fmt)
+    find_dependency(spdlog)
+    find_dependency(PkgConfig)
+    pkg_check_modules(rdkafka QUIET REQUIRED IMPORTED_TARGET rdkafka)
+    pkg_check_modules(tomlplusplus QUIET REQUIRED IMPORTED_TARGET tomlplusplus)
+    include("${CMAKE_CURRENT_LIST_DIR}/outbox-relay-targets.cmake")
+    set(outbox_relay_FOUND TRUE)
+  elseif(component STREQUAL "writer")
+    set(outbox_writer_FOUND TRUE)
+  elseif(outbox_FIND_REQUIRED_${component})
+    set(outbox_FOUND FALSE)
+    set(outbox_NOT_FOUND_MESSAGE "outbox has no component ${component}; it has writer and relay")
+  endif()
+endforeach()

@@ -6,6 +6,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=$(mktemp -d "${TMPDIR:-/tmp}/outbox-package.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 
+! command -v ccache >/dev/null || export CMAKE_CXX_COMPILER_LAUNCHER=ccache
+
+check_relay() {
+    diff <(printf '%s\n' 'RELAY_FORMAT=none is not allowed: it must be cloudevents or cloudevents-structured or debezium or raw' 0) \
+        <("$1")
+}
+
 check_consumer() {
     diff <(printf '%s\n' 'outbox: the connection is broken' '{"account"} 1') <("$1")
 }

@@ -12,8 +12,6 @@
 namespace outbox {
 namespace {
 
-constexpr auto version = "0.1.0";
-
 /// Gives an option that begins with one dash its second. Another word that begins so is a value, or a
 /// mistake.
 std::string with_double_dash(const CLI::App& app, std::string word) {
@@ -49,7 +47,7 @@ const char* environment(const char* name) {
 
 Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* const* argv) {
     CLI::App app{spec.description, spec.name};
-    app.set_version_flag("--version", spec.name + " " + version);
+    app.set_version_flag("--version", spec.name + " " + OUTBOX_VERSION);
 
     std::map<std::string, std::string> given;
     for (const Setting& setting : all_settings()) {

@@ -1,4 +1,4 @@
-// Every public header, and a reference to each driver's function; needs no server.
+// Every public header of the writer, and a reference to each driver's function; needs no server.
 #include <outbox/core/trace_context.hpp>
 #include <outbox/core/uuid.hpp>
 #include <outbox/writer/event.hpp>
