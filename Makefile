@@ -5,8 +5,8 @@ BIN := $(BUILD)/bin
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness model fuzz bench lint format \
-	stack-up stack-down docker-up docker-down restart
+.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness model fuzz bench package docs \
+	lint format stack-up stack-down docker-up docker-down restart
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,13 @@ fuzz: ## libFuzzer over each target: MINUTES=10
 bench: build ## Measure speed and memory
 	@tools/bootstrap bench
 	@STACK_POSTGRES_OPTIONS='shared_buffers = 1GB' BIN=$(BIN) tools/with-stack bench/run
+
+package: build ## Make the Debian packages, into build/packages
+	@cd $(BUILD) && cpack
+
+docs: ## Make the libraries' reference, into build/docs
+	@tools/bootstrap check
+	@tools/docs
 
 lint: ## Check format, scripts and code
 	@tools/bootstrap

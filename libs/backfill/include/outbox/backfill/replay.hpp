@@ -25,7 +25,7 @@ struct Surroundings {
     std::string outbox; ///< its name in Kafka
     std::string source; ///< ce_source
 
-    /// outbox.<name>.backfill: the control topic, and the beginning of all transactional ids.
+    /// `outbox.<name>.backfill`: the control topic, and the beginning of all transactional ids.
     [[nodiscard]] std::string prefix() const { return "outbox." + outbox + ".backfill"; }
 };
 

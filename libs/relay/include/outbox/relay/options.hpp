@@ -35,7 +35,7 @@ struct RelayOptions {
 
 // What the relay shares with other programs that send events.
 std::string outbox_name(const Settings& settings);  ///< OUTBOX_NAME, else DB_NAME
-std::string event_source(const Settings& settings); ///< OUTBOX_SOURCE, else /outbox/<name>
+std::string event_source(const Settings& settings); ///< OUTBOX_SOURCE, else `/outbox/<name>`
 TopicPolicy topic_policy(const Settings& settings);
 
 /// @throws UsageError when OUTBOX_NAME cannot be part of a topic's name.

@@ -36,6 +36,7 @@ public:
     /// that it is.
     void set_data(std::string_view data);
     /// One header more, after those of the format and of the row.
+    /// @param name   at least 1 character
     /// @param value  any bytes
     /// @throws std::invalid_argument when the name is empty
     void add_header(std::string_view name, std::string_view value);

@@ -44,7 +44,9 @@ public:
     /// Key of the Kafka record, where it is not the aggregate id. 1 to 255 characters. @throws InvalidEvent
     Event& set_partition_key(std::string key);
     /// A header of the Kafka record; a second one of the same name replaces the first.
-    /// @param name at least 1 character. @throws InvalidEvent
+    /// @param name   at least 1 character
+    /// @param value  UTF-8
+    /// @throws InvalidEvent
     Event& set_header(const std::string& name, std::string value);
     /// The W3C trace context of the request that causes the event. As that standard asks, a malformed
     /// traceparent is ignored, and with it the state; of a malformed tracestate only the state.
