@@ -5,8 +5,8 @@ BIN := $(BUILD)/bin
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness model fuzz bench package docs lint \
-	format stack-up stack-down docker-up docker-down restart
+.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness model fuzz bench package docs \
+	lint format stack-up stack-down docker-up docker-down restart
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
