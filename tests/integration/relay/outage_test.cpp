@@ -156,13 +156,15 @@ TEST_F(Outage, AnEventIsOnDiskBeforeAConsumerSeesIt) {
             auto session = database.connect();
             script(session, "SET synchronous_commit = " + commit + "; " + insert_sql({.key = "a"}));
             ++events;
-            ASSERT_TRUE(wait_until([&] { return read_topic(topic).size() == events; }, 60s)) << relay.errors();
+            ASSERT_TRUE(wait_until([&] { return read_topic(topic).size() == events; }, 60s))
+                << relay.errors();
         };
         insert_one("on"); // the relay is ready again, and has written what it writes once
         insert_one("off");
         stack->run({"kill-postgres"});
         stack->run({"start-postgres"});
-        ASSERT_EQ(count_now("true"), static_cast<std::int64_t>(events)) << "visible, and lost by the database";
+        ASSERT_EQ(count_now("true"), static_cast<std::int64_t>(events))
+            << "visible, and lost by the database";
     }
     expect_exactly_once();
 }
