@@ -1,5 +1,8 @@
 # -DOUTBOX_SANITIZE=address,undefined or thread; the presets asan-ubsan and tsan set it.
+# The tests' time limits are for programs at full speed; OUTBOX_SLOWNESS is the factor for others.
+set(OUTBOX_SLOWNESS 1)
 if(OUTBOX_SANITIZE)
+  set(OUTBOX_SLOWNESS 3)
   add_compile_options(-fsanitize=${OUTBOX_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${OUTBOX_SANITIZE})
   if(OUTBOX_SANITIZE STREQUAL "thread")

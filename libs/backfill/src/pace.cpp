@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace outbox::backfill {
 namespace {
@@ -68,7 +69,7 @@ std::string Progress::bar() const {
 std::string duration_text(double seconds) {
     constexpr std::int64_t minute = 60;
     constexpr std::int64_t hour = 3600;
-    const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+    const std::int64_t whole = std::llround(seconds);
     if (whole >= hour) {
         return fmt::format("{} h {} min", whole / hour, whole % hour / minute);
     }

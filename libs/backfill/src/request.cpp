@@ -48,7 +48,7 @@ std::optional<std::int64_t> number(const Arguments& arguments, const std::string
 /// @param allowed  what there is now; more formats and strategies join here.
 std::string choice(const Arguments& arguments, const std::string& name, const std::string& fallback,
                    const std::vector<std::string>& allowed) {
-    const std::string value = option(arguments, name).value_or(fallback);
+    std::string value = option(arguments, name).value_or(fallback);
     if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
         refuse(name, value, fmt::format("{}", fmt::join(allowed, ", ")));
     }

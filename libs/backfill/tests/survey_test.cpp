@@ -33,7 +33,8 @@ TEST(Survey, AddsWindowsUp) {
 TEST(Survey, ReportsCountsEndsAndAnEstimate) {
     Survey survey;
     survey.add(window(5, 9, {{"created", "users", "2026-01-01", 3'000, 2'500'000}}));
-    const std::string text = report(survey, {.topic = "again", .text = {}}, {"the first", "the last", 100, "--rate"});
+    const std::string text =
+        report(survey, {.topic = "again", .text = {}}, {"the first", "the last", 100, "--rate"});
     EXPECT_THAT(text, HasSubstr("3000 events would be replayed into topic again"));
     EXPECT_THAT(text, HasSubstr("by type\n          3000  created\n"));
     EXPECT_THAT(text, HasSubstr("first  the first\nlast   the last\n"));

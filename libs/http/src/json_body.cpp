@@ -31,7 +31,7 @@ bool is_utf8_json(std::string_view content_type) {
     std::string rest = lowered(content_type);
     const auto next_part = [&rest] {
         const auto end = std::min(rest.find(';'), rest.size());
-        const std::string part{trimmed(std::string_view(rest).substr(0, end))};
+        std::string part{trimmed(std::string_view(rest).substr(0, end))};
         rest.erase(0, end + 1);
         return part;
     };

@@ -103,8 +103,9 @@ void History::fit_window(std::size_t found, bool whole, std::size_t wanted) {
 /// Where nothing was found: numbers that were never given out, or were deleted, are stepped over in long
 /// strides.
 std::int64_t History::skip_gap(std::int64_t after, std::int64_t upto) {
-    for (std::int64_t stride = most_window; after < upto; stride *= 2) {
-        const std::int64_t end = std::min(upto, after + std::min(stride, upto - after));
+    // Doubled at most, and never beyond what is left: without a filter `upto` is the largest number there is.
+    for (std::int64_t stride = most_window; after < upto; stride += std::min(stride, upto - after)) {
+        const std::int64_t end = after + std::min(stride, upto - after);
         const Result next = connection_.run(next_done, {after, end}, Deadline::in(timeout_));
         if (!next.is_null(0, 0)) {
             return next.integer(0, 0) - 1;

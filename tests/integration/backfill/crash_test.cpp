@@ -40,7 +40,9 @@ TEST_F(Backfill, UnderRandomKillsPublishesEachEventOnce) {
     std::optional<support::Outcome> end;
     for (const Deadline deadline = Deadline::in(120s); !end && !deadline.passed();) {
         Process run = start(command);
-        if (run.wait_for_text("is done", Deadline::in(milliseconds(300 + random() % 2'000)))) {
+        // A little later each time, so that a slow machine gets to the end as well.
+        const milliseconds life(300 + random() % 2'000 + static_cast<unsigned>(kills) * 200);
+        if (run.wait_for_text("is done", Deadline::in(life))) {
             end = run.wait(Deadline::in(30s));
         } else if (run.running()) {
             run.kill();

@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 
+#include <outbox/core/handle.hpp>
 #include <outbox/support/environment.hpp>
 
 #include <fmt/format.h>
@@ -14,19 +15,10 @@
 namespace outbox::relays {
 namespace {
 
-template <auto Destroy>
-struct Deleter {
-    template <class T>
-    void operator()(T* object) const noexcept {
-        Destroy(object);
-    }
-};
-template <class T, auto Destroy>
-using Owned = std::unique_ptr<T, Deleter<Destroy>>;
-using Client = Owned<rd_kafka_t, rd_kafka_destroy>;
-using Queue = Owned<rd_kafka_queue_t, rd_kafka_queue_destroy>;
-using Record = Owned<rd_kafka_message_t, rd_kafka_message_destroy>;
-using Reply = Owned<rd_kafka_event_t, rd_kafka_event_destroy>;
+using Client = Handle<rd_kafka_t, rd_kafka_destroy>;
+using Queue = Handle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
+using Record = Handle<rd_kafka_message_t, rd_kafka_message_destroy>;
+using Reply = Handle<rd_kafka_event_t, rd_kafka_event_destroy>;
 
 constexpr int patience_ms = 30'000;
 
@@ -65,7 +57,7 @@ Reply reply(rd_kafka_queue_t* queue, const std::string& what) {
     return event;
 }
 
-using Metadata = Owned<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
+using Metadata = Handle<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
 
 Metadata metadata_of_all(rd_kafka_t* handle) {
     const struct rd_kafka_metadata* metadata = nullptr;
