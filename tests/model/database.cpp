@@ -12,7 +12,7 @@ const Row* Tables::first_waiting(int key) const {
 }
 
 void Database::join(int relay, int identity) {
-    identities_[static_cast<std::size_t>(relay)] = static_cast<std::int8_t>(identity);
+    identities_[static_cast<std::size_t>(relay)] = static_cast<std::int16_t>(identity);
     beat(relay);
 }
 
@@ -64,8 +64,8 @@ bool Writers::insert(Database& database, int key, bool asynchronous) {
     asynchronous_[static_cast<std::size_t>(key)] = asynchronous;
     Row row;
     row.status = Status::fresh;
-    row.key = static_cast<std::int8_t>(key);
-    row.id = static_cast<std::int8_t>(next_id_);
+    row.key = static_cast<std::int16_t>(key);
+    row.id = static_cast<std::int16_t>(next_id_);
     database.now.rows[static_cast<std::size_t>(seq)] = row;
     keys_[static_cast<std::size_t>(next_id_++)] = row.key;
     return true;

@@ -19,9 +19,9 @@ enum class Waits : std::uint8_t { no, for_retry, held };
 struct Row {
     Status status = Status::absent;
     Waits waits = Waits::no;
-    std::int8_t key = 0;
-    std::int8_t id = -1;
-    std::int8_t retries = 0;
+    std::int16_t key = 0;
+    std::int16_t id = -1;
+    std::int16_t retries = 0;
     bool committed = false; ///< else a writer's transaction is open
 
     [[nodiscard]] bool unsent() const {
@@ -35,8 +35,8 @@ struct Row {
 /// What a crash may set back: rows by seq, the sequence, the shard's row.
 struct Tables {
     std::array<Row, most_rows> rows;
-    std::int8_t next_seq = 0;
-    std::int8_t owner = nobody;
+    std::int16_t next_seq = 0;
+    std::int16_t owner = nobody;
     std::int16_t epoch = 0;
     std::int16_t marked_batch = 0;
     std::int16_t marked_offset = -1;
@@ -88,7 +88,7 @@ private:
     std::array<bool, relay_count> sessions_{};
     std::array<bool, relay_count> shared_{};
     std::array<bool, relay_count> alive_{};
-    std::array<std::int8_t, relay_count> identities_{};
+    std::array<std::int16_t, relay_count> identities_{};
 };
 
 /// A service's transactions: one event each, under the lock of its key.
@@ -106,9 +106,9 @@ public:
 private:
     static constexpr int most_ids = 16;
 
-    std::array<std::int8_t, key_count> seqs_{-1, -1, -1}; ///< by key, of an open transaction
+    std::array<std::int16_t, key_count> seqs_{-1, -1, -1}; ///< by key, of an open transaction
     std::array<bool, key_count> asynchronous_{};
-    std::array<std::int8_t, most_ids> keys_{};
+    std::array<std::int16_t, most_ids> keys_{};
     int next_id_ = 0;
 };
 

@@ -131,7 +131,7 @@ bool Kafka::write_marker(Dice& dice) {
                 record.fate = fate;
             }
         }
-        logs_[partition].push_back({static_cast<std::int8_t>(lane), fate, LogRecord::marker});
+        logs_[partition].push_back({static_cast<std::int16_t>(lane), fate, LogRecord::marker});
         Known& known = known_[partition][lane];
         if (transaction.epoch > known.epoch) {
             known = {transaction.epoch, 0, -1, false};

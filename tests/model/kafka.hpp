@@ -22,7 +22,7 @@ struct LogRecord {
     static constexpr int foreign = -1; ///< lane of a producer that is not ours
     static constexpr int marker = -1;  ///< payload of a marker
 
-    std::int8_t lane = 0;
+    std::int16_t lane = 0;
     Fate fate = Fate::open;
     std::int16_t payload = marker; ///< event's id, or number of the manifest's text
 };
@@ -35,8 +35,8 @@ struct Request {
     static constexpr std::size_t most_records = 6;
 
     Kind kind = Kind::init;
-    std::int8_t lane = 0;
-    std::int8_t partition = 0;
+    std::int16_t lane = 0;
+    std::int16_t partition = 0;
     bool commit = true;
     std::uint8_t partitions = 0; ///< bits
     std::int16_t epoch = 0;

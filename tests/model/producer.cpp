@@ -42,9 +42,9 @@ void Producer::request(Kind kind, Network& network, int partition, bool commit) 
     message.attempt = attempt_;
     Request& request = message.request;
     request.kind = kind;
-    request.lane = static_cast<std::int8_t>(lane_);
+    request.lane = static_cast<std::int16_t>(lane_);
     request.epoch = epoch_;
-    request.partition = static_cast<std::int8_t>(partition);
+    request.partition = static_cast<std::int16_t>(partition);
     request.partitions = batch_.partitions();
     request.commit = commit;
     if (kind == Kind::produce) {

@@ -173,7 +173,7 @@ void Relay::take(Surroundings& world, Dice& dice) {
     const bool answered = write(world, dice, [&](Tables& tables) {
         taken = tables.owner == nobody || tables.owner == identity() || !world.database.owner_lives();
         if (taken) {
-            tables.owner = static_cast<std::int8_t>(identity());
+            tables.owner = static_cast<std::int16_t>(identity());
             ++tables.epoch;
         }
         return true;
@@ -320,7 +320,7 @@ void Relay::settle(Surroundings& world, Dice& dice) {
 /// @return false when a row has another id than its manifest says
 bool Relay::bring_in_line(Tables& tables, const Surroundings& world) const {
     for (const store::ManifestedRow& named : settle_.rows) {
-        tables.next_seq = std::max(tables.next_seq, static_cast<std::int8_t>(named.seq + 1));
+        tables.next_seq = std::max(tables.next_seq, static_cast<std::int16_t>(named.seq + 1));
         Row& row = tables.rows[static_cast<std::size_t>(named.seq)];
         if (!row.unsent()) {
             continue;

@@ -47,7 +47,7 @@ struct Surroundings {
 /// Rows on their way, as relay::Batch holds them.
 struct Load {
     std::int64_t number = 0;
-    std::vector<std::int8_t> seqs;
+    std::vector<std::int16_t> seqs;
     Outgoing outgoing;
     std::int64_t offset = -1; ///< of its manifest, once published
     bool aborting = false;    ///< by a naive client
@@ -86,7 +86,7 @@ private:
         Stage stage = Stage::none;
         relay::Pass pass;
         relay::Wishes wished;
-        std::vector<std::int8_t> claimed;
+        std::vector<std::int16_t> claimed;
         bool waiting = false; ///< claims rows that wait
         int floor = -1;       ///< largest seq that was read
     };
@@ -125,9 +125,9 @@ private:
     bool claim_waiting(const Tables& tables);
     void commit_turn(Surroundings& world, Dice& dice);
     void mark_and_claim(Tables& tables, const Surroundings& world);
-    void build(std::vector<std::int8_t> claimed, Surroundings& world);
-    std::vector<std::int8_t> sort_out(const std::vector<std::int8_t>& claimed, Surroundings& world);
-    Load load_of(std::vector<std::int8_t> seqs, Surroundings& world);
+    void build(const std::vector<std::int16_t>& claimed, Surroundings& world);
+    std::vector<std::int16_t> sort_out(const std::vector<std::int16_t>& claimed, Surroundings& world);
+    Load load_of(std::vector<std::int16_t> seqs, Surroundings& world);
 
     [[nodiscard]] bool owns(const Tables& tables) const;
     [[nodiscard]] bool in_flight(int seq) const;

@@ -209,7 +209,7 @@ void Relay::claim_ready(Surroundings& world, std::size_t most) {
         const Row& row = tables.rows[static_cast<std::size_t>(seq)];
         turn_.floor = seq;
         if (row.claimable() && !in_flight(seq) && !tables.blocked[static_cast<std::size_t>(row.key)]) {
-            turn_.claimed.push_back(static_cast<std::int8_t>(seq));
+            turn_.claimed.push_back(static_cast<std::int16_t>(seq));
             --most;
         }
     }
@@ -226,7 +226,7 @@ bool Relay::claim_waiting(const Tables& tables) {
                 break;
             }
             if (waits && row.status == Status::fresh && turn_.claimed.size() < limit_.now()) {
-                turn_.claimed.push_back(static_cast<std::int8_t>(seq));
+                turn_.claimed.push_back(static_cast<std::int16_t>(seq));
                 if (row.waits == Waits::for_retry) {
                     break; // alone
                 }
@@ -260,11 +260,11 @@ void Relay::commit_turn(Surroundings& world, Dice& dice) {
     if (turn_.pass.mark) {
         published_.clear();
     }
-    auto claimed = std::move(turn_.claimed);
+    const auto claimed = std::move(turn_.claimed);
     const relay::Wishes wished = turn_.wished;
     turn_ = {};
     if (!claimed.empty()) {
-        build(std::move(claimed), world);
+        build(claimed, world);
     }
     if (state() == relay::ShardState::working) {
         machine_.pass_ended(hand(world), wished);
@@ -301,7 +301,7 @@ void Relay::mark_and_claim(Tables& tables, const Surroundings& world) {
 }
 
 /// Claimed rows -> a batch.
-void Relay::build(std::vector<std::int8_t> claimed, Surroundings& world) {
+void Relay::build(const std::vector<std::int16_t>& claimed, Surroundings& world) {
     auto going = sort_out(claimed, world);
     if (going.empty()) {
         return;
@@ -311,11 +311,11 @@ void Relay::build(std::vector<std::int8_t> claimed, Surroundings& world) {
 }
 
 /// Rows that were refused wait for a retry or are given up; later ones of their keys go back.
-std::vector<std::int8_t> Relay::sort_out(const std::vector<std::int8_t>& claimed, Surroundings& world) {
+std::vector<std::int16_t> Relay::sort_out(const std::vector<std::int16_t>& claimed, Surroundings& world) {
     Tables& tables = world.database.now;
-    std::vector<std::int8_t> going;
+    std::vector<std::int16_t> going;
     std::array<bool, key_count> blocked{};
-    for (const std::int8_t seq : claimed) {
+    for (const std::int16_t seq : claimed) {
         Row& row = tables.rows[static_cast<std::size_t>(seq)];
         const auto key = static_cast<std::size_t>(row.key);
         bool& blamed = blamed_[static_cast<std::size_t>(seq)];
@@ -338,7 +338,7 @@ std::vector<std::int8_t> Relay::sort_out(const std::vector<std::int8_t>& claimed
         const bool give_up = blamed && relay::next_attempt(attempted, most_retries, {}, 0).give_up;
         row.status = give_up ? Status::failed : Status::fresh;
         row.waits = give_up ? Waits::no : Waits::for_retry;
-        row.retries = static_cast<std::int8_t>(row.retries + (blamed ? 1 : 0));
+        row.retries = static_cast<std::int16_t>(row.retries + (blamed ? 1 : 0));
         tables.blocked[key] = tables.blocked[key] || !give_up;
         say(world, "event ", int{row.id}, give_up ? " is given up" : " waits for its retry");
         blamed = false;
@@ -349,11 +349,11 @@ std::vector<std::int8_t> Relay::sort_out(const std::vector<std::int8_t>& claimed
     return going;
 }
 
-Load Relay::load_of(std::vector<std::int8_t> seqs, Surroundings& world) {
+Load Relay::load_of(std::vector<std::int16_t> seqs, Surroundings& world) {
     Load load;
     load.number = next_batch_++;
     relay::Manifest manifest{outbox(), acquired_.ownership.relay, acquired_.ownership.epoch, load.number, {}};
-    for (const std::int8_t seq : seqs) {
+    for (const std::int16_t seq : seqs) {
         const Row& row = world.database.now.rows[static_cast<std::size_t>(seq)];
         manifest.rows.push_back({0, seq, static_cast<std::uint32_t>(row.id), relay::Outcome::sent});
         load.outgoing.add(row.key % data_partitions, row.id);

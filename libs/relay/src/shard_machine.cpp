@@ -12,10 +12,9 @@ constexpr milliseconds quiet_before_sleep{300};
 } // namespace
 
 void ShardMachine::heed(const Wishes& wishes) {
-    if (state_ == ShardState::stopped && wishes.release) {
-        state_ = ShardState::ended;
-    } else if (state_ == ShardState::unowned && wishes.release && !owner_) {
-        // One that does own it still settles what it left; the node's drain sets the limit.
+    // One that owns the shard still settles what it left; the node's drain sets the limit.
+    const bool needless = state_ == ShardState::stopped || (state_ == ShardState::unowned && !owner_);
+    if (wishes.release && needless) {
         state_ = ShardState::ended;
     }
 }
