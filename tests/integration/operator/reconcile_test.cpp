@@ -22,7 +22,7 @@ protected:
         }
     }
     bool wait_all_sent() {
-        return wait_until([&] { return count("status <> 'SENT'") == 0; }, 30s);
+        return wait_until([&] { return count("status <> 'SENT'") == 0; }, 90s);
     }
     bool wait_dead() {
         return wait_until(
