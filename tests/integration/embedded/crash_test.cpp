@@ -17,10 +17,10 @@ class KilledAt : public SkippingRelay, public testing::WithParamInterface<const 
 
 TEST_P(KilledAt, EachEventIsEitherSkippedOrSeenOnce) {
     for (int round = 1; round <= 2; ++round) {
-        const auto loaded = support::run(load({"--events", "300", "--keys", "20", "--writers", "2"}), 60s);
+        const auto loaded = support::run(load({"--events", "300", "--keys", "20", "--writers", "2"}), 150s);
         ASSERT_EQ(loaded.exit_code, 0) << loaded.errors;
         Process doomed = start({{"OUTBOX_FAULT", std::string(GetParam()) + ":" + std::to_string(round)}});
-        const auto outcome = doomed.wait(Deadline::in(60s));
+        const auto outcome = doomed.wait(Deadline::in(150s));
         ASSERT_EQ(outcome.signal, SIGKILL) << "the point was never passed: " << outcome.errors;
     }
     Process survivor = start();

@@ -21,6 +21,9 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Pair;
 
+/// A relay takes as long to get ready as the machine is busy.
+constexpr auto patience = 150s;
+
 class EmbeddedRelay : public Relays {
 protected:
     [[nodiscard]] Options options(const Variables& changes = {}) const {
@@ -41,7 +44,7 @@ protected:
     }
 
     bool wait_status(const std::string& id, const std::string& wanted) {
-        return wait_until([&] { return status(id) == wanted; }, 60s);
+        return wait_until([&] { return status(id) == wanted; }, patience);
     }
 
     std::string error_of(const std::string& id) {
@@ -57,7 +60,7 @@ TEST_F(EmbeddedRelay, TheHookAddsAHeaderAfterTheOthers) {
     EXPECT_FALSE(relay.running());
     relay.start();
     EXPECT_TRUE(relay.running());
-    ASSERT_TRUE(wait_sent(insert({"k"}), 60s));
+    ASSERT_TRUE(wait_sent(insert({"k"}), patience));
     EXPECT_EQ(relay.drain(), 0U);
     EXPECT_FALSE(relay.running());
     const auto messages = read_topic(topic);
@@ -78,7 +81,7 @@ TEST_F(EmbeddedRelay, TheHookMapsTopicKeyAndDataAndTheRowStaysAsItWas) {
         {{"RELAY_TOPIC_TEMPLATE", "${topic}"}}));
     relay.start();
     const std::string id = insert({"k", R"({"a": 1})"});
-    ASSERT_TRUE(wait_sent(id, 60s));
+    ASSERT_TRUE(wait_sent(id, patience));
     const auto messages = read_topic(other);
     ASSERT_EQ(messages.size(), 1U);
     EXPECT_EQ(messages[0].key, "for k");
@@ -100,7 +103,7 @@ TEST_F(EmbeddedRelay, ASkippedEventBecomesSkippedWithItsReasonAndTheKeyGoesOn) {
     const std::string skipped = insert({"k", R"({"secret": true})"});
     const std::string after = insert({"k"});
     relay.start();
-    ASSERT_TRUE(wait_sent(before, 60s) && wait_sent(after, 60s));
+    ASSERT_TRUE(wait_sent(before, patience) && wait_sent(after, patience));
     EXPECT_TRUE(wait_status(skipped, "SKIPPED"));
     EXPECT_EQ(error_of(skipped), "not for \"others\" \uFFFD");
     EXPECT_EQ(read_topic(topic).size(), 2U);
@@ -120,12 +123,12 @@ TEST_F(EmbeddedRelay, AHookThatThrowsFailsThatEventAloneAndItsFollowersWait) {
     const std::string follower = insert({"k"});
     const std::string other = insert({"another"});
     relay.start();
-    ASSERT_TRUE(wait_sent(other, 60s));
-    ASSERT_TRUE(wait_until([&] { return !error_of(bad).empty(); }, 60s));
+    ASSERT_TRUE(wait_sent(other, patience));
+    ASSERT_TRUE(wait_until([&] { return !error_of(bad).empty(); }, patience));
     EXPECT_EQ(error_of(bad), "on_before_publish threw: no");
     EXPECT_EQ(status(follower), "NEW");
     mended = true;
-    EXPECT_TRUE(wait_sent(follower, 60s));
+    EXPECT_TRUE(wait_sent(follower, patience));
     EXPECT_TRUE(sent(bad));
     relay.drain();
     expect_exactly_once();
@@ -148,7 +151,7 @@ TEST_F(EmbeddedRelay, AnEventWhoseHookKeepsThrowingBecomesFailed) {
     relay.start();
     EXPECT_TRUE(wait_status(bad, "FAILED"));
     EXPECT_TRUE(wait_status(worse, "FAILED"));
-    EXPECT_TRUE(wait_sent(other, 60s));
+    EXPECT_TRUE(wait_sent(other, patience));
     EXPECT_EQ(error_of(bad), "on_before_publish threw: an event is skipped for a reason");
     EXPECT_EQ(error_of(worse), "on_before_publish threw: something that is no std::exception");
     relay.drain();
@@ -165,7 +168,7 @@ TEST_F(EmbeddedRelay, APartitionStrategyOfItsOwnIsAsked) {
         partition::from_choice([](const partition::Routing&, std::int32_t) { return 2; });
     Relay relay(std::move(options));
     relay.start();
-    ASSERT_TRUE(wait_sent(insert({"a"}), 60s) && wait_sent(insert({"b"}), 60s));
+    ASSERT_TRUE(wait_sent(insert({"a"}), patience) && wait_sent(insert({"b"}), patience));
     for (const Message& message : read_topic(topic)) {
         EXPECT_EQ(message.partition, 2);
     }
@@ -210,7 +213,8 @@ TEST_F(EmbeddedRelay, APublisherOfItsOwnThatLosesAnswersStillDeliversEachEventOn
     };
     Relay relay(std::move(options));
     relay.start();
-    ASSERT_EQ(support::run(load({"--events", "400", "--keys", "20", "--writers", "2"}), 60s).exit_code, 0);
+    ASSERT_EQ(support::run(load({"--events", "400", "--keys", "20", "--writers", "2"}), patience).exit_code,
+              0);
     expect_exactly_once();
     EXPECT_GT(sent, 5);
     EXPECT_EQ(lanes.size(), 4U);
@@ -222,7 +226,7 @@ TEST_F(EmbeddedRelay, TwoInOneProcessShareTheShards) {
     const Variables two{{"RELAY_SHARDS", "2"}};
     Relay first(with_hook([&](OutgoingEvent&) { ++seen; }, two));
     first.start();
-    ASSERT_TRUE(wait_sent(insert({"a"}), 60s));
+    ASSERT_TRUE(wait_sent(insert({"a"}), patience));
     Relay second(with_hook([&](OutgoingEvent&) { ++seen; }, two));
     second.start();
     EXPECT_TRUE(wait_until(
@@ -230,9 +234,9 @@ TEST_F(EmbeddedRelay, TwoInOneProcessShareTheShards) {
             return database.number(
                        "SELECT count(DISTINCT owner) FROM outbox_shards WHERE owner IS NOT NULL") == 2;
         },
-        60s));
+        patience));
     EXPECT_EQ(first.drain(), 0U);
-    ASSERT_EQ(support::run(load({"--events", "200", "--keys", "20"}), 60s).exit_code, 0);
+    ASSERT_EQ(support::run(load({"--events", "200", "--keys", "20"}), patience).exit_code, 0);
     expect_exactly_once();
     EXPECT_GE(seen, 201);
 }
@@ -241,7 +245,7 @@ TEST_F(EmbeddedRelay, WhatOnlyAnOperatorCanMendEndsItAndDrainSaysWhat) {
     {
         Relay relay(options());
         relay.start();
-        ASSERT_TRUE(wait_sent(insert({"a"}), 60s));
+        ASSERT_TRUE(wait_sent(insert({"a"}), patience));
         relay.drain();
     }
     database.query("UPDATE outbox_meta SET cluster_id = 'another'");
@@ -250,7 +254,7 @@ TEST_F(EmbeddedRelay, WhatOnlyAnOperatorCanMendEndsItAndDrainSaysWhat) {
     options.log = [&](log::Level, std::string_view line) { lines += std::string(line) + '\n'; };
     Relay relay(std::move(options));
     relay.start();
-    ASSERT_TRUE(wait_until([&] { return !relay.running(); }, 60s));
+    ASSERT_TRUE(wait_until([&] { return !relay.running(); }, patience));
     EXPECT_THROW(relay.drain(), Error);
     EXPECT_THAT(lines, HasSubstr("relay ends reason="));
 }
