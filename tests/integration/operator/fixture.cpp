@@ -9,7 +9,7 @@ namespace outbox::relays {
 support::Outcome Operator::verb(const Words& words, const Variables& changes) const {
     support::Command command{{support::program("outbox-relay")}, environment(changes)};
     command.words.insert(command.words.end(), words.begin(), words.end());
-    return support::run(command);
+    return support::run(command, 120s);
 }
 
 std::string Operator::done(const Words& words) const {
