@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -126,8 +127,12 @@ enum class Source { fallback, file, environment, flag };
 /// All of the file but the line's end that editors leave.
 std::string read_secret(const std::string& name, const std::string& path) {
     std::ifstream file(path);
+    std::error_code unknown;
+    if (!file.is_open() || std::filesystem::is_directory(path, unknown)) { // to read one would throw
+        throw UsageError(fmt::format("{}={} cannot be read", name, path));
+    }
     std::string content{std::istreambuf_iterator<char>(file), {}};
-    if (!file.is_open() || file.bad()) {
+    if (file.bad()) {
         throw UsageError(fmt::format("{}={} cannot be read", name, path));
     }
     while (content.ends_with('\n') || content.ends_with('\r')) {
