@@ -135,6 +135,7 @@ TEST(SecretFile, TheStrongerSourceWinsAndTwoOfOneKindAreRefused) {
     EXPECT_EQ(load_with({}), "from-env");
     EXPECT_THROW(load_with({{"DB_PASSWORD_FILE", secret.path()}, {"DB_PASSWORD", "x"}}), UsageError);
     EXPECT_THROW(load_with({{"DB_PASSWORD_FILE", "/nowhere/at/all"}}), UsageError);
+    EXPECT_THROW(load_with({{"DB_PASSWORD_FILE", "/tmp"}}), UsageError);
 }
 
 } // namespace
