@@ -1,5 +1,6 @@
 #include "outbox/core/error.hpp"
 #include "outbox/core/settings.hpp"
+#include "read_file.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -53,8 +54,12 @@ public:
 
 private:
     [[nodiscard]] toml::table parse() const {
+        const auto content = read_file(path_);
+        if (!content) {
+            refuse({}, "it cannot be read");
+        }
         try {
-            return toml::parse_file(path_);
+            return toml::parse(*content, path_);
         } catch (const toml::parse_error& error) {
             refuse(error.source().begin, error.description());
         }

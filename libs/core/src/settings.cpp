@@ -1,15 +1,13 @@
 #include "outbox/core/settings.hpp"
 
 #include "outbox/core/error.hpp"
+#include "read_file.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 namespace outbox {
@@ -126,19 +124,14 @@ enum class Source { fallback, file, environment, flag };
 
 /// All of the file but the line's end that editors leave.
 std::string read_secret(const std::string& name, const std::string& path) {
-    std::ifstream file(path);
-    std::error_code unknown;
-    if (!file.is_open() || std::filesystem::is_directory(path, unknown)) { // to read one would throw
+    auto content = read_file(path);
+    if (!content) {
         throw UsageError(fmt::format("{}={} cannot be read", name, path));
     }
-    std::string content{std::istreambuf_iterator<char>(file), {}};
-    if (file.bad()) {
-        throw UsageError(fmt::format("{}={} cannot be read", name, path));
+    while (content->ends_with('\n') || content->ends_with('\r')) {
+        content->pop_back();
     }
-    while (content.ends_with('\n') || content.ends_with('\r')) {
-        content.pop_back();
-    }
-    return content;
+    return *std::move(content);
 }
 
 } // namespace

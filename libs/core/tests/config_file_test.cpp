@@ -115,6 +115,7 @@ TEST(ConfigFile, WhatIsWrongIsNamedWithItsLine) {
               "DB_PORT=99999 is not allowed: it must be a whole number from 1 to 65535");
     EXPECT_EQ(message_of("a = 1\nb =\n").substr(0, 4), ":2: ");
     EXPECT_THROW(read_config_file("/nowhere/at/all.toml"), UsageError);
+    EXPECT_THROW(read_config_file("/tmp"), UsageError); // a folder, not an empty file
 }
 
 TEST(SecretFile, IsReadWithoutItsLastLinesEnd) {
