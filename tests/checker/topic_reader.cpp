@@ -25,6 +25,22 @@ void check(rd_kafka_resp_err_t code, const std::string& doing) {
     }
 }
 
+/// A new partition's leader needs a moment until it answers.
+rd_kafka_resp_err_t ask_for_ends(rd_kafka_t* handle, const std::string& topic, std::int32_t partition,
+                                 std::int64_t& low, std::int64_t& high, std::chrono::milliseconds patience) {
+    const auto deadline = Clock::now() + patience;
+    while (true) {
+        const auto code = rd_kafka_query_watermark_offsets(handle, topic.c_str(), partition, &low, &high,
+                                                           static_cast<int>(patience.count()));
+        const bool leaderless = code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+                                code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+        if (!leaderless || Clock::now() >= deadline) {
+            return code;
+        }
+        rd_kafka_poll(handle, 50);
+    }
+}
+
 std::optional<std::string_view> header(const rd_kafka_headers_t* headers, const char* name) {
     const void* value = nullptr;
     std::size_t size = 0;
@@ -134,8 +150,7 @@ TopicReader::goals(const std::map<std::string, std::int32_t>& topics) const {
     for (const auto& [topic, count] : topics) {
         for (std::int32_t partition = 0; partition < count; ++partition) {
             Goal goal;
-            check(rd_kafka_query_watermark_offsets(handle.get(), topic.c_str(), partition, &goal.low,
-                                                   &goal.high, static_cast<int>(patience_.count())),
+            check(ask_for_ends(handle.get(), topic, partition, goal.low, goal.high, patience_),
                   fmt::format("cannot ask for the end of {}[{}]", topic, partition));
             if (goal.high > goal.low) {
                 goals[{topic, partition}] = goal;
