@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr milliseconds beat_interval = 500ms;
+constexpr std::size_t claimed_per_processor = std::size_t{3584} << 10;
 const Backoff reconnect_wait(milliseconds(100), milliseconds(1'000));
 
 std::string host_and_process() {
@@ -32,7 +33,8 @@ std::string host_and_process() {
 Node::Node(RelayOptions options)
     : options_(std::move(options)),
       admin_(options_.kafka),
-      topics_(admin_, options_.topics) {}
+      topics_(admin_, options_.topics),
+      budget_(std::max(2U, std::thread::hardware_concurrency()) * claimed_per_processor) {}
 
 Node::~Node() = default;
 
@@ -60,7 +62,7 @@ void Node::establish() {
     // As many partitions as there can ever be shards: re-sharding needs no new ones.
     ensure_control_topic(admin_, {options_.control_topic(), bucket_count}, options_.topics,
                          Deadline::in(20s));
-    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, relay_, wakeup_});
+    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, budget_, relay_, wakeup_});
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},
                                {"cluster", identity_.cluster_id},
@@ -171,6 +173,7 @@ void Node::apply(const SharePlan& plan) {
             workers_.emplace(shard, std::make_unique<ShardWorker>(*context_, shard));
         }
     }
+    budget_.share_among(workers_.size());
 }
 
 void Node::reap() {

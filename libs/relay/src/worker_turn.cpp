@@ -7,12 +7,22 @@
 #include <outbox/telemetry/log.hpp>
 
 #include <algorithm>
+#include <numeric>
 
 namespace outbox::relay {
+namespace {
+
+std::size_t bytes_of(const store::RowSet& claimed) {
+    return std::accumulate(claimed.rows.begin(), claimed.rows.end(), std::size_t{0},
+                           [](std::size_t sum, const store::Row& row) { return sum + row.bytes(); });
+}
+
+} // namespace
 
 store::ClaimLimits ShardWorker::limits() const {
     store::ClaimLimits limits = context_.options.claim;
     limits.rows = std::min(limits.rows, batch_limit_.now());
+    limits.bytes = context_.budget.share();
     return limits;
 }
 
@@ -49,10 +59,18 @@ store::RowSet ShardWorker::claim(store::Turn& guarded, const std::vector<std::in
     return claimed;
 }
 
+/// For what may be found, when it is time to look.
+ClaimBudget::Held ShardWorker::room() {
+    if (!pace_.look_due(SteadyClock::now())) {
+        return {};
+    }
+    return pending_->publishing != nullptr ? context_.budget.hold_ahead() : context_.budget.hold();
+}
+
 /// Marks what Kafka has and claims what comes next. @return whether there was work
 bool ShardWorker::turn(const Wishes& wished) {
-    const Pass pass =
-        ShardMachine::plan_pass(pending_->in_hand(), wished, pace_.look_due(SteadyClock::now()));
+    auto held = room();
+    const Pass pass = ShardMachine::plan_pass(pending_->in_hand(), wished, static_cast<bool>(held));
     if (pass.nothing()) {
         return false;
     }
@@ -65,7 +83,7 @@ bool ShardWorker::turn(const Wishes& wished) {
     fault_point(claimed.empty() ? "after-mark" : "after-claim");
     forget_published();
     if (!claimed.empty()) {
-        build(std::move(claimed));
+        build(std::move(claimed), std::move(held));
         pace_.busy(SteadyClock::now());
         return true;
     }
@@ -201,7 +219,8 @@ std::unique_ptr<Batch> ShardWorker::first_batch() {
 
 /// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their
 /// keys.
-void ShardWorker::build(store::RowSet claimed) {
+void ShardWorker::build(store::RowSet claimed, ClaimBudget::Held held) {
+    held.shrink_to(bytes_of(claimed));
     BatchBuilder builder(context_, shard_, blamed_);
     auto built = builder.build(std::move(claimed), Deadline::in(milliseconds(10'000)));
     write_refusals(built);
@@ -209,6 +228,7 @@ void ShardWorker::build(store::RowSet claimed) {
         return;
     }
     note_topics(*built.batch);
+    built.batch->held = std::move(held);
     builder.add_manifest(*built.batch, acquired_->ownership, next_batch_++);
     pending_->ready = std::move(built.batch);
     submit();

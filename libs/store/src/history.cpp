@@ -120,18 +120,13 @@ bool History::fetch(RowSet& found, const PageLimits& limits) {
     while (found.rows.size() < limits.rows && bytes < limits.bytes) {
         const std::size_t fits = std::clamp<std::size_t>((limits.bytes - bytes) / row_bytes_, 1, 1'000);
         const std::size_t wanted = std::min(fits, limits.rows - found.rows.size());
-        Result fetched = connection_.query(fmt::format("FETCH {} FROM outbox_history", wanted), {},
-                                           Deadline::in(timeout_), Format::binary);
+        const Result fetched = connection_.query(fmt::format("FETCH {} FROM outbox_history", wanted), {},
+                                                 Deadline::in(timeout_), Format::binary);
         const auto count = static_cast<std::size_t>(fetched.rows());
-        std::size_t size = 0;
-        for (int i = 0; i < fetched.rows(); ++i) {
-            found.rows.push_back(row_of(fetched, i));
-            size += found.rows.back().bytes();
-        }
         if (count > 0) {
+            const std::size_t size = add_rows(found, fetched);
             row_bytes_ = size / count;
             bytes += size;
-            found.storage.push_back(std::move(fetched));
         }
         if (count < wanted) {
             return true;

@@ -1,5 +1,7 @@
 #include "rows.hpp"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 
 namespace outbox::store {
@@ -22,8 +24,10 @@ std::int64_t unix_microseconds(std::int64_t since_2000) {
     return since_2000 > last - offset ? last : since_2000 + offset;
 }
 
-} // namespace
+constexpr std::array texts{&Row::topic,      &Row::key,  &Row::aggregate_type, &Row::aggregate_id,
+                           &Row::event_type, &Row::data, &Row::headers};
 
+/// Its views point into the result.
 Row row_of(const Result& result, int at) {
     Row row;
     row.tid = tid_of(result.bytes(at, 0));
@@ -47,14 +51,32 @@ Row row_of(const Result& result, int at) {
     return row;
 }
 
-std::size_t add_rows(RowSet& claimed, postgres::Result found) {
+/// Points the row's views at copies. @return where the next copy goes
+char* move_texts(Row& row, char* to) {
+    for (const auto text : texts) {
+        const std::string_view from = row.*text;
+        row.*text = {to, from.size()};
+        to = std::copy(from.begin(), from.end(), to);
+    }
+    return to;
+}
+
+} // namespace
+
+std::size_t add_rows(RowSet& claimed, const Result& found) {
+    if (found.empty()) {
+        return 0;
+    }
+    const std::size_t before = claimed.rows.size();
     std::size_t bytes = 0;
     for (int i = 0; i < found.rows(); ++i) {
         claimed.rows.push_back(row_of(found, i));
         bytes += claimed.rows.back().bytes();
     }
-    if (!found.empty()) {
-        claimed.storage.push_back(std::move(found));
+    const std::size_t added = claimed.rows.size() - before;
+    char* to = claimed.storage.emplace_back(new char[bytes - added * sizeof(Row)]).get();
+    for (std::size_t i = before; i < claimed.rows.size(); ++i) {
+        to = move_texts(claimed.rows[i], to);
     }
     return bytes;
 }

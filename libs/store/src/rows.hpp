@@ -2,11 +2,12 @@
 
 #include "outbox/store/sql.hpp"
 
+#include <outbox/postgres/result.hpp>
 #include <outbox/store/row.hpp>
 
 namespace outbox::store {
 
-/// What a claim reads, in the order of row_of().
+/// What a claim reads, in the order in which add_rows() takes it.
 #define OUTBOX_COLUMNS                                                                                       \
     "o.ctid, o.seq, o.id, o.bucket, coalesce(o.retry_count, 0), o.max_retries, o.created_at, "               \
     "o.topic, " OUTBOX_KEY_OF(                                                                               \
@@ -15,10 +16,8 @@ namespace outbox::store {
 /// @pre the result is binary
 Tid tid_of(std::string_view bytes);
 
-/// A claimed row; its views point into the result.
-Row row_of(const postgres::Result& result, int at);
-
-/// Adds all rows of a result, and keeps it. @return bytes that they keep in memory
-std::size_t add_rows(RowSet& claimed, postgres::Result found);
+/// Adds all rows of a binary result, whose columns are OUTBOX_COLUMNS, with copies of what they point to.
+/// @return bytes that they keep in memory
+std::size_t add_rows(RowSet& claimed, const postgres::Result& found);
 
 } // namespace outbox::store

@@ -198,7 +198,7 @@ RowSet Turn::claim_some(Params where, std::size_t most) {
     where.emplace_back(static_cast<std::int64_t>(most));
     transaction_.add(
         claim_statement, std::move(where), Answer::before_commit,
-        [&claimed](Result found) { add_rows(claimed, std::move(found)); }, Format::binary);
+        [&claimed](const Result& found) { add_rows(claimed, found); }, Format::binary);
     transaction_.flush();
     return claimed;
 }
@@ -209,9 +209,9 @@ void Turn::fetch(RowSet& claimed, std::size_t statements, std::size_t step, std:
     for (std::size_t i = 0; i < statements; ++i) {
         transaction_.add(
             next, {}, Answer::before_commit,
-            [&](Result found) {
+            [&](const Result& found) {
                 more = static_cast<std::size_t>(found.rows()) == step;
-                bytes += add_rows(claimed, std::move(found));
+                bytes += add_rows(claimed, found);
             },
             Format::binary);
     }

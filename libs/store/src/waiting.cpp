@@ -80,10 +80,9 @@ std::vector<int> ShardStore::waiting_buckets() {
 
 RowSet Turn::claim_due(std::span<const std::string> parked_topics) {
     RowSet claimed;
-    Result taken = transaction_.run(take_due, {store_.bucket_array_, texts(parked_topics)}, Format::binary);
-    if (!taken.empty()) {
-        claimed.rows.push_back(row_of(taken, 0));
-        claimed.storage.push_back(std::move(taken));
+    add_rows(claimed,
+             transaction_.run(take_due, {store_.bucket_array_, texts(parked_topics)}, Format::binary));
+    if (!claimed.empty()) {
         note_processing(claimed);
     }
     return claimed;
@@ -96,15 +95,11 @@ RowSet Turn::claim_held(const BlockedKey& key, const ClaimLimits& limits,
     const std::size_t step = std::min(limits.rows_a_statement, limits.rows);
     bool more = true;
     while (more && claimed.rows.size() + step <= limits.rows && bytes < limits.bytes) {
-        Result taken = transaction_.run(
+        const Result taken = transaction_.run(
             take_held, {key.bucket, key.key, texts(parked_topics), static_cast<std::int64_t>(step)},
             Format::binary);
         more = static_cast<std::size_t>(taken.rows()) == step;
-        for (int i = 0; i < taken.rows(); ++i) {
-            claimed.rows.push_back(row_of(taken, i));
-            bytes += claimed.rows.back().bytes();
-        }
-        claimed.storage.push_back(std::move(taken));
+        bytes += add_rows(claimed, taken);
     }
     // UPDATE returns rows as they lie in the table.
     std::sort(claimed.rows.begin(), claimed.rows.end(),

@@ -2,6 +2,7 @@
 
 #include <outbox/kafka/lane.hpp>
 #include <outbox/relay/arena.hpp>
+#include <outbox/relay/claim_budget.hpp>
 #include <outbox/store/shard.hpp>
 
 #include <optional>
@@ -15,6 +16,7 @@ namespace outbox::relay {
 struct Batch {
     std::int64_t number = 0;
     store::RowSet claimed;
+    ClaimBudget::Held held; ///< what its rows take
     std::vector<kafka::Record> records;
     Arena arena;
     std::string manifest;

@@ -50,6 +50,7 @@ private:
     kafka::Admin admin_;
     Topics topics_;
     Pauses pauses_;
+    ClaimBudget budget_;
     store::Identity identity_;
     std::optional<RelayContext> context_;
     std::optional<postgres::Connection> connection_;

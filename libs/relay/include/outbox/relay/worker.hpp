@@ -4,6 +4,7 @@
 #include <outbox/kafka/admin.hpp>
 #include <outbox/relay/batch_policy.hpp>
 #include <outbox/relay/breaker.hpp>
+#include <outbox/relay/claim_budget.hpp>
 #include <outbox/relay/options.hpp>
 #include <outbox/relay/pauses.hpp>
 #include <outbox/relay/publisher.hpp>
@@ -42,6 +43,7 @@ struct RelayContext {
     const kafka::Admin& admin;
     Topics& topics;
     const Pauses& pauses;
+    ClaimBudget& budget;
     Uuid relay;
     const Wakeup& worker_ended; ///< rung by each, so that others hear at once that its shard is free
 };
@@ -87,6 +89,7 @@ private:
 
     void collect();
     void submit();
+    ClaimBudget::Held room();
     bool turn(const Wishes& wished);
     store::RowSet mark_and_claim(const Pass& pass, const std::vector<std::string>& parked);
     store::RowSet claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
@@ -95,7 +98,7 @@ private:
     void forget_published();
     void tend_waiting();
     std::unique_ptr<Batch> first_batch();
-    void build(store::RowSet claimed);
+    void build(store::RowSet claimed, ClaimBudget::Held held);
     void write_refusals(const BuiltBatch& built);
     void note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic);
     void on_failure(const Batch& batch, const kafka::Failure& failure);

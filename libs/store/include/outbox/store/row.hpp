@@ -1,9 +1,9 @@
 #pragma once
 
 #include <outbox/core/uuid.hpp>
-#include <outbox/postgres/result.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -48,7 +48,7 @@ struct Row {
 /// Rows in `seq` order per bucket, with the memory that they point into. Moves, never copies.
 struct RowSet {
     std::vector<Row> rows;
-    std::vector<postgres::Result> storage;
+    std::vector<std::unique_ptr<char[]>> storage; ///< a third of what libpq's results would keep
 
     [[nodiscard]] bool empty() const noexcept { return rows.empty(); }
 };
