@@ -7,7 +7,9 @@
 #include <outbox/core/event.hpp>
 #include <outbox/operator/status.hpp>
 #include <outbox/operator/verbs.hpp>
+#include <outbox/relay/control_topic.hpp>
 #include <outbox/relay/fault_point.hpp>
+#include <outbox/relay/options.hpp>
 
 #include <fmt/format.h>
 
@@ -132,6 +134,10 @@ int reshard(const Arguments& arguments) {
             fmt::format("reshard needs the new number of shards, a whole number from 1 to {}", bucket_count));
     }
     constexpr milliseconds patience{60'000};
+    const auto options = relay::relay_options(arguments.settings);
+    const kafka::Admin admin(options.kafka);
+    relay::ensure_control_topic(admin, {options.control_topic(), *shards}, options.topics,
+                                Deadline::in(patience));
     auto session = verbs::open_session(arguments.settings);
     return report("reshard", verbs::reshard(session, *shards, motive_of(arguments), patience,
                                             [](const char* point) { relay::fault_point(point); }));

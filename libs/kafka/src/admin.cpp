@@ -16,12 +16,18 @@ using Queue = Handle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
 using Event = Handle<rd_kafka_event_t, rd_kafka_event_destroy>;
 using AdminOptions = Handle<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
 using NewTopicHandle = Handle<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
+using NewPartitionsHandle = Handle<rd_kafka_NewPartitions_t, rd_kafka_NewPartitions_destroy>;
 using Resource = Handle<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 
 void free_metadata(const rd_kafka_metadata_t* metadata) {
     rd_kafka_metadata_destroy(metadata);
 }
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, decltype(&free_metadata)>;
+
+bool lets_ask_again(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+           error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+}
 
 int milliseconds_left(Deadline deadline) {
     return static_cast<int>(std::max(deadline.left(), milliseconds(1)).count());
@@ -32,11 +38,34 @@ AdminOptions options_for(rd_kafka_t* client, rd_kafka_admin_op_t operation, Dead
     std::array<char, 256> why{};
     rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(milliseconds_left(deadline), 100),
                                               why.data(), why.size());
-    if (operation == RD_KAFKA_ADMIN_OP_CREATETOPICS) {
+    if (operation == RD_KAFKA_ADMIN_OP_CREATETOPICS || operation == RD_KAFKA_ADMIN_OP_CREATEPARTITIONS) {
         rd_kafka_AdminOptions_set_operation_timeout(options.get(), std::max(milliseconds_left(deadline), 100),
                                                     why.data(), why.size());
     }
     return options;
+}
+
+/// A client that waits for a broker does not always see its return, so it is asked again and again. A broker
+/// that is slow to answer gets longer each time.
+/// @param topic  null: of the cluster
+Metadata metadata_of(rd_kafka_t* client, rd_kafka_topic_t* topic, Deadline deadline,
+                     const std::string& what) {
+    milliseconds patience{500};
+    while (true) {
+        const rd_kafka_metadata_t* raw = nullptr;
+        const auto error =
+            rd_kafka_metadata(client, 0, topic, &raw, milliseconds_left(deadline.at_most(patience)));
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return {raw, free_metadata};
+        }
+        if (!lets_ask_again(error) || deadline.passed()) {
+            throw KafkaError(error, "metadata of " + what);
+        }
+        if (error == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+            patience *= 2;
+        }
+        std::this_thread::sleep_for(milliseconds(20));
+    }
 }
 
 Event result_of(rd_kafka_queue_t* queue, Deadline deadline, const std::string& what) {
@@ -111,12 +140,7 @@ std::string Admin::cluster_id(Deadline deadline) const {
 }
 
 std::map<std::int32_t, Address> Admin::brokers(Deadline deadline) const {
-    const rd_kafka_metadata_t* raw = nullptr;
-    const auto error = rd_kafka_metadata(client_.get(), 0, nullptr, &raw, milliseconds_left(deadline));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        throw KafkaError(error, "metadata of the cluster");
-    }
-    const Metadata metadata(raw, free_metadata);
+    const Metadata metadata = metadata_of(client_.get(), nullptr, deadline, "the cluster");
     std::map<std::int32_t, Address> brokers;
     for (int i = 0; i < metadata->broker_cnt; ++i) {
         const rd_kafka_metadata_broker_t& broker = metadata->brokers[i];
@@ -130,12 +154,7 @@ std::map<std::int32_t, Address> Admin::brokers(Deadline deadline) const {
 
 std::optional<TopicState> Admin::topic(const std::string& name, Deadline deadline) const {
     const Topic handle(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
-    const rd_kafka_metadata_t* raw = nullptr;
-    const auto error = rd_kafka_metadata(client_.get(), 0, handle.get(), &raw, milliseconds_left(deadline));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        throw KafkaError(error, fmt::format("metadata of topic {}", name));
-    }
-    const Metadata metadata(raw, free_metadata);
+    const Metadata metadata = metadata_of(client_.get(), handle.get(), deadline, "topic " + name);
     if (metadata->topic_cnt != 1) {
         return std::nullopt;
     }
@@ -201,15 +220,47 @@ void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
             throw KafkaError(error, what + ": " + (text == nullptr ? "refused" : text));
         }
     }
+    wait_for_leaders(topic.name, 1, deadline);
+}
+
+void Admin::add_partitions(const std::string& topic, std::int32_t total, Deadline deadline) const {
+    const std::string what = fmt::format("raise topic {} to {} partitions", topic, total);
+    std::array<char, 512> why{};
+    const NewPartitionsHandle request(
+        rd_kafka_NewPartitions_new(topic.c_str(), static_cast<std::size_t>(total), why.data(), why.size()));
+    if (!request) {
+        throw KafkaError(RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, what + ": " + why.data());
+    }
+    const Queue queue(rd_kafka_queue_new(client_.get()));
+    const auto options = options_for(client_.get(), RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, deadline);
+    std::array topics{request.get()};
+    rd_kafka_CreatePartitions(client_.get(), topics.data(), topics.size(), options.get(), queue.get());
+    const Event event = result_of(queue.get(), deadline, what);
+    std::size_t count = 0;
+    const auto* results =
+        rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event.get()), &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        // Somebody else was faster.
+        const auto error = rd_kafka_topic_result_error(results[i]);
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR_INVALID_PARTITIONS) {
+            const char* text = rd_kafka_topic_result_error_string(results[i]);
+            throw KafkaError(error, what + ": " + (text == nullptr ? "refused" : text));
+        }
+    }
+    wait_for_leaders(topic, total, deadline);
+}
+
+void Admin::wait_for_leaders(const std::string& name, std::int32_t partitions, Deadline deadline) const {
     while (true) {
-        if (const auto state = this->topic(topic.name, deadline);
-            state && state->partitions() > 0 && state->led()) {
+        if (const auto state = topic(name, deadline);
+            state && state->partitions() >= partitions && state->led()) {
             return;
         }
         if (deadline.passed()) {
-            throw KafkaError(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, what + ": no leader in time");
+            throw KafkaError(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+                             fmt::format("topic {}: no leaders of {} partitions in time", name, partitions));
         }
-        Event(rd_kafka_queue_poll(queue.get(), 20)); // a paced wait: nothing else comes on this queue
+        std::this_thread::sleep_for(milliseconds(20));
     }
 }
 

@@ -23,11 +23,7 @@ std::string create_control_command(const ControlTopic& topic, std::int32_t repli
     return command;
 }
 
-void verify(const ControlTopic& topic, const kafka::TopicState& state, const kafka::Properties& config) {
-    if (state.partitions() < topic.partitions) {
-        throw Error(Action::stop, fmt::format("control topic {} has {} partitions, it needs {}", topic.name,
-                                              state.partitions(), topic.partitions));
-    }
+void verify(const ControlTopic& topic, const kafka::Properties& config) {
     for (const char* name : {"cleanup.policy", "unclean.leader.election.enable"}) {
         const auto& wanted = control_config().at(name);
         const auto found = config.find(name);
@@ -39,6 +35,29 @@ void verify(const ControlTopic& topic, const kafka::TopicState& state, const kaf
                     "kafka-configs.sh --bootstrap-server <broker> --alter --topic {} --add-config {}={}",
                     topic.name, name, found->second, wanted, topic.name, name, wanted));
         }
+    }
+}
+
+/// A shard's manifests stay in the partition of its number, so new shards need new partitions.
+void add_partitions(const kafka::Admin& admin, const ControlTopic& topic, std::int32_t found,
+                    const TopicPolicy& policy, Deadline deadline) {
+    const auto needs = [&](const std::string& why) {
+        return Error(
+            Action::stop,
+            fmt::format("control topic {} has {} partitions, it needs {}{}; add them: kafka-topics.sh"
+                        " --bootstrap-server <broker> --alter --topic {} --partitions {}",
+                        topic.name, found, topic.partitions, why, topic.name, topic.partitions));
+    };
+    if (!policy.create) {
+        throw needs("");
+    }
+    try {
+        admin.add_partitions(topic.name, topic.partitions, deadline);
+    } catch (const kafka::KafkaError& error) {
+        if (error.blame() != kafka::Blame::topic) {
+            throw;
+        }
+        throw needs(fmt::format(" ({})", error.what()));
     }
 }
 
@@ -58,7 +77,10 @@ void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, 
         state = admin.topic(topic.name, deadline);
     }
     if (state) {
-        verify(topic, *state, admin.topic_config(topic.name, deadline));
+        verify(topic, admin.topic_config(topic.name, deadline));
+        if (state->partitions() < topic.partitions) {
+            add_partitions(admin, topic, state->partitions(), policy, deadline);
+        }
     }
 }
 

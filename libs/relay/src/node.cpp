@@ -59,8 +59,7 @@ void Node::establish() {
     const auto cluster = admin_.cluster_id(Deadline::in(5s));
     identity_ = store::establish_identity(session, {{}, options_.name, cluster, options_.first_shards},
                                           options_.statement_timeout);
-    // As many partitions as there can ever be shards: re-sharding needs no new ones.
-    ensure_control_topic(admin_, {options_.control_topic(), bucket_count}, options_.topics,
+    ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
                          Deadline::in(20s));
     context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, budget_, relay_, wakeup_});
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},

@@ -69,13 +69,33 @@ TopicVerdict Topics::ask(const std::string& name, Deadline deadline) const {
     }
 }
 
+std::optional<TopicVerdict> Topics::recall(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    const auto known = known_.find(name);
+    if (known == known_.end() || known->second.until <= SteadyClock::now()) {
+        return std::nullopt;
+    }
+    return known->second.verdict;
+}
+
 TopicVerdict Topics::look_up(const std::string& name, Deadline deadline) {
+    if (const auto verdict = recall(name)) {
+        return *verdict;
+    }
+    const std::unique_lock turn(asking_, deadline.time());
+    if (!turn) {
+        throw kafka::KafkaError(kafka::timed_out, "topic " + name + ": others wait for Kafka's answer");
+    }
+    if (const auto verdict = recall(name)) { // found by another shard meanwhile
+        return *verdict;
+    }
+    return keep(name, ask(name, deadline));
+}
+
+TopicVerdict Topics::keep(const std::string& name, TopicVerdict verdict) {
     const std::lock_guard lock(mutex_);
     Known& known = known_[name];
-    if (known.until > SteadyClock::now()) {
-        return known.verdict;
-    }
-    known.verdict = ask(name, deadline);
+    known.verdict = std::move(verdict);
     switch (known.verdict.kind) {
     case Kind::open:
         known.until = SteadyClock::now() + policy_.metadata_interval;

@@ -71,6 +71,15 @@ TEST_F(Reshard, IsRefusedWhileAShardIsPausedOrStopped) {
     EXPECT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
 }
 
+TEST_F(Reshard, SaysHowToAddControlPartitionsWhereItMayNot) {
+    const Process relay = ready_relay();
+    const auto outcome = verb({"reshard", "20"}, {{"KAFKA_CREATE_TOPICS", "off"}});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.errors,
+                HasSubstr("--alter --topic outbox." + database.name() + ".control --partitions 20"));
+    EXPECT_EQ(shard_count(), shards);
+}
+
 class ReshardKilledAt : public Reshard, public testing::WithParamInterface<const char*> {};
 
 TEST_P(ReshardKilledAt, LeavesTheShardsAsTheyWereOrMoved) {

@@ -66,11 +66,17 @@ public:
     /// @throws KafkaError
     void create_topic(const NewTopic& topic, Deadline deadline) const;
 
+    /// Raises the topic's partitions to `total`, and waits until each has a leader. More stay.
+    /// @throws KafkaError
+    void add_partitions(const std::string& topic, std::int32_t total, Deadline deadline) const;
+
     /// First offset and high watermark (not the last stable offset) of a partition. @throws KafkaError
     [[nodiscard]] std::pair<std::int64_t, std::int64_t>
     watermarks(const std::string& topic, std::int32_t partition, Deadline deadline) const;
 
 private:
+    void wait_for_leaders(const std::string& name, std::int32_t partitions, Deadline deadline) const;
+
     Client client_;
 };
 

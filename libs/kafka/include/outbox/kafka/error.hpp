@@ -37,6 +37,7 @@ bool passes_soon(int code) noexcept;
 
 /// Codes that this program finds out by itself.
 inline constexpr int unknown_topic = 3;
+inline constexpr int timed_out = -185; ///< by this client
 inline constexpr int message_too_large = 10;
 inline constexpr int invalid_topic = 17;
 

@@ -14,8 +14,8 @@ struct ControlTopic {
     std::int32_t partitions = 1;
 };
 
-/// Makes the control topic, or checks that the one there can be trusted: compacted only, no unclean election,
-/// as many partitions as are needed.
+/// Makes the control topic, or checks that the one there can be trusted: compacted only, no unclean election.
+/// Partitions that are missing are added.
 /// @throws Error(stop) naming what is wrong and the command that mends it.
 void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
                           Deadline deadline);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -74,12 +75,15 @@ private:
         std::set<std::string, std::less<>> row_topics; ///< while parked
     };
 
+    std::optional<TopicVerdict> recall(const std::string& name);
+    TopicVerdict keep(const std::string& name, TopicVerdict verdict);
     TopicVerdict ask(const std::string& name, Deadline deadline) const;
     [[nodiscard]] TopicVerdict missing(const std::string& name, Deadline deadline) const;
 
     const kafka::Admin& admin_;
     TopicPolicy policy_;
-    std::mutex mutex_;
+    std::timed_mutex asking_; ///< held while Kafka is asked, so that one shard does it for all
+    std::mutex mutex_;        ///< of what follows; never held while anybody waits
     std::map<std::string, Known, std::less<>> known_;
 };
 
