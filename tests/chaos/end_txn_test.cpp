@@ -75,8 +75,9 @@ TEST_F(EndTxn, AnAbortDelayedIntoTheNextTransactionIsFenced) {
 // place.
 TEST_F(EndTxn, AnAbortOfAFailedTransactionHitsNoLaterOne) {
     start_relay();
-    const auto failed = kafka->inject(
-        {.match = {"Produce", "-0-1 "}, .fault = {.kind = Kind::replace_error, .error = 120}, .nth = 3});
+    const auto failed = kafka->inject({.match = {"AddPartitionsToTxn", "-0-1 "},
+                                       .fault = {.kind = Kind::replace_error, .error = 120},
+                                       .nth = 3});
     const auto abort =
         kafka->inject({.match = {"EndTxn", "-0-1 abort"}, .fault = {Kind::hold_and_cut}, .after = failed});
     const auto again =
