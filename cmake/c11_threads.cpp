@@ -40,6 +40,7 @@ struct Start {
 
 void* run(void* opaque) {
     const std::unique_ptr<Start> start(static_cast<Start*>(opaque));
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): thrd_join takes it out again
     return reinterpret_cast<void*>(static_cast<std::intptr_t>(start->function(start->argument)));
 }
 

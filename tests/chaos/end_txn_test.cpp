@@ -2,6 +2,8 @@
 
 #include "fixture.hpp"
 
+#include <outbox/support/wait.hpp>
+
 namespace outbox::chaos {
 namespace {
 
@@ -67,6 +69,30 @@ TEST_F(EndTxn, AnAbortDelayedIntoTheNextTransactionIsFenced) {
     EXPECT_THAT(stray, IsFenced());
     expect_exactly_once();
     EXPECT_GE(recoveries(), 1);
+}
+
+// A client that aborts and goes on leaves such a request behind; ours sends none, for new producers take its
+// place.
+TEST_F(EndTxn, AnAbortOfAFailedTransactionHitsNoLaterOne) {
+    start_relay();
+    const auto failed = kafka->inject({.match = {"AddPartitionsToTxn", "-0-1 "},
+                                       .fault = {.kind = Kind::replace_error, .error = 120},
+                                       .nth = 3});
+    const auto abort =
+        kafka->inject({.match = {"EndTxn", "-0-1 abort"}, .fault = {Kind::hold_and_cut}, .after = failed});
+    const auto again =
+        kafka->inject({.match = {"EndTxn", "-0-1 abort"}, .fault = {Kind::none}, .after = abort});
+    const auto next = kafka->inject({.match = {"Produce", "-0-1 "}, .fault = {Kind::none}, .after = again});
+    const auto commit =
+        kafka->inject({.match = {"EndTxn", "-0-1 commit"}, .fault = {Kind::stall}, .after = next});
+    write_events();
+    kafka->wait_hit(failed, soon());
+    ASSERT_TRUE(support::wait_until([&] { return recoveries() > 0 || kafka->hit(commit); }, 30s));
+    if (kafka->hit(commit)) {
+        EXPECT_THAT(kafka->send_kept(abort, soon()), IsFenced());
+        kafka->lift(commit);
+    }
+    expect_exactly_once();
 }
 
 TEST_F(EndTxn, ACommitThatArrivesTwiceChangesNothing) {

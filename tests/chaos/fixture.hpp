@@ -59,11 +59,13 @@ protected:
 };
 
 /// The broker did it.
+// NOLINTNEXTLINE(readability-identifier-naming): as GoogleMock names its matchers
 MATCHER(Succeeded, "is answered with success") {
     return arg.answered && arg.error == 0;
 }
 
 /// The broker refused it, because its producer's epoch is over.
+// NOLINTNEXTLINE(readability-identifier-naming)
 MATCHER(IsFenced, "is refused for its epoch") {
     constexpr std::int16_t invalid_producer_epoch = 47;
     constexpr std::int16_t producer_fenced = 90;

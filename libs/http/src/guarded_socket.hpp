@@ -53,7 +53,7 @@ public:
         : Base(context),
           connections_(asio::use_service<Connections>(context)) {}
     GuardedSocket(GuardedSocket&& other) noexcept
-        : Base(std::move(other)),
+        : Base(static_cast<Base&&>(other)),
           connections_(other.connections_) {}
     GuardedSocket& operator=(GuardedSocket&&) = delete;
     ~GuardedSocket() { connections_.leave(this); }

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace outbox::relay {
 namespace {
@@ -198,7 +199,8 @@ void Node::hear(const std::vector<std::string>& payloads) {
             topics_.forget_refusals();
             continue;
         }
-        const int bucket = std::atoi(payload.c_str());
+        int bucket = 0; // and what is no number wakes one worker for nothing
+        std::from_chars(payload.data(), payload.data() + payload.size(), bucket);
         if (const auto worker = workers_.find(bucket % identity_.shard_count); worker != workers_.end()) {
             worker->second->ring();
         }

@@ -165,8 +165,8 @@ void Campaign::sample_memory() {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - start_);
     for (std::size_t i = 0; i < relays_.size(); ++i) {
         if (relays_[i]->up()) {
-            memory_ << seconds.count() << ',' << i + 1 << ',' << resident_kilobytes(relays_[i]->id())
-                    << std::endl;
+            memory_ << seconds.count() << ',' << i + 1 << ',' << resident_kilobytes(relays_[i]->id()) << '\n'
+                    << std::flush;
         }
     }
 }

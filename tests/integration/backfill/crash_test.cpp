@@ -42,16 +42,14 @@ TEST_F(Backfill, UnderRandomKillsPublishesEachEventOnce) {
     for (const Deadline deadline = Deadline::in(120s); !end && !finished && !deadline.passed();) {
         Process run = start(command);
         // A little later each time, so that a slow machine gets to the end as well.
-        const milliseconds life(300 + random() % 2'000 + static_cast<unsigned>(kills) * 200);
-        if (run.wait_for_text("is done", Deadline::in(life))) {
+        const milliseconds life = milliseconds(300 + random() % 2'000) + kills * milliseconds(200);
+        if (run.wait_for_text("is done", Deadline::in(life)) || !run.running()) {
             end = run.wait(Deadline::in(30s));
-        } else if (run.running()) {
+        } else {
             run.kill();
             ++kills;
             finished =
                 database.number("SELECT count(*) FROM outbox_backfills WHERE finished_at IS NOT NULL") == 1;
-        } else {
-            end = run.wait(Deadline::in(30s));
         }
     }
     ASSERT_TRUE(end || finished);

@@ -14,9 +14,10 @@ using testing::StartsWith;
 
 /// A database with events that are done, without a relay, and the program that replays them.
 class Backfill : public Relays {
-protected:
+public:
     ~Backfill() override;
 
+protected:
     /// Adds events of 40 keys that were done an hour ago.
     void fill(int events, const std::string& aggregate_type = "user", const std::string& status = "SENT");
 

@@ -46,7 +46,7 @@ TEST_F(AtomicityTest, ACrashAfterTheCommitLeavesBoth) {
     const Reply reply = ask("POST", "/test/crash", crash_json("orphan@example.com", true));
     EXPECT_EQ(reply.status, 500);
     EXPECT_EQ(database.value("SELECT id FROM users WHERE email = 'orphan@example.com'"),
-              reply.json().at("user_id"));
+              reply.json().at("user_id").get<std::string>());
     EXPECT_TRUE(users_match_events());
     EXPECT_EQ(ask("GET", "/users/" + reply.json().at("user_id").get<std::string>()).status, 200)
         << "it lives on";

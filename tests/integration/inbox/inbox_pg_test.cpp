@@ -206,7 +206,7 @@ TEST_F(InboxPgTest, TwoOwnersOfAPartitionApplyEachMessageOnceAndInOrder) {
         std::minstd_rand random(seed);
         Session owner(database.options());
         for (std::int64_t next = 0; next < messages;) {
-            const auto end = std::min<std::int64_t>(messages, next + 1 + random() % 5);
+            const auto end = std::min<std::int64_t>(messages, next + 1 + static_cast<int>(random() % 5));
             owner.run("BEGIN");
             for (auto offset = next; offset < end; ++offset) {
                 turn(owner, message(offset, std::to_string(offset)));

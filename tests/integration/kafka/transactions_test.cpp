@@ -136,10 +136,11 @@ TEST_F(TransactionsAtABroker, AMarkerEndsItInItsPartition) {
 
 TEST_F(TransactionsAtABroker, WhereItMayNotReadNothingIsSeenAndNothingFails) {
     send([&] {
-        const auto granted = support::run(
-            {{OUTBOX_SOURCE_DIR "/tools/kafka-cli", "acls", "--bootstrap-server", client.brokers, "--add",
-              "--allow-principal", "User:ANONYMOUS", "--operation", "Write", "--topic", topic}},
-            60s);
+        const std::string kafka_cli = OUTBOX_SOURCE_DIR "/tools/kafka-cli";
+        const auto granted =
+            support::run({{kafka_cli, "acls", "--bootstrap-server", client.brokers, "--add",
+                           "--allow-principal", "User:ANONYMOUS", "--operation", "Write", "--topic", topic}},
+                         60s);
         ASSERT_EQ(granted.exit_code, 0) << granted.errors;
         EXPECT_TRUE(wait_until([&] { return open().empty(); }));
         EXPECT_EQ(kind(), Kind::ongoing);

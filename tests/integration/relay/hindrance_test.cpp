@@ -143,7 +143,7 @@ TEST_F(Hindrance, ALongTransactionInAnotherDatabaseHoldsUpNothing) {
 TEST_F(Hindrance, ManySentRowsWithoutAutovacuumAreNotReadAgain) {
     constexpr int old_rows = 300'000;
     constexpr int portion = 50'000;
-    constexpr int rounds = 10;
+    constexpr std::int64_t rounds = 10;
     constexpr int events = 500; // a round
     database.query("ALTER TABLE outbox_events SET (autovacuum_enabled = off)");
     for (int left = old_rows; left > 0; left -= portion) { // one statement may take 30 s

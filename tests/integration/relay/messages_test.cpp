@@ -96,7 +96,7 @@ TEST_F(Messages, RoundRobinIsEvenAcrossRestartsAndTheLogSaysWhatItBreaks) {
         for (int i = 0; i < 20; ++i) {
             insert({.key = "one"});
         }
-        ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 20 * round; }, 60s))
+        ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 20L * round; }, 60s))
             << relay.errors();
         EXPECT_THAT(relay.errors(), HasSubstr("order per key is not kept by the partition strategy"));
         EXPECT_EQ(stop(relay).exit_code, 0);

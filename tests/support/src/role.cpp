@@ -24,8 +24,9 @@ std::map<std::string, std::string> Role::variables() const {
 
 void grant_least(const TestDatabase& database, const Role& app, const Role& relay, const Role* operate) {
     const auto options = database.options();
+    const std::string roles = OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql";
     Command psql{.words = {"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "app=" + app.name(), "-v",
-                           "relay=" + relay.name(), "-f", OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql"},
+                           "relay=" + relay.name(), "-f", roles},
                  .environment = {{"PGHOST", options.host},
                                  {"PGPORT", options.port},
                                  {"PGUSER", options.user},
