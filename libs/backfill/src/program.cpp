@@ -4,6 +4,7 @@
 #include "outbox/backfill/survey.hpp"
 #include "registration.hpp"
 #include "runs_text.hpp"
+#include "source.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/user.hpp>
@@ -92,11 +93,10 @@ int printed() {
 
 int dry_run(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
-    auto source =
-        postgres::Connection::open(surroundings.replica.value_or(surroundings.primary), Deadline::in(10s));
     store::Backfills runs(primary, statement_time);
     const Selection selection = with_times(runs, request.selection);
-    store::History history(source, selection.filter, statement_time);
+    store::History history([&] { return open_source(surroundings, primary, runs.log_position(), go_on); },
+                           selection.filter, statement_time);
     const Survey survey = take_survey(history, selection, selection.to_seq, go_on);
     refuse_nothing(survey, selection);
     Outlook outlook{history.describe(survey.first), history.describe(survey.last), 0, {}};

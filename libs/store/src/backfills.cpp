@@ -39,7 +39,15 @@ constexpr Statement find_writer{"outbox_find_writer", "SELECT l.pid FROM " OUTBO
                                                       " AND l.virtualtransaction = ANY ($1::text[])"
                                                       " LIMIT 1"};
 
-constexpr Statement read_log_position{"outbox_log_position", "SELECT pg_current_wal_insert_lsn()"};
+// The commit of this very transaction lies behind the position, so a replica passes it also when nobody else
+// writes: after a switch of segments the position alone may be one that no record ends at.
+constexpr Statement read_log_position{"outbox_log_position",
+                                      "SELECT pg_current_wal_insert_lsn(), txid_current()"};
+
+// A backup that was restored, and a replica that was promoted, have the system's identifier as well.
+constexpr Statement read_server{"outbox_server",
+                                "SELECT system_identifier, pg_is_in_recovery(), pg_postmaster_start_time()"
+                                " FROM pg_control_system()"};
 
 constexpr Statement read_replayed{
     "outbox_replayed",
@@ -157,8 +165,12 @@ Stillness Backfills::stand_still(Deadline deadline) {
         }
         poll(nullptr, 0, 50);
     }
-    still.log_position = connection_.run(read_log_position, {}, Deadline::in(timeout_)).text(0, 0);
+    still.log_position = log_position();
     return still;
+}
+
+std::string Backfills::log_position() {
+    return connection_.run(read_log_position, {}, Deadline::in(timeout_)).text(0, 0);
 }
 
 std::vector<BackfillRun> Backfills::select(const std::string& where, const Params& params) {
@@ -213,6 +225,13 @@ void Backfills::finish(const BackfillRun& run, std::int64_t published) {
 
 bool Backfills::cancel(const BackfillRun& run, const std::string& who) {
     return connection_.run(cancel_run, {run.run, who}, Deadline::in(timeout_)).affected() == 1;
+}
+
+bool follows(postgres::Connection& source, postgres::Connection& primary, milliseconds timeout) {
+    const Result there = source.run(read_server, {}, Deadline::in(timeout));
+    const Result here = primary.run(read_server, {}, Deadline::in(timeout));
+    return there.text(0, 0) == here.text(0, 0) &&
+           (there.boolean(0, 1) || there.text(0, 2) == here.text(0, 2));
 }
 
 bool has_replayed(postgres::Connection& connection, const std::string& log_position, milliseconds timeout) {
