@@ -11,6 +11,7 @@
 #include <outbox/kafka/options.hpp>
 #include <outbox/postgres/options.hpp>
 #include <outbox/relay/options.hpp>
+#include <outbox/store/archive.hpp>
 #include <outbox/store/history.hpp>
 
 #include <fmt/format.h>
@@ -128,6 +129,13 @@ int conclude(const store::BackfillRun& run, Ending ending, std::int64_t publishe
                             published, run.events));
 }
 
+void find_archive(const Surroundings& surroundings, Selection& selection) {
+    if (selection.archive) {
+        auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
+        selection.filter.archived = store::archived_events(primary, *selection.archive, statement_time);
+    }
+}
+
 int replay(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
     const Registered registered = register_run(surroundings, request, go_on);
     const store::BackfillRun& run = registered.run;
@@ -197,7 +205,7 @@ int cancel(const Surroundings& surroundings, const std::string& name) {
 } // namespace
 
 int run(const Arguments& arguments, const std::function<bool()>& go_on) {
-    const Request request = parse_request(arguments);
+    Request request = parse_request(arguments);
     const Surroundings surroundings = surroundings_of(arguments.settings, request);
     switch (request.verb) {
     case Verb::list:
@@ -209,6 +217,7 @@ int run(const Arguments& arguments, const std::function<bool()>& go_on) {
     case Verb::replay:
         break;
     }
+    find_archive(surroundings, request.selection);
     return request.dry_run ? dry_run(surroundings, request, go_on) : replay(surroundings, request, go_on);
 }
 

@@ -121,7 +121,7 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
     Selection selection = with_times(runs, request.selection);
     run.since = selection.filter.since;
     run.until = selection.filter.until;
-    run.still = runs.stand_still(Deadline::in(60s));
+    run.still = runs.stand_still(selection.filter.archived, Deadline::in(60s));
     selection.filter.done_by = run.still.done_by;
 
     store::History history([&] { return open_source(surroundings, primary, run.still.log_position, go_on); },

@@ -1,5 +1,6 @@
 #include "outbox/store/backfills.hpp"
 
+#include "outbox/store/archive.hpp"
 #include "outbox/store/sql.hpp"
 
 #include <outbox/core/error.hpp>
@@ -27,9 +28,8 @@ constexpr Statement read_time{"outbox_read_time", "SELECT $1::timestamptz"};
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"                     \
     " AND l.mode = 'RowExclusiveLock' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()"
 
-constexpr Statement read_moment{
-    "outbox_read_moment",
-    "SELECT clock_timestamp(), coalesce(max(o.seq), 0) FROM outbox_events AS o WHERE NOT o.unsent"};
+constexpr const char* read_moment =
+    "SELECT clock_timestamp(), coalesce(max(o.seq), 0) FROM {} AS o WHERE NOT o.unsent";
 
 constexpr Statement read_writers{
     "outbox_read_writers",
@@ -147,8 +147,9 @@ std::string Backfills::time_of(const std::string& text) {
     return connection_.run(read_time, {text}, Deadline::in(timeout_)).text(0, 0);
 }
 
-Stillness Backfills::stand_still(Deadline deadline) {
-    const Result moment = connection_.run(read_moment, {}, Deadline::in(timeout_));
+Stillness Backfills::stand_still(const std::string& archived, Deadline deadline) {
+    const Result moment =
+        connection_.query(fmt::format(read_moment, events_with(archived)), {}, Deadline::in(timeout_));
     Stillness still{moment.text(0, 0), moment.integer(0, 1), {}};
     const std::string writers = connection_.run(read_writers, {}, Deadline::in(timeout_)).text(0, 0);
     while (true) {

@@ -63,7 +63,8 @@ public:
 
     /// Waits until every transaction that writes to the outbox now has ended.
     /// @throws Error(stop) naming one that does not, at the deadline.
-    Stillness stand_still(Deadline deadline);
+    /// @param archived  as of HistoryFilter
+    Stillness stand_still(const std::string& archived, Deadline deadline);
     /// A replica that has replayed it shows all that is committed now.
     std::string log_position();
 

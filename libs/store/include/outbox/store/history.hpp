@@ -22,6 +22,7 @@ struct HistoryFilter {
     std::optional<std::string> until; ///< created before it
     std::vector<Uuid> ids;            ///< empty: any
     std::optional<std::string> done_by;
+    std::string archived; ///< events beside those of outbox_events, as archived_events() says it; empty: none
 };
 
 /// A WHERE clause about outbox_events AS o, and its parameters.
@@ -93,6 +94,7 @@ private:
     auto again(const Ask& ask);
     Page read_window(std::int64_t after, std::int64_t upto, const PageLimits& limits);
     WindowCounts count_window(std::int64_t after, std::int64_t upto, std::int64_t limit);
+    [[nodiscard]] std::string distinct() const;
     [[nodiscard]] std::int64_t window_end(std::int64_t after, std::int64_t upto) const;
     void fit_window(std::size_t found, bool whole, std::size_t wanted);
     std::int64_t skip_gap(std::int64_t after, std::int64_t upto);
