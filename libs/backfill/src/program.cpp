@@ -4,12 +4,14 @@
 #include "outbox/backfill/survey.hpp"
 #include "registration.hpp"
 #include "runs_text.hpp"
+#include "source.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/user.hpp>
 #include <outbox/kafka/options.hpp>
 #include <outbox/postgres/options.hpp>
 #include <outbox/relay/options.hpp>
+#include <outbox/store/archive.hpp>
 #include <outbox/store/history.hpp>
 
 #include <fmt/format.h>
@@ -92,11 +94,10 @@ int printed() {
 
 int dry_run(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
-    auto source =
-        postgres::Connection::open(surroundings.replica.value_or(surroundings.primary), Deadline::in(10s));
     store::Backfills runs(primary, statement_time);
     const Selection selection = with_times(runs, request.selection);
-    store::History history(source, selection.filter, statement_time);
+    store::History history([&] { return open_source(surroundings, primary, runs.log_position(), go_on); },
+                           selection.filter, statement_time);
     const Survey survey = take_survey(history, selection, selection.to_seq, go_on);
     refuse_nothing(survey, selection);
     Outlook outlook{history.describe(survey.first), history.describe(survey.last), 0, {}};
@@ -126,6 +127,13 @@ int conclude(const store::BackfillRun& run, Ending ending, std::int64_t publishe
     throw Error(Action::stop,
                 fmt::format("run {} is interrupted at {} of {} events; the same command goes on", run.run,
                             published, run.events));
+}
+
+void find_archive(const Surroundings& surroundings, Selection& selection) {
+    if (selection.archive) {
+        auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
+        selection.filter.archived = store::archived_events(primary, *selection.archive, statement_time);
+    }
 }
 
 int replay(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
@@ -197,7 +205,7 @@ int cancel(const Surroundings& surroundings, const std::string& name) {
 } // namespace
 
 int run(const Arguments& arguments, const std::function<bool()>& go_on) {
-    const Request request = parse_request(arguments);
+    Request request = parse_request(arguments);
     const Surroundings surroundings = surroundings_of(arguments.settings, request);
     switch (request.verb) {
     case Verb::list:
@@ -209,6 +217,7 @@ int run(const Arguments& arguments, const std::function<bool()>& go_on) {
     case Verb::replay:
         break;
     }
+    find_archive(surroundings, request.selection);
     return request.dry_run ? dry_run(surroundings, request, go_on) : replay(surroundings, request, go_on);
 }
 

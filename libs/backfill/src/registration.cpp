@@ -1,6 +1,7 @@
 #include "registration.hpp"
 
 #include "shaper.hpp"
+#include "source.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/relay/control_topic.hpp>
@@ -106,9 +107,9 @@ std::int64_t control_end(const kafka::Admin& admin, const std::string& topic, st
 }
 
 /// Fixes what the run is about, and writes it down.
-store::BackfillRun add_run(store::Backfills& runs, const Surroundings& surroundings,
-                           const kafka::Admin& admin, const Request& request,
-                           const std::function<bool()>& go_on) {
+store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary,
+                           const Surroundings& surroundings, const kafka::Admin& admin,
+                           const Request& request, const std::function<bool()>& go_on) {
     store::BackfillRun run;
     run.id = Uuid::random();
     run.run = request.run.value_or(generated_name(run.id));
@@ -120,13 +121,11 @@ store::BackfillRun add_run(store::Backfills& runs, const Surroundings& surroundi
     Selection selection = with_times(runs, request.selection);
     run.since = selection.filter.since;
     run.until = selection.filter.until;
-    run.still = runs.stand_still(Deadline::in(60s));
+    run.still = runs.stand_still(selection.filter.archived, Deadline::in(60s));
     selection.filter.done_by = run.still.done_by;
 
-    auto source =
-        postgres::Connection::open(surroundings.replica.value_or(surroundings.primary), Deadline::in(10s));
-    wait_replayed(source, run.still.log_position, go_on);
-    store::History history(source, selection.filter, statement_time);
+    store::History history([&] { return open_source(surroundings, primary, run.still.log_position, go_on); },
+                           selection.filter, statement_time);
     const Survey survey = take_survey(history, selection, run.still.last_seq, go_on);
     refuse_nothing(survey, selection);
     run.events = survey.events;
@@ -182,7 +181,7 @@ Registered register_run(const Surroundings& surroundings, const Request& request
     if (auto found = find_run(runs, request)) {
         return {std::move(*found), true};
     }
-    Registered registered{add_run(runs, surroundings, admin, request, go_on), false};
+    Registered registered{add_run(runs, primary, surroundings, admin, request, go_on), false};
     relay::fault_point("after-registration");
     return registered;
 }

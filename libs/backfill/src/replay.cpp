@@ -2,6 +2,7 @@
 
 #include "lane.hpp"
 #include "shaper.hpp"
+#include "source.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/event.hpp>
@@ -59,20 +60,6 @@ Resume read_position(const Surroundings& surroundings, const kafka::Admin& admin
     return std::get<Resume>(std::move(plan));
 }
 
-void wait_replayed(postgres::Connection& source, const std::string& log_position,
-                   const std::function<bool()>& go_on) {
-    const Deadline deadline = Deadline::in(patience);
-    while (!store::has_replayed(source, log_position, statement_time)) {
-        if (deadline.passed()) {
-            throw Error(Action::retry, "the replica does not show yet what the run is about");
-        }
-        if (!go_on()) {
-            throw Error(Action::stop, "stopped before it began");
-        }
-        pause(200ms);
-    }
-}
-
 /// One attempt: everything that is made anew after an error.
 struct Replay::State {
     explicit State(Replay& owner);
@@ -93,7 +80,6 @@ struct Replay::State {
 
     Replay& owner;
     postgres::Connection primary;
-    postgres::Connection source;
     store::Backfills register_of_runs;
     store::History history;
     Shaper shaper;
@@ -114,10 +100,12 @@ struct Replay::State {
 Replay::State::State(Replay& replay)
     : owner(replay),
       primary(postgres::Connection::open(replay.surroundings_.primary, Deadline::in(10s))),
-      source(postgres::Connection::open(replay.surroundings_.replica.value_or(replay.surroundings_.primary),
-                                        Deadline::in(10s))),
       register_of_runs(primary, statement_time),
-      history(source, filter_of(replay.request_, replay.run_), statement_time),
+      history(
+          [this] {
+              return open_source(owner.surroundings_, primary, owner.run_.still.log_position, owner.go_on_);
+          },
+          filter_of(replay.request_, replay.run_), statement_time),
       shaper(replay.request_.target, replay.surroundings_.source, replay.run_.run, replay.topics_),
       limiter(replay.request_.rate) {}
 
@@ -238,10 +226,8 @@ void Replay::State::read_page() {
 
 void Replay::State::check_lag() {
     const store::Lag lag = store::read_lag(primary, statement_time);
-    const milliseconds replica =
-        owner.surroundings_.replica ? store::replica_lag(source, statement_time) : milliseconds(0);
     const std::array<std::pair<const char*, milliseconds>, 3> behind{
-        {{"the relay", lag.relay}, {"replication", lag.replication}, {"the replica", replica}}};
+        {{"the relay", lag.relay}, {"replication", lag.replication}, {"the replica", history.lag()}}};
     const auto* const worst = std::max_element(
         behind.begin(), behind.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
     const bool now = worst->second > owner.request_.max_lag;
@@ -329,10 +315,10 @@ Ending Replay::attempt() {
     if (state.cancelled) {
         return Ending::cancelled;
     }
-    wait_replayed(state.source, run_.still.log_position, go_on_);
     if (request_.target.topic) {
         open_topic(topics_, *request_.target.topic, Deadline::in(20s));
     }
+    state.history.connect();
     state.start_lanes();
     return state.drive();
 }
@@ -346,8 +332,14 @@ Ending Replay::run() {
         } catch (const Error& error) {
             const bool passes = error.action() == Action::retry || error.action() == Action::reconnect;
             failures = published_ > before ? 1 : failures + 1;
-            if (!passes || failures > most_failures) {
+            if (!passes) {
                 throw;
+            }
+            if (failures > most_failures) {
+                throw Error(
+                    error.action(),
+                    fmt::format("run {} is interrupted at {} of {} events: {}; the same command goes on",
+                                run_.run, published_, run_.events, error.what()));
             }
             if (!go_on_()) {
                 return Ending::stopped;

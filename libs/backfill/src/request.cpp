@@ -173,6 +173,8 @@ Selection selection_of(const Arguments& arguments) {
         filter.ids = ids_in(*path);
         say(text, "ids", fmt::format("{}:{:016x}", filter.ids.size(), digest(filter.ids)));
     }
+    selection.archive = option(arguments, "archive");
+    say(text, "archive", selection.archive);
     return selection;
 }
 
@@ -264,6 +266,7 @@ CommandLineSpec command_line() {
         {"to-seq", "events of this seq or below"},
         {"ids", "events named in this file, one UUID a line"},
         {"limit", "the first so many of them"},
+        {"archive", "also events that were moved to this table, such as a retired partition"},
         {"topic", "where to; default: each event's own topic, which needs --yes"},
         {"partition-strategy", "hash of the key, round-robin, or field:/path in event_data; default hash"},
         {"format",

@@ -18,7 +18,9 @@ namespace {
 /// nobody polls.
 bool tells_of_refusal(std::string_view message) {
     return message.find("uthentication") != std::string_view::npos ||
-           message.find("SSL handshake failed") != std::string_view::npos;
+           message.find("SSL handshake failed") != std::string_view::npos ||
+           message.find("SSL alert number") !=
+               std::string_view::npos; // after TLS 1.3's handshake: our certificate
 }
 
 /// Older clients repeat their nonce in SCRAM's last message, which brokers let pass until Kafka 4.

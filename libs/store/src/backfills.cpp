@@ -1,5 +1,6 @@
 #include "outbox/store/backfills.hpp"
 
+#include "outbox/store/archive.hpp"
 #include "outbox/store/sql.hpp"
 
 #include <outbox/core/error.hpp>
@@ -27,9 +28,8 @@ constexpr Statement read_time{"outbox_read_time", "SELECT $1::timestamptz"};
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"                     \
     " AND l.mode = 'RowExclusiveLock' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()"
 
-constexpr Statement read_moment{
-    "outbox_read_moment",
-    "SELECT clock_timestamp(), coalesce(max(o.seq), 0) FROM outbox_events AS o WHERE NOT o.unsent"};
+constexpr const char* read_moment =
+    "SELECT clock_timestamp(), coalesce(max(o.seq), 0) FROM {} AS o WHERE NOT o.unsent";
 
 constexpr Statement read_writers{
     "outbox_read_writers",
@@ -39,7 +39,15 @@ constexpr Statement find_writer{"outbox_find_writer", "SELECT l.pid FROM " OUTBO
                                                       " AND l.virtualtransaction = ANY ($1::text[])"
                                                       " LIMIT 1"};
 
-constexpr Statement read_log_position{"outbox_log_position", "SELECT pg_current_wal_insert_lsn()"};
+// The commit of this very transaction lies behind the position, so a replica passes it also when nobody else
+// writes: after a switch of segments the position alone may be one that no record ends at.
+constexpr Statement read_log_position{"outbox_log_position",
+                                      "SELECT pg_current_wal_insert_lsn(), txid_current()"};
+
+// A backup that was restored, and a replica that was promoted, have the system's identifier as well.
+constexpr Statement read_server{"outbox_server",
+                                "SELECT system_identifier, pg_is_in_recovery(), pg_postmaster_start_time()"
+                                " FROM pg_control_system()"};
 
 constexpr Statement read_replayed{
     "outbox_replayed",
@@ -139,8 +147,9 @@ std::string Backfills::time_of(const std::string& text) {
     return connection_.run(read_time, {text}, Deadline::in(timeout_)).text(0, 0);
 }
 
-Stillness Backfills::stand_still(Deadline deadline) {
-    const Result moment = connection_.run(read_moment, {}, Deadline::in(timeout_));
+Stillness Backfills::stand_still(const std::string& archived, Deadline deadline) {
+    const Result moment =
+        connection_.query(fmt::format(read_moment, events_with(archived)), {}, Deadline::in(timeout_));
     Stillness still{moment.text(0, 0), moment.integer(0, 1), {}};
     const std::string writers = connection_.run(read_writers, {}, Deadline::in(timeout_)).text(0, 0);
     while (true) {
@@ -157,8 +166,12 @@ Stillness Backfills::stand_still(Deadline deadline) {
         }
         poll(nullptr, 0, 50);
     }
-    still.log_position = connection_.run(read_log_position, {}, Deadline::in(timeout_)).text(0, 0);
+    still.log_position = log_position();
     return still;
+}
+
+std::string Backfills::log_position() {
+    return connection_.run(read_log_position, {}, Deadline::in(timeout_)).text(0, 0);
 }
 
 std::vector<BackfillRun> Backfills::select(const std::string& where, const Params& params) {
@@ -213,6 +226,13 @@ void Backfills::finish(const BackfillRun& run, std::int64_t published) {
 
 bool Backfills::cancel(const BackfillRun& run, const std::string& who) {
     return connection_.run(cancel_run, {run.run, who}, Deadline::in(timeout_)).affected() == 1;
+}
+
+bool follows(postgres::Connection& source, postgres::Connection& primary, milliseconds timeout) {
+    const Result there = source.run(read_server, {}, Deadline::in(timeout));
+    const Result here = primary.run(read_server, {}, Deadline::in(timeout));
+    return there.text(0, 0) == here.text(0, 0) &&
+           (there.boolean(0, 1) || there.text(0, 2) == here.text(0, 2));
 }
 
 bool has_replayed(postgres::Connection& connection, const std::string& log_position, milliseconds timeout) {

@@ -1,7 +1,11 @@
 #include "outbox/store/history.hpp"
 
+#include "outbox/store/archive.hpp"
+#include "outbox/store/lag.hpp"
 #include "outbox/store/sql.hpp"
 #include "rows.hpp"
+
+#include <poll.h>
 
 #include <algorithm>
 
@@ -11,7 +15,6 @@ namespace {
 using postgres::Format;
 using postgres::Params;
 using postgres::Result;
-using postgres::Statement;
 using postgres::Transaction;
 
 // Numbers that one statement looks at. The index tells pages only, so all that lie in a window are read and
@@ -19,27 +22,27 @@ using postgres::Transaction;
 constexpr std::int64_t least_window = 1'000;
 constexpr std::int64_t most_window = 50'000;
 
+constexpr int most_conflicts = 20; // in a row, a tenth of a second apart
+
 #define OUTBOX_DONE "NOT o.unsent"
 
-constexpr Statement next_done{"outbox_next_done",
-                              "SELECT min(o.seq) FROM outbox_events AS o WHERE " OUTBOX_DONE
-                              " AND o.seq > $1 AND o.seq <= $2"};
+constexpr const char* next_done =
+    "SELECT min(o.seq) FROM {} AS o WHERE " OUTBOX_DONE " AND o.seq > $1 AND o.seq <= $2";
 
 // What the record of an event takes beside its value: its key twice, and the names of the headers.
-constexpr const char* count_window =
+constexpr const char* count_done =
     "SELECT e.event_type, e.topic, e.day, count(*), sum(e.bytes)::bigint, min(e.seq), max(e.seq) FROM"
-    " (SELECT o.seq, o.event_type, o.topic,"
+    " (SELECT {}o.seq, o.event_type, o.topic,"
     " coalesce(to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '') AS day,"
     " octet_length(o.event_data::text) + 2 * octet_length(" OUTBOX_KEY_OF(
         "o") ") + octet_length(o.event_type)"
              " + octet_length(o.aggregate_id) + coalesce(octet_length(o.headers::text), 0) + 250 AS bytes"
-             " FROM outbox_events AS o WHERE {} ORDER BY o.seq LIMIT {}) AS e GROUP BY 1, 2, 3";
+             " FROM {} AS o WHERE {} ORDER BY o.seq LIMIT {}) AS e GROUP BY 1, 2, 3";
 
-constexpr Statement describe_event{
-    "outbox_describe_event",
+constexpr const char* describe_event =
     "SELECT o.seq || '  ' || o.id || '  ' || o.event_type || ' of ' || o.aggregate_type || ' ' || "
     "o.aggregate_id || coalesce('  ' || to_char(o.created_at AT TIME ZONE 'UTC', "
-    "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '') FROM outbox_events AS o WHERE " OUTBOX_DONE " AND o.seq = $1"};
+    "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '') FROM {} AS o WHERE " OUTBOX_DONE " AND o.seq = $1";
 
 /// Adds conditions with their parameters, numbered as they come.
 class Builder {
@@ -86,6 +89,42 @@ Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_
     return builder.take();
 }
 
+/// A replica that replays the end of what a statement of its own could still see ends the statement, or the
+/// session ("conflict with recovery"). A shorter statement is over sooner.
+template <class Ask>
+auto History::again(const Ask& ask) {
+    for (int conflicts = 1;; ++conflicts) {
+        try {
+            if (!connection_ || !connection_->usable()) {
+                connection_.reset();
+                connection_ = open_();
+            }
+            return ask();
+        } catch (const postgres::DatabaseError& error) {
+            const bool ended = error.sqlstate().starts_with("40") || (connection_ && !connection_->usable());
+            if (!ended || conflicts > most_conflicts) {
+                throw;
+            }
+        }
+        window_ = std::max(window_ / 2, least_window);
+        poll(nullptr, 0, 100);
+    }
+}
+
+void History::connect() {
+    again([] {});
+}
+
+milliseconds History::lag() {
+    return again([&] { return replica_lag(*connection_, timeout_); });
+}
+
+/// Both places are read by one statement, so a row that is moved by one transaction is in one of them; one
+/// that is copied first and deleted later may be in both.
+std::string History::distinct() const {
+    return filter_.archived.empty() ? "" : "DISTINCT ON (o.seq) ";
+}
+
 /// Named events are found by their primary key, so they need no window.
 std::int64_t History::window_end(std::int64_t after, std::int64_t upto) const {
     return filter_.ids.empty() && upto - after > window_ ? after + window_ : upto;
@@ -106,7 +145,8 @@ std::int64_t History::skip_gap(std::int64_t after, std::int64_t upto) {
     // Doubled at most, and never beyond what is left: without a filter `upto` is the largest number there is.
     for (std::int64_t stride = most_window; after < upto; stride += std::min(stride, upto - after)) {
         const std::int64_t end = after + std::min(stride, upto - after);
-        const Result next = connection_.run(next_done, {after, end}, Deadline::in(timeout_));
+        const Result next = connection_->query(fmt::format(next_done, events_with(filter_.archived)),
+                                               {after, end}, Deadline::in(timeout_));
         if (!next.is_null(0, 0)) {
             return next.integer(0, 0) - 1;
         }
@@ -120,8 +160,8 @@ bool History::fetch(RowSet& found, const PageLimits& limits) {
     while (found.rows.size() < limits.rows && bytes < limits.bytes) {
         const std::size_t fits = std::clamp<std::size_t>((limits.bytes - bytes) / row_bytes_, 1, 1'000);
         const std::size_t wanted = std::min(fits, limits.rows - found.rows.size());
-        const Result fetched = connection_.query(fmt::format("FETCH {} FROM outbox_history", wanted), {},
-                                                 Deadline::in(timeout_), Format::binary);
+        const Result fetched = connection_->query(fmt::format("FETCH {} FROM outbox_history", wanted), {},
+                                                  Deadline::in(timeout_), Format::binary);
         const auto count = static_cast<std::size_t>(fetched.rows());
         if (count > 0) {
             const std::size_t size = add_rows(found, fetched);
@@ -136,13 +176,17 @@ bool History::fetch(RowSet& found, const PageLimits& limits) {
 }
 
 Page History::read(std::int64_t after, std::int64_t upto, const PageLimits& limits) {
+    return again([&] { return read_window(after, upto, limits); });
+}
+
+Page History::read_window(std::int64_t after, std::int64_t upto, const PageLimits& limits) {
     const std::int64_t end = window_end(after, upto);
     const Condition where = condition(filter_, after, end);
     Page page;
-    Transaction transaction(connection_, Deadline::in(timeout_), "BEGIN READ ONLY");
-    transaction.query("DECLARE outbox_history NO SCROLL CURSOR FOR SELECT " OUTBOX_COLUMNS
-                      " FROM outbox_events AS o WHERE " +
-                          where.sql + " ORDER BY o.seq",
+    Transaction transaction(*connection_, Deadline::in(timeout_), "BEGIN READ ONLY");
+    transaction.query(fmt::format("DECLARE outbox_history NO SCROLL CURSOR FOR SELECT {}" OUTBOX_COLUMNS
+                                  " FROM {} AS o WHERE {} ORDER BY o.seq",
+                                  distinct(), events_with(filter_.archived), where.sql),
                       where.params);
     const bool whole = fetch(page.found, limits);
     transaction.commit();
@@ -155,11 +199,16 @@ Page History::read(std::int64_t after, std::int64_t upto, const PageLimits& limi
 }
 
 WindowCounts History::count(std::int64_t after, std::int64_t upto, std::int64_t limit) {
+    return again([&] { return count_window(after, upto, limit); });
+}
+
+WindowCounts History::count_window(std::int64_t after, std::int64_t upto, std::int64_t limit) {
     WindowCounts counts;
     counts.through = window_end(after, upto);
     const Condition where = condition(filter_, after, counts.through);
-    const Result found = connection_.query(fmt::format(fmt::runtime(count_window), where.sql, limit),
-                                           where.params, Deadline::in(timeout_));
+    const Result found = connection_->query(
+        fmt::format(count_done, distinct(), events_with(filter_.archived), where.sql, limit), where.params,
+        Deadline::in(timeout_));
     for (int i = 0; i < found.rows(); ++i) {
         counts.counts.push_back(
             {found.text(i, 0), found.text(i, 1), found.text(i, 2), found.integer(i, 3), found.integer(i, 4)});
@@ -175,7 +224,10 @@ WindowCounts History::count(std::int64_t after, std::int64_t upto, std::int64_t 
 }
 
 std::string History::describe(std::int64_t seq) {
-    const Result found = connection_.run(describe_event, {seq}, Deadline::in(timeout_));
+    const Result found = again([&] {
+        return connection_->query(fmt::format(describe_event, events_with(filter_.archived)), {seq},
+                                  Deadline::in(timeout_));
+    });
     return found.empty() ? "gone" : found.text(0, 0);
 }
 

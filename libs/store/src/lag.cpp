@@ -24,9 +24,11 @@ constexpr Statement read_lags{
     " AND NOT EXISTS (SELECT 1 FROM outbox_pauses AS p WHERE p.scope = 'topic' AND p.name = oldest.topic)),"
     " (SELECT coalesce(max(extract(epoch FROM replay_lag)) * 1000, 0)::bigint FROM pg_stat_replication)"};
 
+// One that is cut off has replayed all that it has received.
 constexpr Statement read_replica_lag{
     "outbox_read_replica_lag",
-    "SELECT CASE WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0"
+    "SELECT CASE WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()"
+    " AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0"
     " ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000, 0)"
     " END::bigint"};
 

@@ -29,9 +29,9 @@ protected:
     [[nodiscard]] Process start(const Words& words) const;
     [[nodiscard]] Process start_with_fault(const Words& words, const std::string& fault) const;
 
-    /// The events that `where` says stand in the topic once each, in the order of seq for each key, and no
-    /// other.
-    void expect_once(const std::string& where = "true");
+    /// The events of the table that `where` says stand in the topic once each, in the order of seq for each
+    /// key, and no other.
+    void expect_once(const std::string& where = "true", const std::string& table = "outbox_events");
 
     std::string replays = database.name() + "-replay"; ///< a topic for them
 };

@@ -17,6 +17,7 @@ struct Selection {
     std::int64_t from_seq = 1;
     std::int64_t to_seq = std::numeric_limits<std::int64_t>::max();
     std::optional<std::int64_t> limit;
+    std::optional<std::string> archive; ///< a table that events were moved to
     std::string text; ///< the options again, in a fixed order: two selections are the same when it is
 };
 

@@ -63,7 +63,10 @@ public:
 
     /// Waits until every transaction that writes to the outbox now has ended.
     /// @throws Error(stop) naming one that does not, at the deadline.
-    Stillness stand_still(Deadline deadline);
+    /// @param archived  as of HistoryFilter
+    Stillness stand_still(const std::string& archived, Deadline deadline);
+    /// A replica that has replayed it shows all that is committed now.
+    std::string log_position();
 
     std::optional<BackfillRun> find(const std::string& run);
     /// The newest one of a generated name that was meant to do the same and is not finished.
@@ -89,6 +92,9 @@ private:
     postgres::Connection& connection_;
     milliseconds timeout_;
 };
+
+/// Whether `source` is in recovery from the log of `primary`, or the same server.
+bool follows(postgres::Connection& source, postgres::Connection& primary, milliseconds timeout);
 
 /// Whether this server shows everything up to the log position. Works on a primary, too.
 bool has_replayed(postgres::Connection& connection, const std::string& log_position, milliseconds timeout);

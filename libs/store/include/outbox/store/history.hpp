@@ -4,6 +4,7 @@
 #include <outbox/store/row.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ struct HistoryFilter {
     std::optional<std::string> until; ///< created before it
     std::vector<Uuid> ids;            ///< empty: any
     std::optional<std::string> done_by;
+    std::string archived; ///< events beside those of outbox_events, as archived_events() says it; empty: none
 };
 
 /// A WHERE clause about outbox_events AS o, and its parameters.
@@ -61,13 +63,22 @@ struct WindowCounts {
 };
 
 /// Looks through events that are done, in the order of seq, in short statements: each looks at a window of
-/// numbers, so that no snapshot is held for long. Not thread-safe.
+/// numbers, so that no snapshot is held for long. What a replica ends for the sake of its primary is asked
+/// again. Not thread-safe.
 class History {
 public:
-    History(postgres::Connection& connection, HistoryFilter filter, milliseconds timeout)
-        : connection_(connection),
+    /// @param open  a session with the server to read from; it is opened when first needed, and when it was
+    /// lost
+    History(std::function<postgres::Connection()> open, HistoryFilter filter, milliseconds timeout)
+        : open_(std::move(open)),
           filter_(std::move(filter)),
           timeout_(timeout) {}
+
+    /// @throws what `open` does
+    void connect();
+
+    /// How far a replica is behind by its own account. Zero on a primary.
+    milliseconds lag();
 
     /// The next events above `after`. An empty page says how far there are none. @pre after < upto
     Page read(std::int64_t after, std::int64_t upto, const PageLimits& limits);
@@ -79,12 +90,18 @@ public:
     std::string describe(std::int64_t seq);
 
 private:
+    template <class Ask>
+    auto again(const Ask& ask);
+    Page read_window(std::int64_t after, std::int64_t upto, const PageLimits& limits);
+    WindowCounts count_window(std::int64_t after, std::int64_t upto, std::int64_t limit);
+    [[nodiscard]] std::string distinct() const;
     [[nodiscard]] std::int64_t window_end(std::int64_t after, std::int64_t upto) const;
     void fit_window(std::size_t found, bool whole, std::size_t wanted);
     std::int64_t skip_gap(std::int64_t after, std::int64_t upto);
     bool fetch(RowSet& found, const PageLimits& limits);
 
-    postgres::Connection& connection_;
+    std::function<postgres::Connection()> open_;
+    std::optional<postgres::Connection> connection_;
     HistoryFilter filter_;
     milliseconds timeout_;
     std::int64_t window_ = 5'000;

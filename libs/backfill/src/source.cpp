@@ -1,0 +1,48 @@
+#include "source.hpp"
+
+#include <outbox/core/error.hpp>
+
+#include <fmt/format.h>
+#include <poll.h>
+
+namespace outbox::backfill {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr milliseconds statement_time{60'000};
+constexpr auto patience = 60s;
+
+void wait_replayed(postgres::Connection& source, const std::string& log_position,
+                   const std::function<bool()>& go_on) {
+    const Deadline deadline = Deadline::in(patience);
+    while (!store::has_replayed(source, log_position, statement_time)) {
+        if (deadline.passed()) {
+            throw Error(Action::retry, "the replica does not show yet what the run is about");
+        }
+        if (!go_on()) {
+            throw Error(Action::stop, "stopped before it began");
+        }
+        poll(nullptr, 0, 200);
+    }
+}
+
+} // namespace
+
+postgres::Connection open_source(const Surroundings& surroundings, postgres::Connection& primary,
+                                 const std::string& log_position, const std::function<bool()>& go_on) {
+    const auto& at = surroundings.replica.value_or(surroundings.primary);
+    auto source = postgres::Connection::open(at, Deadline::in(10s));
+    if (!surroundings.replica) {
+        return source;
+    }
+    if (!store::follows(source, primary, statement_time)) {
+        throw Error(Action::stop,
+                    fmt::format("--read-host: the server at {}:{} is no replica of the one at {}:{}", at.host,
+                                at.port, surroundings.primary.host, surroundings.primary.port));
+    }
+    wait_replayed(source, log_position, go_on);
+    return source;
+}
+
+} // namespace outbox::backfill

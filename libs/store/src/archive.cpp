@@ -1,0 +1,67 @@
+#include "outbox/store/archive.hpp"
+
+#include "outbox/store/sql.hpp"
+
+#include <outbox/core/error.hpp>
+
+#include <fmt/format.h>
+
+namespace outbox::store {
+namespace {
+
+using postgres::Result;
+using postgres::Statement;
+
+constexpr Statement find_archive{
+    "outbox_find_archive",
+    "SELECT r.found, r.found = 'outbox_events'::regclass, EXISTS (SELECT FROM pg_attribute AS c"
+    " WHERE c.attrelid = r.found AND c.attname = 'headers' AND NOT c.attisdropped)"
+    " FROM (SELECT to_regclass($1)) AS r(found)"};
+
+// Of the types that outbox_events has, so that conditions reach the table's own indexes.
+constexpr const char* archived =
+    "SELECT '(0,0)'::tid AS ctid, a.seq::bigint AS seq, a.id::uuid AS id,"
+    " (get_byte(decode(md5(" OUTBOX_KEY_OF(
+        "a") "), 'hex'), 0) & 63)::smallint AS bucket,"
+             " 0 AS retry_count, NULL::integer AS max_retries, a.created_at::timestamptz AS created_at,"
+             " a.topic::varchar AS topic, a.partition_key::varchar AS partition_key,"
+             " a.aggregate_type::varchar AS aggregate_type, a.aggregate_id::varchar AS aggregate_id,"
+             " a.event_type::varchar AS event_type, a.event_data::jsonb AS event_data, {1} AS headers,"
+             " a.status::varchar AS status, a.processed_at::timestamptz AS processed_at,"
+             " coalesce(a.status, 'NEW') IN ('NEW', 'PROCESSING') AS unsent FROM {0} AS a";
+
+constexpr const char* both = "(SELECT e.ctid, e.seq, e.id, e.bucket, e.retry_count, e.max_retries, "
+                             "e.created_at, e.topic, e.partition_key,"
+                             " e.aggregate_type, e.aggregate_id, e.event_type, e.event_data, e.headers, "
+                             "e.status, e.processed_at, e.unsent"
+                             " FROM outbox_events AS e UNION ALL {})";
+
+} // namespace
+
+std::string events_with(const std::string& archived) {
+    return archived.empty() ? "outbox_events" : fmt::format(fmt::runtime(both), archived);
+}
+
+std::string archived_events(postgres::Connection& connection, const std::string& name, milliseconds timeout) {
+    try {
+        const Result found = connection.run(find_archive, {name}, Deadline::in(timeout));
+        if (found.is_null(0, 0)) {
+            throw UsageError(fmt::format("--archive={}: there is no such table", name));
+        }
+        if (found.boolean(0, 1)) {
+            throw UsageError(fmt::format("--archive={}: that is the outbox itself", name));
+        }
+        std::string sql = fmt::format(fmt::runtime(archived), found.text(0, 0),
+                                      found.boolean(0, 2) ? "a.headers::jsonb" : "NULL::jsonb");
+        connection.query(sql + " LIMIT 0", {}, Deadline::in(timeout));
+        return sql;
+    } catch (const postgres::DatabaseError& error) {
+        if (!error.sqlstate().starts_with("42")) {
+            throw;
+        }
+        throw UsageError(
+            fmt::format("--archive={} cannot be read as a table of events: {}", name, error.what()));
+    }
+}
+
+} // namespace outbox::store
