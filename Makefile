@@ -33,8 +33,9 @@ test: build ## Run every test on real servers
 integration: build ## Run the tests that need servers
 	@tools/test $(PRESET) -L integration
 
-outage: build ## A lone broker killed and stopped in mid-transaction, 10 rounds each
+outage: build ## A lone broker killed and stopped in mid-transaction, 10 rounds each; three brokers killed at once for a minute
 	@OUTBOX_OUTAGE_ROUNDS=10 $(BIN)/relay_outage_test --gtest_filter='*LoneBroker*'
+	@OUTBOX_OUTAGE_SECONDS=60 $(BIN)/relay_cluster_test --gtest_filter='*AllBrokers*'
 
 crash: build ## kill -9 at each named point, 20 times each
 	@OUTBOX_CRASH_ROUNDS=20 tools/test $(PRESET) -R NamedPoints
