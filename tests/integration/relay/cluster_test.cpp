@@ -102,8 +102,8 @@ protected:
         const auto asked = support::optional_variable("OUTBOX_OUTAGE_SECONDS");
         return std::chrono::seconds(asked ? std::stoi(*asked) : 10);
     }
-    /// Lets the brokers start, and measures how soon the relay goes on once each partition is led again. Asked
-    /// for is two seconds; how busy the machine is shows in how long the brokers take.
+    /// Lets the brokers start, and measures how soon the relay goes on once each partition is led again.
+    /// Asked for is two seconds; how busy the machine is shows in how long the brokers take.
     void expect_goes_on_soon(const std::string& start) {
         const auto sent = [&] { return count("status = 'SENT'"); };
         const auto started = SteadyClock::now();
