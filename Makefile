@@ -5,7 +5,7 @@ BIN := $(BUILD)/bin
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-relay migrate demo test integration crash outage chaos soak witness model fuzz bench package docs \
+.PHONY: help build run run-relay migrate demo test integration crash outage partitions chaos soak witness model fuzz bench package docs \
 	lint format stack-up stack-down docker-up docker-down restart
 
 help: ## List the commands
@@ -33,11 +33,16 @@ test: build ## Run every test on real servers
 integration: build ## Run the tests that need servers
 	@tools/test $(PRESET) -L integration
 
-outage: build ## A lone broker killed and stopped in mid-transaction, 10 rounds each
+outage: build ## A lone broker killed and stopped in mid-transaction, 10 rounds each; three brokers killed at once for a minute
 	@OUTBOX_OUTAGE_ROUNDS=10 $(BIN)/relay_outage_test --gtest_filter='*LoneBroker*'
+	@OUTBOX_OUTAGE_SECONDS=60 $(BIN)/relay_cluster_test --gtest_filter='*AllBrokers*'
 
 crash: build ## kill -9 at each named point, 20 times each
 	@OUTBOX_CRASH_ROUNDS=20 tools/test $(PRESET) -R NamedPoints
+
+partitions: build ## Relays cut off from one broker, or from PostgreSQL, in network namespaces (as root)
+	@tools/bootstrap partitions
+	@tests/partitions/partitions_test $(BIN)
 
 chaos: build ## Random faults on servers of its own: SEED=42 MINUTES=30 CHAOS="--brokers 1 ..."
 	@tools/chaos $(BIN) --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(CHAOS)

@@ -58,7 +58,7 @@ set(CPACK_DEBIAN_DEV_DESCRIPTION
   "Transactional outbox: libraries to build with\n The writer's library and the relay's: headers, CMake, pkg-config.")
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_SHLIBDEPS OFF)
-set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "${interface_package} (= ${PROJECT_VERSION}), libpq-dev, librdkafka-dev, \
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "${interface_package} (= ${PROJECT_VERSION}), libpq-dev, librdkafka-dev, libssl-dev, \
 libspdlog-dev, libfmt-dev, libtomlplusplus-dev")
 
 file(WRITE "${control}/conffiles" "/etc/outbox/relay.env\n/etc/outbox/server.env\n")

@@ -114,7 +114,7 @@ private:
 
     const relay::RelayOptions& options_;
     kafka::Admin admin_;
-    kafka::Transactions transactions_{admin_};
+    kafka::Transactions transactions_{admin_, options_.kafka};
 };
 
 } // namespace

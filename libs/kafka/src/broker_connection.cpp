@@ -5,113 +5,97 @@
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 namespace outbox::kafka {
 namespace {
 
-using Addresses = Handle<addrinfo, freeaddrinfo>;
-
 constexpr std::int32_t largest_answer = 64 << 20;
+
+/// What goes wrong beneath, as an error of this broker.
+template <class Do>
+auto naming(const Socket& socket, Do work) {
+    try {
+        return work();
+    } catch (const TlsError& error) {
+        socket.fail(RD_KAFKA_RESP_ERR__SSL, error.what());
+    } catch (const wire::Malformed& error) {
+        socket.fail(RD_KAFKA_RESP_ERR__BAD_MSG, error.what());
+    }
+}
 
 } // namespace
 
-BrokerConnection::BrokerConnection(const Address& broker, Deadline deadline)
-    : name_(fmt::format("{}:{}", broker.host, broker.port)) {
-    try {
-        connect(broker, deadline);
-    } catch (...) {
-        close(socket_);
-        throw;
-    }
-}
-
-BrokerConnection::~BrokerConnection() {
-    close(socket_);
-}
-
-void BrokerConnection::fail(const std::string& what) const {
-    throw KafkaError(RD_KAFKA_RESP_ERR__TRANSPORT, fmt::format("broker {}: {}", name_, what));
-}
-
-void BrokerConnection::connect(const Address& broker, Deadline deadline) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* raw = nullptr;
-    const int unresolved =
-        getaddrinfo(broker.host.c_str(), std::to_string(broker.port).c_str(), &hints, &raw);
-    if (unresolved != 0) {
-        fail(gai_strerror(unresolved));
-    }
-    const Addresses addresses(raw);
-    int refused = 0;
-    for (const addrinfo* address = raw; address != nullptr; address = address->ai_next) {
-        close(socket_);
-        socket_ = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        refused = ::connect(socket_, address->ai_addr, address->ai_addrlen) == 0 ? 0 : errno;
-        if (refused == EINPROGRESS) {
-            await(POLLOUT, deadline);
-            socklen_t size = sizeof(refused);
-            getsockopt(socket_, SOL_SOCKET, SO_ERROR, &refused, &size);
+BrokerConnection::BrokerConnection(const Address& broker, const TlsContext* tls, const Sasl* sasl,
+                                   Deadline deadline)
+    : socket_(broker, deadline) {
+    naming(socket_, [&] {
+        if (tls != nullptr) {
+            tls_.emplace(*tls, broker.host);
+            shake_hands(deadline);
         }
-        if (refused == 0) {
-            return;
+        if (sasl != nullptr) {
+            log_in(*sasl, deadline);
         }
-    }
-    fail(std::generic_category().message(refused));
+    });
 }
 
-void BrokerConnection::await(short events, Deadline deadline) const {
-    pollfd entry{socket_, events, 0};
+void BrokerConnection::shake_hands(Deadline deadline) {
     while (true) {
-        const int ready = poll(&entry, 1, static_cast<int>(deadline.left().count()));
-        if (ready > 0) {
+        const bool done = tls_->handshake();
+        socket_.send(tls_->take(), deadline);
+        if (done) {
             return;
         }
-        if (ready == 0) {
-            throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT, fmt::format("broker {} does not answer", name_));
-        }
-        if (errno != EINTR) {
-            fail(std::generic_category().message(errno));
-        }
+        tls_->put(socket_.receive(deadline));
     }
 }
 
-void BrokerConnection::send(std::string_view bytes, Deadline deadline) const {
-    while (!bytes.empty()) {
-        await(POLLOUT, deadline);
-        const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent > 0) {
-            bytes.remove_prefix(static_cast<std::size_t>(sent));
-        } else if (errno != EAGAIN && errno != EINTR) {
-            fail(std::generic_category().message(errno));
-        }
+/// A refusal may pass, as when a password is being changed; librdkafka, which has the same one, tries again
+/// as well.
+void BrokerConnection::log_in(const Sasl& sasl, Deadline deadline) {
+    try {
+        authenticate(sasl,
+                     [&](const Api& api, std::string_view body) { return converse(api, body, deadline); });
+    } catch (const SaslError& error) {
+        socket_.fail(RD_KAFKA_RESP_ERR__TRANSPORT, error.what());
     }
 }
 
-std::string BrokerConnection::receive(std::size_t size, Deadline deadline) const {
-    std::string bytes(size, '\0');
-    for (std::size_t have = 0; have < size;) {
-        await(POLLIN, deadline);
-        const auto got = recv(socket_, bytes.data() + have, size - have, 0);
-        if (got > 0) {
-            have += static_cast<std::size_t>(got);
-        } else if (got == 0) {
-            fail("closed the connection");
-        } else if (errno != EAGAIN && errno != EINTR) {
-            fail(std::generic_category().message(errno));
-        }
+void BrokerConnection::send(std::string_view bytes, Deadline deadline) {
+    if (tls_) {
+        tls_->write(bytes);
+        socket_.send(tls_->take(), deadline);
+    } else {
+        socket_.send(bytes, deadline);
     }
+}
+
+std::string BrokerConnection::receive_some(Deadline deadline) {
+    if (!tls_) {
+        return socket_.receive(deadline);
+    }
+    std::string text = tls_->read(); // the last of the handshake may have brought more
+    while (text.empty()) {
+        tls_->put(socket_.receive(deadline));
+        text = tls_->read();
+    }
+    return text;
+}
+
+std::string BrokerConnection::receive(std::size_t size, Deadline deadline) {
+    while (received_.size() < size) {
+        received_ += receive_some(deadline);
+    }
+    std::string bytes = received_.substr(0, size);
+    received_.erase(0, size);
     return bytes;
 }
 
 std::string BrokerConnection::ask(const Api& api, std::string_view body, Deadline deadline) {
+    return naming(socket_, [&] { return converse(api, body, deadline); });
+}
+
+std::string BrokerConnection::converse(const Api& api, std::string_view body, Deadline deadline) {
     wire::Encoder header;
     header.int16(api.key);
     header.int16(api.version);
@@ -127,13 +111,11 @@ std::string BrokerConnection::ask(const Api& api, std::string_view body, Deadlin
     const auto size = wire::Decoder(receive(sizeof(std::int32_t), deadline)).int32();
     const std::int32_t header_size = api.flexible ? 5 : 4;
     if (size < header_size || size > largest_answer) {
-        throw KafkaError(RD_KAFKA_RESP_ERR__BAD_MSG,
-                         fmt::format("broker {}: an answer of {} bytes", name_, size));
+        socket_.fail(RD_KAFKA_RESP_ERR__BAD_MSG, fmt::format("an answer of {} bytes", size));
     }
     std::string answer = receive(static_cast<std::size_t>(size), deadline);
     if (wire::Decoder(answer).int32() != correlation_) {
-        throw KafkaError(RD_KAFKA_RESP_ERR__BAD_MSG,
-                         fmt::format("broker {}: an answer to another request", name_));
+        socket_.fail(RD_KAFKA_RESP_ERR__BAD_MSG, "an answer to another request");
     }
     return answer.substr(static_cast<std::size_t>(header_size));
 }

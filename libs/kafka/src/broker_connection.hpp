@@ -1,43 +1,41 @@
 #pragma once
 
 #include "outbox/kafka/admin.hpp"
+#include "sasl.hpp"
+#include "socket.hpp"
+#include "tls.hpp"
 
 #include <outbox/core/deadline.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace outbox::kafka {
 
-/// What is asked: Kafka's number and version of a request. A flexible version has tagged fields in its
-/// headers.
-struct Api {
-    std::int16_t key;
-    std::int16_t version;
-    bool flexible;
-};
-
 /// One connection to one broker, one request at a time, for what librdkafka cannot ask. Not thread-safe.
 class BrokerConnection {
 public:
-    /// @throws KafkaError _TRANSPORT, _TIMED_OUT
-    BrokerConnection(const Address& broker, Deadline deadline);
-    BrokerConnection(const BrokerConnection&) = delete;
-    BrokerConnection& operator=(const BrokerConnection&) = delete;
-    ~BrokerConnection();
+    /// @param tls   nullptr: not encrypted
+    /// @param sasl  nullptr: not authenticated
+    /// @throws KafkaError _TRANSPORT, _TIMED_OUT, _SSL, _BAD_MSG
+    BrokerConnection(const Address& broker, const TlsContext* tls, const Sasl* sasl, Deadline deadline);
 
-    /// @return the answer's body, without its header. @throws KafkaError _TRANSPORT, _TIMED_OUT, _BAD_MSG
+    /// @return the answer's body, without its header.
+    /// @throws KafkaError _TRANSPORT, _TIMED_OUT, _SSL, _BAD_MSG
     std::string ask(const Api& api, std::string_view body, Deadline deadline);
 
 private:
-    void connect(const Address& broker, Deadline deadline);
-    void await(short events, Deadline deadline) const;
-    void send(std::string_view bytes, Deadline deadline) const;
-    std::string receive(std::size_t size, Deadline deadline) const;
-    [[noreturn]] void fail(const std::string& what) const;
+    void shake_hands(Deadline deadline);
+    void log_in(const Sasl& sasl, Deadline deadline);
+    void send(std::string_view bytes, Deadline deadline);
+    std::string receive(std::size_t size, Deadline deadline);
+    std::string receive_some(Deadline deadline);
+    std::string converse(const Api& api, std::string_view body, Deadline deadline);
 
-    std::string name_;
-    int socket_ = -1;
+    Socket socket_;
+    std::optional<TlsSession> tls_;
+    std::string received_; ///< and not asked for yet
     std::int32_t correlation_ = 0;
 };
 

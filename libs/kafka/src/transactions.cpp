@@ -1,6 +1,6 @@
 #include "outbox/kafka/transactions.hpp"
 
-#include "broker_connection.hpp"
+#include "connector.hpp"
 #include "outbox/kafka/error.hpp"
 #include "wire.hpp"
 
@@ -118,12 +118,20 @@ std::optional<TopicState> visible(const Admin& admin, const std::string& topic, 
 
 } // namespace
 
+Transactions::Transactions(const Admin& admin, const ClientOptions& options)
+    : admin_(admin),
+      connector_(std::make_shared<const Connector>(options)) {}
+
+bool Transactions::able() const noexcept {
+    return connector_->able();
+}
+
 Address Transactions::coordinator(const std::string& transactional_id, Deadline deadline) const {
     constexpr std::int8_t of_transactions = 1;
     wire::Encoder body;
     body.string(transactional_id);
     body.int8(of_transactions);
-    BrokerConnection broker(admin_.brokers(deadline).begin()->second, deadline);
+    auto broker = connector_->open(admin_.brokers(deadline).begin()->second, deadline);
     const std::string answer = broker.ask(find_coordinator, body.bytes(), deadline);
     return reading([&] {
         wire::Decoder in(answer);
@@ -143,7 +151,7 @@ TransactionState Transactions::describe(const std::string& transactional_id, Dea
     body.compact_size(1);
     body.compact_string(transactional_id);
     body.no_tags();
-    BrokerConnection broker(coordinator(transactional_id, deadline), deadline);
+    auto broker = connector_->open(coordinator(transactional_id, deadline), deadline);
     const std::string answer = broker.ask(describe_transactions, body.bytes(), deadline);
     return reading([&] {
         wire::Decoder in(answer);
@@ -171,7 +179,7 @@ void Transactions::fence(const std::string& transactional_id, Deadline deadline)
     wire::Encoder body;
     body.string(transactional_id);
     body.int32(timeout_ms);
-    BrokerConnection broker(coordinator(transactional_id, deadline), deadline);
+    auto broker = connector_->open(coordinator(transactional_id, deadline), deadline);
     const std::string answer = broker.ask(init_producer_id, body.bytes(), deadline);
     reading([&] {
         wire::Decoder in(answer);
@@ -206,7 +214,7 @@ OpenTransactions Transactions::open(std::span<const Partition> where,
         encode(body, partitions);
         body.no_tags();
         const std::string answer =
-            BrokerConnection(brokers.at(leader), deadline).ask(describe_producers, body.bytes(), deadline);
+            connector_->open(brokers.at(leader), deadline).ask(describe_producers, body.bytes(), deadline);
         reading([&] { read_described_producers(answer, producer_ids, open.found); });
     }
     return open;
@@ -231,7 +239,7 @@ void Transactions::write_marker(const OpenTransaction& open, bool commit, Deadli
     body.no_tags();
     body.no_tags();
     const std::string answer =
-        BrokerConnection(broker->second, deadline).ask(write_txn_markers, body.bytes(), deadline);
+        connector_->open(broker->second, deadline).ask(write_txn_markers, body.bytes(), deadline);
     reading([&] {
         wire::Decoder in(answer);
         for (auto markers = in.compact_size(); markers > 0; --markers) {

@@ -19,6 +19,10 @@ public:
         int16(static_cast<std::int16_t>(text.size()));
         bytes_ += text;
     }
+    void byte_string(std::string_view bytes) {
+        int32(static_cast<std::int32_t>(bytes.size()));
+        bytes_ += bytes;
+    }
     void compact_size(std::size_t size) { varint(size + 1); }
     void compact_string(std::string_view text) {
         compact_size(text.size());
@@ -63,6 +67,10 @@ public:
     /// nullptr and "" are one.
     std::string_view string() {
         const auto size = int16();
+        return size < 0 ? std::string_view() : take(static_cast<std::size_t>(size));
+    }
+    std::string_view byte_string() {
+        const auto size = int32();
         return size < 0 ? std::string_view() : take(static_cast<std::size_t>(size));
     }
     std::size_t compact_size() {

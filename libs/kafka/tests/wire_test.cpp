@@ -57,9 +57,22 @@ TEST(Wire, ALengthBeyondTheEndIsMalformed) {
     EXPECT_THROW(Decoder("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s).compact_size(), Malformed);
 }
 
+TEST(Wire, BytesHaveALengthOfFourBytes) {
+    Encoder out;
+    out.byte_string("ab");
+    EXPECT_EQ(out.bytes(), "\x00\x00\x00\x02"
+                           "ab"s);
+    EXPECT_EQ(Decoder(out.bytes()).byte_string(), "ab");
+    EXPECT_THROW(Decoder("\x7F\xFF\xFF\xFF"
+                         "ab"s)
+                     .byte_string(),
+                 Malformed);
+}
+
 TEST(Wire, NullStringsAreEmpty) {
     EXPECT_EQ(Decoder("\xFF\xFF"s).string(), "");
     EXPECT_EQ(Decoder("\x00"s).compact_string(), "");
+    EXPECT_EQ(Decoder("\xFF\xFF\xFF\xFF"s).byte_string(), "");
 }
 
 } // namespace

@@ -98,13 +98,8 @@ std::vector<kafka::Partition> LostMarkers::everywhere() const {
     return partitions;
 }
 
-/// These questions go over connections of our own, which know neither TLS nor SASL.
-bool LostMarkers::can_ask() const {
-    return context_.options.kafka.plain();
-}
-
 void LostMarkers::note() {
-    if (!can_ask()) {
+    if (!transactions_.able()) {
         return;
     }
     while (true) {
@@ -152,7 +147,7 @@ bool LostMarkers::keep(const kafka::OpenTransactions& seen, const std::vector<Tr
 }
 
 std::vector<std::string> LostMarkers::write() {
-    if (!can_ask()) {
+    if (!transactions_.able()) {
         return {};
     }
     auto noted = store_.lost_markers();

@@ -32,7 +32,7 @@ public:
           ownership_(ownership),
           lanes_(std::move(lanes)),
           patience_(std::move(patience)),
-          transactions_(context.admin) {}
+          transactions_(context.admin, context.options.kafka) {}
 
     /// Waits until the lanes' last transactions are decided, and writes down the outcome of those that some
     /// partition still waits for. @throws KafkaError, NotOwner
@@ -43,7 +43,6 @@ public:
     std::vector<std::string> write();
 
 private:
-    [[nodiscard]] bool can_ask() const;
     [[nodiscard]] kafka::TransactionState decided(const std::string& lane) const;
     [[nodiscard]] kafka::OpenTransactions open() const;
     [[nodiscard]] std::vector<kafka::Partition> everywhere() const;

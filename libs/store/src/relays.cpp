@@ -86,12 +86,23 @@ Identity establish_identity(postgres::Connection& connection, const Identity& fi
 
 void Relays::join(const Uuid& relay, const std::string& name, milliseconds lease) {
     const Result joined = connection_.run(join_relays, {relay, name, lease.count()}, Deadline::in(timeout_));
-    connection_.run(hold_lock, {joined.integer(0, 0)}, Deadline::in(timeout_));
+    lock_key_ = joined.integer(0, 0);
+    try_to_hold();
     connection_.script(fmt::format("LISTEN {}", doorbell_channel), Deadline::in(timeout_));
     announce();
 }
 
+void Relays::try_to_hold() {
+    holds_ = connection_.run(hold_lock, {lock_key_}, Deadline::in(timeout_)).boolean(0, 0);
+}
+
 std::optional<Membership> Relays::beat(const Uuid& relay) {
+    if (!holds_) {
+        try_to_hold();
+        if (holds_) {
+            announce();
+        }
+    }
     const Result seen = connection_.run(beat_relay, {relay}, Deadline::in(timeout_));
     Membership membership;
     bool registered = false;

@@ -89,7 +89,7 @@ protected:
 
     ClientOptions client{support::required_variable("KAFKA_BROKERS"), "transactions-test"};
     Admin admin{client};
-    Transactions transactions{admin};
+    Transactions transactions{admin, client};
     std::string topic = support::unique_name("transactions");
     std::string id = topic + "-id";
 };
@@ -156,9 +156,10 @@ TEST_F(TransactionsAtABroker, ATopicThatIsGoneHasNone) {
 }
 
 TEST(TransactionsWithoutABroker, EndAtTheDeadline) {
-    const Admin admin({"127.0.0.1:1", "transactions-test"});
+    const ClientOptions client{"127.0.0.1:1", "transactions-test"};
+    const Admin admin(client);
     const auto begun = SteadyClock::now();
-    EXPECT_THROW(static_cast<void>(Transactions(admin).describe("id", Deadline::in(1s))), KafkaError);
+    EXPECT_THROW(static_cast<void>(Transactions(admin, client).describe("id", Deadline::in(1s))), KafkaError);
     EXPECT_LT(SteadyClock::now() - begun, 20s);
 }
 

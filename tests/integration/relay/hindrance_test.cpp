@@ -12,6 +12,8 @@
 
 #include <array>
 #include <csignal>
+#include <memory>
+#include <thread>
 
 namespace outbox::relays {
 namespace {
@@ -128,6 +130,31 @@ TEST_F(Hindrance, AControlTopicThatIsCompactedUnderLoadStillTellsWhatWasSent) {
     const Process third = ready_relay(one_shard);
     write(50);
     expect_exactly_once();
+}
+
+TEST_F(Hindrance, ALockThatAnEarlierSessionStillHoldsIsTakenWhenItEnds) {
+    const Process relay = ready_relay();
+    const std::string lock =
+        "FROM pg_locks WHERE locktype = 'advisory' AND classid = 1868693507 AND objsubid = 2"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    // What a server keeps that does not know yet that the network lost the relay's session.
+    auto earlier = std::make_unique<postgres::Connection>(database.connect());
+    const auto others =
+        fmt::format("{} AND pid <> {}", lock,
+                    earlier->query("SELECT pg_backend_pid()", {}, Deadline::in(30s)).integer(0, 0));
+    std::thread waits(
+        [&] { script(*earlier, "SELECT pg_advisory_lock(1868693507, lock_key) FROM outbox_relays"); });
+    EXPECT_TRUE(
+        wait_until([&] { return database.number("SELECT count(*) " + lock + " AND NOT granted") == 1; }));
+    database.value("SELECT pg_terminate_backend(pid) " + others + " AND granted");
+    waits.join();
+    const auto beats = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                       " AND query LIKE 'WITH beat AS%'";
+    EXPECT_TRUE(wait_until([&] { return database.number(beats) > 0; })) << relay.errors(); // it is back
+    earlier.reset();
+    EXPECT_TRUE(wait_until([&] {
+        return database.number("SELECT count(*) " + others + " AND granted") == 1;
+    })) << relay.errors();
 }
 
 TEST_F(Hindrance, ALongTransactionInAnotherDatabaseHoldsUpNothing) {

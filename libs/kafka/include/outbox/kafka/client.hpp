@@ -24,12 +24,6 @@ struct ClientOptions {
     std::string client_id;    ///< shown in the brokers' logs
     Properties security = {}; ///< librdkafka's, for every client
     Properties producer = {}; ///< librdkafka's, for producers only
-
-    /// Neither encrypted nor authenticated.
-    [[nodiscard]] bool plain() const {
-        const auto protocol = security.find("security.protocol");
-        return protocol == security.end() || protocol->second == "PLAINTEXT";
-    }
 };
 
 /// How often a client asks for news about its topics, new partitions among them.

@@ -4,11 +4,14 @@
 #include <outbox/kafka/admin.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace outbox::kafka {
+
+class Connector;
 
 /// What the coordinator knows about the last transaction of a transactional id.
 struct TransactionState {
@@ -46,10 +49,16 @@ struct OpenTransactions {
 };
 
 /// Transactions as brokers see them, by requests that librdkafka 2.0.2 does not have: DescribeTransactions,
-/// DescribeProducers, WriteTxnMarkers. Needs no cluster that is newer than 3.0. Thread-safe.
+/// DescribeProducers, WriteTxnMarkers. Over connections of its own, which are secured as librdkafka's are.
+/// Needs no cluster that is newer than 3.0. Thread-safe.
 class Transactions {
 public:
-    explicit Transactions(const Admin& admin) : admin_(admin) {}
+    /// @throws KafkaError _SSL: a file of certificates or keys cannot be used
+    Transactions(const Admin& admin, const ClientOptions& options);
+
+    /// Whether its connections speak what the options ask for: TLS, SASL's PLAIN and SCRAM. Where they do
+    /// not, all else throws.
+    [[nodiscard]] bool able() const noexcept;
 
     /// @throws KafkaError; blame nobody while the coordinator is away or loads
     [[nodiscard]] TransactionState describe(const std::string& transactional_id, Deadline deadline) const;
@@ -72,6 +81,7 @@ private:
     [[nodiscard]] Address coordinator(const std::string& transactional_id, Deadline deadline) const;
 
     const Admin& admin_;
+    std::shared_ptr<const Connector> connector_;
 };
 
 } // namespace outbox::kafka

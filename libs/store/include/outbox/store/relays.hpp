@@ -51,7 +51,8 @@ public:
         : connection_(connection),
           timeout_(timeout) {}
 
-    /// Registers `relay` and holds its lock until the connection ends. Starts to hear the doorbell.
+    /// Registers `relay` and holds its lock until the connection ends; while an earlier connection of its own
+    /// still has it, as after a network that lost both, beat() tries again. Starts to hear the doorbell.
     void join(const Uuid& relay, const std::string& name, milliseconds lease);
     /// A sign of life, and a look around; one statement. @return nullopt when this relay is not registered
     /// any more.
@@ -63,8 +64,12 @@ public:
     void announce();
 
 private:
+    void try_to_hold();
+
     postgres::Connection& connection_;
     milliseconds timeout_;
+    std::int64_t lock_key_ = 0;
+    bool holds_ = false; ///< without it the others take this relay for dead
 };
 
 /// NOTIFY channel: payload is a bucket's number, "members" (who is there, what is paused) or "topics" (what a
