@@ -2,7 +2,7 @@
 # The tests' time limits are for programs at full speed; OUTBOX_SLOWNESS is the factor for others.
 set(OUTBOX_SLOWNESS 1)
 if(OUTBOX_SANITIZE)
-  set(OUTBOX_SLOWNESS 3)
+  set(OUTBOX_SLOWNESS 5)
   add_compile_options(-fsanitize=${OUTBOX_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${OUTBOX_SANITIZE})
   if(OUTBOX_SANITIZE STREQUAL "thread")

@@ -16,6 +16,12 @@ function(outbox_app name)
   target_link_libraries(outbox-${name} PRIVATE ${APP_DEPENDS} Threads::Threads)
 endfunction()
 
+# outbox_slowed(limit 120): seconds for programs at full speed as the seconds that this build gets.
+function(outbox_slowed variable seconds)
+  math(EXPR limit "${seconds} * ${OUTBOX_SLOWNESS}")
+  set(${variable} ${limit} PARENT_SCOPE)
+endfunction()
+
 # outbox_test(core SOURCES tests/a_test.cpp DEPENDS ... LABEL unit)
 #   -> one program of sentences; ctest sees each test. Sources named *_pg_test, *_kafka_test need those services.
 #   PROCESSORS: tests that it takes the place of, default 1. SERIAL: nothing runs beside it.
@@ -30,7 +36,7 @@ function(outbox_test name)
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 120)
   endif()
-  math(EXPR TEST_TIMEOUT "${TEST_TIMEOUT} * ${OUTBOX_SLOWNESS}")
+  outbox_slowed(TEST_TIMEOUT ${TEST_TIMEOUT})
   if(NOT TEST_PROCESSORS)
     set(TEST_PROCESSORS 1)
   endif()

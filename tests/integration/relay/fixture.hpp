@@ -16,14 +16,10 @@ namespace outbox::relays {
 
 using namespace std::chrono_literals;
 using support::Process;
+using support::slowness;
 using support::stay_quiet;
 using support::time_until;
 using support::wait_until;
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-inline constexpr int slowness = 5; ///< of the programs under a sanitizer, for limits that are about speed
-#else
-inline constexpr int slowness = 1;
-#endif
 
 using Variables = std::map<std::string, std::string>;
 

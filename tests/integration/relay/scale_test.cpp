@@ -15,7 +15,7 @@ namespace {
 class Scale : public Relays {
 protected:
     /// Asked for is a second; how busy the machine is shows in how long a relay takes to start.
-    [[nodiscard]] std::chrono::milliseconds soon() const { return 1s + 3 * start_took_; }
+    [[nodiscard]] std::chrono::milliseconds soon() const { return 1s * slowness + 3 * start_took_; }
     static constexpr auto leased = "3"; // seconds, of the fixture's relays
 
     /// Shards per living owner, smallest first, e.g. "4,4"; "-" while one has no owner.

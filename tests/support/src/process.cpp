@@ -1,4 +1,5 @@
 #include <outbox/support/process.hpp>
+#include <outbox/support/wait.hpp>
 
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -204,7 +205,7 @@ bool Process::wait_for_text(const std::string& text, Deadline deadline) {
 }
 
 Outcome run(const Command& command, std::chrono::milliseconds limit) {
-    return Process(command).wait(Deadline::in(limit));
+    return Process(command).wait(Deadline::in(limit * slowness));
 }
 
 } // namespace outbox::support

@@ -3,10 +3,12 @@
 
 #include <poll.h>
 
+#include <thread>
+
 namespace outbox::support {
 
 bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
-    const Deadline deadline = Deadline::in(limit);
+    const Deadline deadline = Deadline::in(limit * slowness);
     while (!condition()) {
         if (deadline.passed()) {
             return false;
@@ -24,7 +26,7 @@ std::chrono::milliseconds time_until(const std::function<bool()>& condition,
 }
 
 void stay_quiet(std::chrono::milliseconds span) {
-    wait_until([] { return false; }, span);
+    std::this_thread::sleep_for(span);
 }
 
 } // namespace outbox::support
