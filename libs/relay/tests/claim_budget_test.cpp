@@ -6,21 +6,22 @@ namespace outbox::relay {
 namespace {
 
 constexpr std::size_t kib = 1024;
+constexpr std::size_t mib = 1024 * kib;
 
 TEST(ClaimBudget, AClaimTakesAnEqualShareWithinLimits) {
-    ClaimBudget budget(8 * 1024 * kib);
+    ClaimBudget budget(8 * mib);
     budget.share_among(16);
     EXPECT_EQ(budget.share(), 512 * kib);
     budget.share_among(1);
-    EXPECT_EQ(budget.share(), 1024 * kib);
+    EXPECT_EQ(budget.share(), mib);
     budget.share_among(0);
-    EXPECT_EQ(budget.share(), 1024 * kib);
+    EXPECT_EQ(budget.share(), mib);
     budget.share_among(1000);
     EXPECT_EQ(budget.share(), 64 * kib);
 }
 
 TEST(ClaimBudget, WhatIsClaimedAheadWaitsForRoom) {
-    ClaimBudget budget(2 * 1024 * kib);
+    ClaimBudget budget(2 * mib);
     budget.share_among(2);
     auto first = budget.hold();
     auto second = budget.hold();
@@ -32,13 +33,13 @@ TEST(ClaimBudget, WhatIsClaimedAheadWaitsForRoom) {
 }
 
 TEST(ClaimBudget, AShardWithNothingInHandNeverWaits) {
-    ClaimBudget budget(1024 * kib);
+    ClaimBudget budget(mib);
     const auto first = budget.hold();
     EXPECT_TRUE(budget.hold());
 }
 
 TEST(ClaimBudget, RoomIsGivenBackOnceWhenABatchGoes) {
-    ClaimBudget budget(1024 * kib);
+    ClaimBudget budget(mib);
     {
         auto held = budget.hold();
         ClaimBudget::Held batch;

@@ -62,7 +62,7 @@ Process Backfill::start_with_fault(const Words& words, const std::string& fault)
 
 void Backfill::expect_once(const std::string& where, const std::string& table) {
     std::map<std::string, std::int64_t> missing; // seq by id
-    for (const auto& row : database.query("SELECT id, seq FROM " + table + " WHERE " + where)) {
+    for (const auto& row : database.query(fmt::format("SELECT id, seq FROM {} WHERE {}", table, where))) {
         missing[row[0]] = std::stoll(row[1]);
     }
     std::size_t strange = 0;

@@ -12,6 +12,7 @@ namespace outbox::relays {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class Failure : public Relays {
 protected:
@@ -157,6 +158,7 @@ TEST_F(Failure, ABigBatchOfSmallRowsFitsATopicThatTakesSmallBatches) {
     insert_many("'k' || i % 50", 2'000, text_of(3'000));
     EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 2'000; }, 60s)) << relay.errors();
     EXPECT_EQ(count("retry_count > 0 OR error_message IS NOT NULL"), 0);
+    EXPECT_THAT(relay.errors(), Not(HasSubstr("MSG_SIZE_TOO_LARGE"))) << "found by being refused";
     expect_exactly_once();
 }
 

@@ -22,7 +22,7 @@ constexpr auto patience = 120s; ///< for a server to start on a busy machine
 fs::path find_programs() {
     int newest = 0;
     for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql")) {
-        newest = std::max(newest, std::atoi(entry.path().filename().c_str()));
+        newest = std::max(newest, std::stoi(entry.path().filename()));
     }
     return fmt::format("/usr/lib/postgresql/{}/bin", newest);
 }
