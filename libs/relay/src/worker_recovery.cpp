@@ -61,6 +61,11 @@ void ShardWorker::fence() {
     publisher_.start(static_cast<std::size_t>(context_.topics.smallest_batch_limit()), deadline, go_on);
     fault_point("after-init");
     unmarked_topics_ = lost.write();
+    for (const std::string& topic : unmarked_topics_) {
+        log::warn("topic parked", {{"shard", shard_},
+                                   {"topic", topic},
+                                   {"reason", "a partition that may lack a marker has no leader to ask"}});
+    }
     machine_.done();
 }
 

@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <csignal>
+#include <sstream>
 
 namespace outbox::relays {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 class Failure : public Relays {
 protected:
@@ -25,6 +25,14 @@ protected:
         }
         std::sort(times.begin(), times.end());
         return times[times.size() / 2];
+    }
+    static int lines_with(const std::string& words, const std::string& log) {
+        std::istringstream lines(log);
+        int found = 0;
+        for (std::string line; std::getline(lines, line);) {
+            found += line.find(words) != std::string::npos ? 1 : 0;
+        }
+        return found;
     }
     static std::string text_of(std::size_t bytes) {
         return R"({"text": ")" + std::string(bytes, 'x') + R"("})";
@@ -158,7 +166,8 @@ TEST_F(Failure, ABigBatchOfSmallRowsFitsATopicThatTakesSmallBatches) {
     insert_many("'k' || i % 50", 2'000, text_of(3'000));
     EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 2'000; }, 60s)) << relay.errors();
     EXPECT_EQ(count("retry_count > 0 OR error_message IS NOT NULL"), 0);
-    EXPECT_THAT(relay.errors(), Not(HasSubstr("MSG_SIZE_TOO_LARGE"))) << "found by being refused";
+    // A shard that did not know the topic yet is refused once; without the limit it would seek by halves.
+    EXPECT_LE(lines_with("MSG_SIZE_TOO_LARGE", relay.errors()), shards);
     expect_exactly_once();
 }
 
