@@ -33,9 +33,22 @@ protected:
         fill(events);
         servers->wait_replayed();
     }
+    /// Asked again where the replica ends the session for the primary's sake.
     std::string on_replica(const std::string& sql) const {
-        auto session = servers->on_replica(database.name());
-        return session.query(sql, {}, Deadline::in(30s)).text(0, 0);
+        std::string answer;
+        EXPECT_TRUE(wait_until([&] {
+            try {
+                auto session = servers->on_replica(database.name());
+                answer = session.query(sql, {}, Deadline::in(30s)).text(0, 0);
+                return true;
+            } catch (const Error& error) {
+                if (std::string(error.what()).find("conflict with recovery") == std::string::npos) {
+                    throw;
+                }
+                return false;
+            }
+        }));
+        return answer;
     }
     void follow(const std::string& primary) const {
         auto session = servers->on_replica(database.name());
