@@ -23,6 +23,7 @@ constexpr std::int64_t least_window = 1'000;
 constexpr std::int64_t most_window = 50'000;
 
 constexpr int most_conflicts = 20; // in a row, a tenth of a second apart
+constexpr int most_refusals = 3;   // of a new session, which may be ended in its beginning as well
 
 #define OUTBOX_DONE "NOT o.unsent"
 
@@ -101,8 +102,8 @@ auto History::again(const Ask& ask) {
             }
             return ask();
         } catch (const postgres::DatabaseError& error) {
-            const bool ended = error.sqlstate().starts_with("40") || (connection_ && !connection_->usable());
-            if (!ended || conflicts > most_conflicts) {
+            const bool ended = error.sqlstate().starts_with("40") || !connection_ || !connection_->usable();
+            if (!ended || conflicts > (connection_ ? most_conflicts : most_refusals)) {
                 throw;
             }
         }
