@@ -7,14 +7,12 @@
 #include <outbox/kafka/transactions.hpp>
 #include <outbox/support/database.hpp>
 #include <outbox/support/environment.hpp>
+#include <outbox/support/ports.hpp>
 #include <outbox/support/topics.hpp>
 #include <outbox/support/wait.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <functional>
 #include <string>
@@ -189,37 +187,13 @@ TEST_F(SecuredConnections, ShowACertificateOfTheirOwn) {
         << "the broker did not see it";
 }
 
-/// Takes connections, and never says a word.
-class SilentServer {
-public:
-    SilentServer() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-        listen(socket_, 8);
-        socklen_t size = sizeof(address);
-        getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
-        port_ = ntohs(address.sin_port);
-    }
-    SilentServer(const SilentServer&) = delete;
-    SilentServer& operator=(const SilentServer&) = delete;
-    ~SilentServer() { close(socket_); }
-
-    [[nodiscard]] int port() const noexcept { return port_; }
-
-private:
-    int socket_;
-    int port_ = 0;
-};
-
 TEST_F(SecuredConnections, WaitUntilTheirDeadlineForAServerThatSaysNothing) {
-    const SilentServer server;
+    const support::SilentServer server;
     for (const char* protocol : {"SASL_SSL", "SASL_PLAINTEXT"}) {
         const auto begun = SteadyClock::now();
-        EXPECT_THAT(
-            opening({"127.0.0.1", server.port()}, {{"security.protocol", protocol}}, Deadline::in(300ms)),
-            HasSubstr("_TIMED_OUT"));
+        EXPECT_THAT(opening({"127.0.0.1", std::stoi(server.port())}, {{"security.protocol", protocol}},
+                            Deadline::in(300ms)),
+                    HasSubstr("_TIMED_OUT"));
         EXPECT_LT(SteadyClock::now() - begun, 20s);
     }
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <thread>
 
 namespace outbox::kafka {
@@ -77,6 +78,18 @@ Event result_of(rd_kafka_queue_t* queue, Deadline deadline, const std::string& w
         throw KafkaError(error, what + ": " + rd_kafka_event_error_string(event.get()));
     }
     return event;
+}
+
+/// @param done_already  by somebody who was faster
+void check_topics(std::span<const rd_kafka_topic_result_t* const> results, rd_kafka_resp_err_t done_already,
+                  const std::string& what) {
+    for (const rd_kafka_topic_result_t* result : results) {
+        const auto error = rd_kafka_topic_result_error(result);
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != done_already) {
+            const char* text = rd_kafka_topic_result_error_string(result);
+            throw KafkaError(error, what + ": " + (text == nullptr ? "refused" : text));
+        }
+    }
 }
 
 Properties entries_of(const rd_kafka_ConfigResource_t* resource) {
@@ -213,13 +226,7 @@ void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
     std::size_t count = 0;
     const auto* results =
         rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto error = rd_kafka_topic_result_error(results[i]);
-        if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
-            const char* text = rd_kafka_topic_result_error_string(results[i]);
-            throw KafkaError(error, what + ": " + (text == nullptr ? "refused" : text));
-        }
-    }
+    check_topics({results, count}, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, what);
     wait_for_leaders(topic.name, 1, deadline);
 }
 
@@ -239,14 +246,7 @@ void Admin::add_partitions(const std::string& topic, std::int32_t total, Deadlin
     std::size_t count = 0;
     const auto* results =
         rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event.get()), &count);
-    for (std::size_t i = 0; i < count; ++i) {
-        // Somebody else was faster.
-        const auto error = rd_kafka_topic_result_error(results[i]);
-        if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR_INVALID_PARTITIONS) {
-            const char* text = rd_kafka_topic_result_error_string(results[i]);
-            throw KafkaError(error, what + ": " + (text == nullptr ? "refused" : text));
-        }
-    }
+    check_topics({results, count}, RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, what);
     wait_for_leaders(topic, total, deadline);
 }
 

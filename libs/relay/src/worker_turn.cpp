@@ -7,17 +7,8 @@
 #include <outbox/telemetry/log.hpp>
 
 #include <algorithm>
-#include <numeric>
 
 namespace outbox::relay {
-namespace {
-
-std::size_t bytes_of(const store::RowSet& claimed) {
-    return std::accumulate(claimed.rows.begin(), claimed.rows.end(), std::size_t{0},
-                           [](std::size_t sum, const store::Row& row) { return sum + row.bytes(); });
-}
-
-} // namespace
 
 store::ClaimLimits ShardWorker::limits() const {
     store::ClaimLimits limits = context_.options.claim;
@@ -220,7 +211,7 @@ std::unique_ptr<Batch> ShardWorker::first_batch() {
 /// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their
 /// keys.
 void ShardWorker::build(store::RowSet claimed, ClaimBudget::Held held) {
-    held.shrink_to(bytes_of(claimed));
+    held.shrink_to(claimed.bytes());
     BatchBuilder builder(context_, shard_, blamed_);
     auto built = builder.build(std::move(claimed), Deadline::in(milliseconds(10'000)));
     write_refusals(built);

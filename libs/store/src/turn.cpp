@@ -5,7 +5,6 @@
 #include <outbox/telemetry/log.hpp>
 
 #include <algorithm>
-#include <numeric>
 #include <unordered_map>
 
 namespace outbox::store {
@@ -247,9 +246,7 @@ RowSet Turn::claim(const ClaimLimits& limits, std::span<const std::int64_t> in_f
     if (claimed.empty()) {
         return claimed;
     }
-    store_.row_bytes_ = std::accumulate(claimed.rows.begin(), claimed.rows.end(), std::size_t{0},
-                                        [](std::size_t sum, const Row& row) { return sum + row.bytes(); }) /
-                        claimed.rows.size();
+    store_.row_bytes_ = claimed.bytes() / claimed.rows.size();
     claimed_ = true;
     if (limits.track_processing) {
         mark_processing(claimed);

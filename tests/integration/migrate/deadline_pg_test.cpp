@@ -2,12 +2,9 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/migrate/runner.hpp>
+#include <outbox/support/ports.hpp>
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <thread>
 
@@ -34,32 +31,8 @@ std::string failure_of_up(const postgres::ConnectOptions& options, const std::st
     }
 }
 
-/// Takes connections into its queue and never says a word.
-class SilentServer {
-public:
-    SilentServer() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        if (bind(fd_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd_, 8) != 0 ||
-            getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-            throw std::runtime_error("no free port on loopback");
-        }
-        port_ = ntohs(address.sin_port);
-    }
-    SilentServer(const SilentServer&) = delete;
-    SilentServer& operator=(const SilentServer&) = delete;
-    ~SilentServer() { close(fd_); }
-    [[nodiscard]] std::string port() const { return std::to_string(port_); }
-
-private:
-    int fd_;
-    int port_ = 0;
-};
-
 TEST(MigrateDeadline, OfConnectingHoldsAgainstAServerThatNeverAnswers) {
-    const SilentServer server;
+    const support::SilentServer server;
     auto options = support::server_options("any");
     options.host = "127.0.0.1";
     options.port = server.port();

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <sstream>
 
 namespace outbox::relays {
 namespace {
@@ -25,14 +24,6 @@ protected:
         }
         std::sort(times.begin(), times.end());
         return times[times.size() / 2];
-    }
-    static int lines_with(const std::string& words, const std::string& log) {
-        std::istringstream lines(log);
-        int found = 0;
-        for (std::string line; std::getline(lines, line);) {
-            found += line.find(words) != std::string::npos ? 1 : 0;
-        }
-        return found;
     }
     static std::string text_of(std::size_t bytes) {
         return R"({"text": ")" + std::string(bytes, 'x') + R"("})";

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 
 namespace outbox::relays {
@@ -208,6 +209,15 @@ std::int64_t first_offset_of(const std::string& name, std::int32_t partition) {
         }
     }
     return -1;
+}
+
+int lines_with(const std::string& words, const std::string& log) {
+    std::istringstream lines(log);
+    int found = 0;
+    for (std::string line; std::getline(lines, line);) {
+        found += line.find(words) != std::string::npos ? 1 : 0;
+    }
+    return found;
 }
 
 std::vector<Message> read_topic(const std::string& name) {

@@ -57,6 +57,9 @@ std::int64_t first_offset_of(const std::string& name, std::int32_t partition);
 /// Every committed record from the topic's beginning to its end as of now.
 std::vector<Message> read_topic(const std::string& name);
 
+/// Lines of a log that hold these words.
+int lines_with(const std::string& words, const std::string& log);
+
 /// A database and a topic of the test's own, and relays on them. OUTBOX_NAME is the database's name.
 class Relays : public testing::Test {
 protected:

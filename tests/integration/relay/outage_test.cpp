@@ -106,13 +106,8 @@ protected:
         }
         expect_exactly_once();
         EXPECT_EQ(count("status = 'FAILED' OR retry_count > 0"), 0);
-        const auto log = relay.errors();
-        std::size_t written = 0;
-        for (auto at = log.find("without its marker"); at != std::string::npos;
-             at = log.find("without its marker", at + 1)) {
-            ++written;
-        }
-        std::cout << written << " lost markers written in " << rounds() << " rounds\n";
+        std::cout << lines_with("without its marker", relay.errors()) << " lost markers written in "
+                  << rounds() << " rounds\n";
     }
 };
 

@@ -76,11 +76,6 @@ private:
     std::int64_t published_ = 0;
 };
 
-/// A session with the server that events are read from, which shows what was on the primary at the position.
-/// @throws Error(stop) when it is no replica of the primary, Error(retry) when it does not show it in time
-postgres::Connection open_source(const Surroundings& surroundings, postgres::Connection& primary,
-                                 const std::string& log_position, const std::function<bool()>& go_on);
-
 /// Where the run stands, as Kafka knows it. @throws Error(stop) when it cannot go on
 Resume read_position(const Surroundings& surroundings, const kafka::Admin& admin,
                      const store::BackfillRun& run, const std::function<bool()>& go_on);

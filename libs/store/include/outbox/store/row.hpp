@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,11 @@ struct RowSet {
     std::vector<std::unique_ptr<char[]>> storage; ///< a third of what libpq's results would keep
 
     [[nodiscard]] bool empty() const noexcept { return rows.empty(); }
+    /// That all rows keep in memory.
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return std::accumulate(rows.begin(), rows.end(), std::size_t{0},
+                               [](std::size_t sum, const Row& row) { return sum + row.bytes(); });
+    }
 };
 
 } // namespace outbox::store
