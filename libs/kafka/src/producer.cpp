@@ -67,8 +67,13 @@ namespace {
 /// The longest single wait inside librdkafka, so that a caller's wish to stop is heard.
 constexpr milliseconds slice{500};
 
-/// How soon a commit under way notices that a broker's connection broke: long before a broker is back.
-constexpr milliseconds commit_slice{100};
+/// How soon a wait for deliveries notices that a broker's connection broke: long before a broker is back.
+constexpr milliseconds flush_slice{100};
+
+/// How soon a wait for the commit's answer does. When librdkafka's main thread gets no time for as long as
+/// one call of commit_transaction, the next call may take the answer of an older one for its own, and the
+/// answer to EndTxn, when it comes, aborts the process (docs/decisions/0019).
+constexpr milliseconds commit_slice{1'000};
 
 Failure failure_of(int code, const std::string& message) {
     return {code, blame_for(code), fmt::format("{} ({})", message, error_name(code))};
@@ -184,14 +189,31 @@ std::optional<Failure> Producer::cut_off() {
     return failure_of(RD_KAFKA_RESP_ERR__TRANSPORT, "the connection to a broker broke: " + cut_off_);
 }
 
+std::optional<Failure> Producer::flush(Deadline deadline) {
+    while (true) {
+        const auto wait = std::clamp(deadline.left(), milliseconds(1), flush_slice);
+        const auto error = rd_kafka_flush(client_.get(), static_cast<int>(wait.count()));
+        if (auto failure = cut_off()) {
+            return failure;
+        }
+        if (error != RD_KAFKA_RESP_ERR__TIMED_OUT) {
+            return std::nullopt; // deliveries that failed fail the commit
+        }
+        if (deadline.passed()) {
+            return failure_of(error, "Kafka did not take all records in time");
+        }
+    }
+}
+
 std::optional<Failure> Producer::commit(Deadline deadline) {
     while (true) {
-        const auto wait = std::clamp(deadline.left(), milliseconds(1), commit_slice);
-        const ErrorObject error(rd_kafka_commit_transaction(client_.get(), static_cast<int>(wait.count())));
+        const ErrorObject error(
+            rd_kafka_commit_transaction(client_.get(), static_cast<int>(commit_slice.count())));
         if (!error) {
             return std::nullopt;
         }
-        if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed()) {
+        const bool begun = counts_->end_txn_sent > 0; // else a second call could meet the first one's answer
+        if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed() || !begun) {
             return failure_of(error.get());
         }
         if (auto failure = cut_off()) {
@@ -223,7 +245,7 @@ std::optional<Failure> Producer::transact(const std::vector<Record>& records, De
         produce(records[i], i, deadline);
     }
     before_commit();
-    if (auto failure = cut_off()) {
+    if (auto failure = flush(deadline)) {
         return failure;
     }
     return commit(deadline);

@@ -336,7 +336,9 @@ void Relays::expect_exactly_once(const std::vector<std::string>& words) {
 
 support::Outcome Relays::stop(Process& relay) {
     relay.signal(SIGTERM);
-    return relay.wait(Deadline::in(30s));
+    auto outcome = relay.wait(Deadline::in(30s));
+    EXPECT_EQ(outcome.signal, 0) << outcome.errors;
+    return outcome;
 }
 
 } // namespace outbox::relays

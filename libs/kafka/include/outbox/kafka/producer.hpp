@@ -51,6 +51,7 @@ private:
     void produce(const Record& record, std::size_t index, Deadline deadline);
     std::optional<Failure> transact(const std::vector<Record>& records, Deadline deadline,
                                     const std::function<void()>& before_commit);
+    std::optional<Failure> flush(Deadline deadline);
     std::optional<Failure> commit(Deadline deadline);
     std::optional<Failure> cut_off();
     [[nodiscard]] Failure blamed(Failure failure) const;
