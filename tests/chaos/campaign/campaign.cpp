@@ -122,10 +122,19 @@ bool Campaign::settled() const {
            std::all_of(relays_.begin(), relays_.end(), up);
 }
 
-void Campaign::tend() {
-    for (const auto& victim : relays_) {
-        victim->tend();
+void Campaign::tend_relays() {
+    for (const auto& relay : relays_) {
+        relay->tend();
+        if (relay->up() && !relay->running()) {
+            log_("a relay has ended by itself");
+            ++died_;
+            relay->kill(0ms);
+        }
     }
+}
+
+void Campaign::tend() {
+    tend_relays();
     for (const auto& victim : brokers_) {
         victim->tend();
     }

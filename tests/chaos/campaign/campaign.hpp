@@ -28,6 +28,8 @@ public:
     void run(const volatile std::sig_atomic_t& interrupted);
     /// Faults that were played, by kind.
     [[nodiscard]] const std::map<std::string, int>& played() const noexcept { return played_; }
+    /// How often a relay ended that nobody had ended.
+    [[nodiscard]] int relays_that_died() const noexcept { return died_; }
     /// outbox-check's words. Relays go on meanwhile, so that every row can be settled.
     [[nodiscard]] std::string judge() const;
     /// SIGTERM to every relay. @return how many did not end with 0
@@ -37,6 +39,7 @@ private:
     [[nodiscard]] support::Command relay() const;
     [[nodiscard]] support::Command writer() const;
     void tend();
+    void tend_relays();
     void keep_writing();
     void end_writing();
     void sample_memory();
@@ -53,6 +56,7 @@ private:
     Log& log_;
     SteadyClock::time_point start_;
     std::map<std::string, int> played_;
+    int died_ = 0;
     std::unique_ptr<Network> network_;
     std::vector<std::unique_ptr<RelayVictim>> relays_;
     std::vector<std::unique_ptr<ServerVictim>> brokers_;

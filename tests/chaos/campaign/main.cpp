@@ -51,6 +51,7 @@ void play(const Options& options, const std::vector<Step>& plan, Verdict& verdic
         verdict.error = error.what();
     }
     verdict.played = campaign.played();
+    verdict.died = campaign.relays_that_died();
 }
 
 int run(const Options& options) {

@@ -44,7 +44,7 @@ std::map<std::string, int> count_by_kind(const std::vector<Step>& plan) {
 }
 
 bool Verdict::good() const {
-    return error.empty() && bad_exits == 0 && planned == played && parsed(check).value("passed", false);
+    return error.empty() && died == 0 && bad_exits == 0 && planned == played && parsed(check).value("passed", false);
 }
 
 std::string write_verdict(const Verdict& verdict, const Options& options) {
@@ -62,6 +62,7 @@ std::string write_verdict(const Verdict& verdict, const Options& options) {
                     {"faults_planned", sum(verdict.planned)},
                     {"faults_by_kind", verdict.played},
                     {"error", verdict.error},
+                    {"relays_that_ended_by_themselves", verdict.died},
                     {"relays_that_did_not_drain", verdict.bad_exits},
                     {"check", check}};
     std::ofstream(options.folder / "verdict.json") << json.dump(2) << '\n';

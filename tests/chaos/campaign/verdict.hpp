@@ -14,6 +14,7 @@ struct Verdict {
     std::map<std::string, int> played;
     std::string check; ///< outbox-check's words, as JSON; empty when it was not asked
     std::string error; ///< why the run could not be ended as it should
+    int died = 0;      ///< how often a relay ended by itself
     int bad_exits = 0; ///< relays that did not drain when they were told to end
 
     [[nodiscard]] bool good() const;

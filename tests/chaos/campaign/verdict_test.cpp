@@ -39,5 +39,11 @@ TEST(Verdict, IsBadWhenTheRunBrokeOffOrARelayDidNotDrain) {
     EXPECT_FALSE(verdict.good());
 }
 
+TEST(Verdict, IsBadWhenARelayEndedByItself) {
+    auto verdict = sample();
+    verdict.died = 1;
+    EXPECT_FALSE(verdict.good());
+}
+
 } // namespace
 } // namespace outbox::chaos

@@ -52,6 +52,8 @@ public:
     ~RelayVictim() override;
 
     [[nodiscard]] pid_t id() const noexcept { return process_->id(); }
+    /// False once it ended, by itself or by what was done to it.
+    [[nodiscard]] bool running() { return process_->running(); }
     /// SIGTERM, and what it was. @return its exit code
     int stop();
 
