@@ -54,11 +54,15 @@ Passage& Board::meet(const Request& request) {
             continue;
         }
         const int ahead = active.rule.nth - ++active.seen;
-        const bool due = ahead <= 0 && -ahead < active.rule.times;
-        if (due && !passage.rule) { // every rule counts, the first that is due is met
-            passage.rule = id;
-            active.met = active.met.value_or(passage.number);
+        if (ahead > 0 || -ahead >= active.rule.times) {
+            continue;
         }
+        if (passage.rule) { // one fault a request: this rule's turn is the next one
+            --active.seen;
+            continue;
+        }
+        passage.rule = id;
+        active.met = active.met.value_or(passage.number);
     }
     return passage;
 }

@@ -248,6 +248,17 @@ TEST_F(Faults, CountFromTheNthRequestAndAfterAnotherRule) {
     EXPECT_THAT(errors, ElementsAre(0, 0, 0, 9, 9, 0));
 }
 
+TEST_F(Faults, DueAtTheSameRequestAreMetOneAfterTheOther) {
+    for (const std::int16_t error : {8, 9}) {
+        inject({.kind = Kind::replace_error, .error = error});
+    }
+    std::vector<int> errors;
+    for (int n = 1; n <= 4; ++n) {
+        errors.push_back(ask(n).second);
+    }
+    EXPECT_THAT(errors, ElementsAre(0, 8, 9, 0));
+}
+
 TEST_F(Faults, OfAnotherClientAreNotMet) {
     proxy->inject({.match = {.client = "somebody"}, .fault = {.kind = Kind::replace_error, .error = 9}});
     EXPECT_EQ(ask(1), success(1));
