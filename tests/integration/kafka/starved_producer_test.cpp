@@ -118,7 +118,7 @@ protected:
 };
 
 TEST_F(AStarvedProducer, CommitsAllTheSame) {
-    const auto end = commit([this] { hold_main(2'500ms); });
+    const auto end = commit([this] { hold_main(400ms); });
     EXPECT_FALSE(end.failure) << end.failure->message;
 }
 
