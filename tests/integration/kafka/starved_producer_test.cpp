@@ -95,7 +95,7 @@ protected:
 
     static Deadline soon() { return Deadline::in(30s); }
 
-    /// @param starve  called when all is enqueued and nothing committed
+    /// @param starve  called when the broker has the record and nothing is committed
     TransactionEnd commit(const std::function<void()>& starve) {
         Producer producer({client, topic + "-id"});
         producer.init(soon(), [] { return true; });
@@ -120,6 +120,15 @@ protected:
 TEST_F(AStarvedProducer, CommitsAllTheSame) {
     const auto end = commit([this] { hold_main(400ms); });
     EXPECT_FALSE(end.failure) << end.failure->message;
+}
+
+TEST_F(AStarvedProducer, GivesUpInGoodOrderWhenItTakesTooLong) {
+    const auto end = commit([this] { hold_main(2'500ms); });
+    EXPECT_TRUE(end.failure);
+    EXPECT_TRUE(end.strays);
+    holder.join();
+    const auto next = commit([] {});
+    EXPECT_FALSE(next.failure) << next.failure->message;
 }
 
 TEST_F(AStarvedProducer, CommitsAllTheSameWhileItsCommitIsUnanswered) {
