@@ -30,10 +30,9 @@ set(as_libraries
 install(TARGETS ${writer_libraries} ${inbox_libraries} outbox_shared EXPORT outbox ${as_libraries})
 install(TARGETS ${relay_libraries} EXPORT outbox-relay ${as_libraries})
 
-install(DIRECTORY libs/writer/include/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev)
-set(headers
-  core/deadline core/error core/handle core/trace_context core/uuid inbox/inbox kafka/client kafka/error kafka/lane
-  partition/strategy postgres/error relay/outgoing_event relay/relay telemetry/log_sink)
+# The interface; tools/docs reads the list too.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS cmake/public-headers)
+file(STRINGS cmake/public-headers headers)
 foreach(header IN LISTS headers)
   string(REGEX REPLACE "/.*" "" library ${header})
   install(FILES libs/${library}/include/outbox/${header}.hpp
