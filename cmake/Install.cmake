@@ -1,17 +1,19 @@
 # What `cmake --install` puts under its prefix, for find_package(outbox CONFIG) and pkg-config: the writer's library,
-# static and shared, and the relay's (component dev; the shared one's file itself: library); and the programs
-# (component tools). A build with sanitizers is not for installing.
+# static and shared, the inbox's and the relay's (component dev; the shared one's file itself: library); and the
+# programs (component tools). A build with sanitizers is not for installing.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(writer_libraries outbox_values outbox_writer)
+set(inbox_libraries outbox_sqlstate outbox_inbox)
 set(relay_libraries outbox_core outbox_telemetry outbox_postgres outbox_store outbox_partition outbox_kafka outbox_relay)
-foreach(library IN LISTS writer_libraries relay_libraries)
+foreach(library IN LISTS writer_libraries inbox_libraries relay_libraries)
   string(REPLACE outbox_ "" name ${library})
   set_target_properties(${library} PROPERTIES EXPORT_NAME ${name})
   target_compile_features(${library} PUBLIC cxx_std_20)
 endforeach()
-set_target_properties(${writer_libraries} PROPERTIES POSITION_INDEPENDENT_CODE ON) # may go into a shared library
+# May go into a shared library.
+set_target_properties(${writer_libraries} ${inbox_libraries} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 
 # The writer's library as one that is loaded. Before 1.0 the second number changes when its interface does.
 add_library(outbox_shared SHARED $<TARGET_OBJECTS:outbox_values> $<TARGET_OBJECTS:outbox_writer>)
@@ -25,13 +27,12 @@ set_target_properties(outbox_shared PROPERTIES
 set(as_libraries
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT library NAMELINK_COMPONENT dev)
-install(TARGETS ${writer_libraries} outbox_shared EXPORT outbox ${as_libraries})
+install(TARGETS ${writer_libraries} ${inbox_libraries} outbox_shared EXPORT outbox ${as_libraries})
 install(TARGETS ${relay_libraries} EXPORT outbox-relay ${as_libraries})
 
-install(DIRECTORY libs/writer/include/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev)
-set(headers
-  core/deadline core/error core/handle core/trace_context core/uuid kafka/client kafka/error kafka/lane
-  partition/strategy relay/outgoing_event relay/relay telemetry/log_sink)
+# The interface; tools/docs reads the list too.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS cmake/public-headers)
+file(STRINGS cmake/public-headers headers)
 foreach(header IN LISTS headers)
   string(REGEX REPLACE "/.*" "" library ${header})
   install(FILES libs/${library}/include/outbox/${header}.hpp
@@ -48,7 +49,7 @@ install(FILES "${CMAKE_BINARY_DIR}/outbox-config-version.cmake" cmake/outbox-con
 
 # Relative, so that the prefix may be chosen at installation, and moved.
 file(RELATIVE_PATH up_to_prefix "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
-foreach(package IN ITEMS outbox outbox-relay)
+foreach(package IN ITEMS outbox outbox-inbox outbox-relay)
   configure_file(cmake/${package}.pc.in "${CMAKE_BINARY_DIR}/${package}.pc" @ONLY)
   install(FILES "${CMAKE_BINARY_DIR}/${package}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)
 endforeach()

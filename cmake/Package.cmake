@@ -55,7 +55,7 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA "${control}/triggers" "${control}/shlibs")
 
 set(CPACK_DEBIAN_DEV_DESCRIPTION
-  "Transactional outbox: libraries to build with\n The writer's library and the relay's: headers, CMake, pkg-config.")
+  "Transactional outbox: libraries to build with\n The writer's library, the inbox's and the relay's: headers, CMake, pkg-config.")
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "${interface_package} (= ${PROJECT_VERSION}), libpq-dev, librdkafka-dev, libssl-dev, \

@@ -1,4 +1,4 @@
-# find_package(outbox CONFIG) -> outbox::writer (static) and outbox::outbox (the same, shared). For
+# find_package(outbox CONFIG) -> outbox::writer (static), outbox::outbox (the same, shared) and outbox::inbox. For
 # <outbox/writer/pqxx.hpp> link libpqxx besides. COMPONENTS relay -> outbox::relay besides.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
@@ -14,10 +14,10 @@ foreach(component IN LISTS outbox_FIND_COMPONENTS)
     pkg_check_modules(tomlplusplus QUIET REQUIRED IMPORTED_TARGET tomlplusplus)
     include("${CMAKE_CURRENT_LIST_DIR}/outbox-relay-targets.cmake")
     set(outbox_relay_FOUND TRUE)
-  elseif(component STREQUAL "writer")
-    set(outbox_writer_FOUND TRUE)
+  elseif(component MATCHES "^(writer|inbox)$")
+    set(outbox_${component}_FOUND TRUE)
   elseif(outbox_FIND_REQUIRED_${component})
     set(outbox_FOUND FALSE)
-    set(outbox_NOT_FOUND_MESSAGE "outbox has no component ${component}; it has writer and relay")
+    set(outbox_NOT_FOUND_MESSAGE "outbox has no component ${component}; it has writer, inbox and relay")
   endif()
 endforeach()

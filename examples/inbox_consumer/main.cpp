@@ -1,10 +1,10 @@
 // A consumer group whose effects are in PostgreSQL exactly once:
 //
-//   example-inbox-consumer TOPIC GROUP [INSTANCE]        (KAFKA_BROKERS, DB_HOST, DB_PORT, DB_USER,
-//   DB_PASSWORD, DB_NAME)
+//   inbox_consumer TOPIC GROUP [INSTANCE]
 //
-// Start as many as you like, kill any of them at any time. A member that fails ends; whoever starts it again
-// need not know why, because all that it knew is in the database.
+// with KAFKA_BROKERS, DB_HOST, DB_PORT, DB_USER, DB_PASSWORD and DB_NAME in the environment; `run` beside
+// this file shows it under kill -9. Start as many as you like, kill any of them at any time. A member that
+// fails ends; whoever starts it again need not know why, because all that it knew is in the database.
 
 #include "database.hpp"
 #include "group.hpp"
@@ -66,7 +66,7 @@ void consume(const Membership& membership) {
 int main(int argc, char** argv) {
     const char* brokers = std::getenv("KAFKA_BROKERS");
     if (argc < 3 || argc > 4 || brokers == nullptr) {
-        std::fputs("usage: KAFKA_BROKERS=... example-inbox-consumer TOPIC GROUP [INSTANCE]\n", stderr);
+        std::fputs("usage: KAFKA_BROKERS=... inbox_consumer TOPIC GROUP [INSTANCE]\n", stderr);
         return 2;
     }
     const auto stop = [](int) { example::stopping = 1; };
@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
             {.brokers = brokers, .group = argv[2], .instance = argc > 3 ? argv[3] : "", .topic = argv[1]});
         return 0;
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "example-inbox-consumer: %s\n", error.what());
+        std::fprintf(stderr, "inbox_consumer: %s\n", error.what());
         return 1;
     }
 }

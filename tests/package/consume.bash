@@ -13,6 +13,10 @@ check_relay() {
         <("$1")
 }
 
+check_inbox() {
+    diff <(printf '%s\n' 'inbox: user-events[2] at 7 has no usable id' 1) <("$1")
+}
+
 check_consumer() {
     diff <(printf '%s\n' 'outbox: the connection is broken' '{"account"} 1') <("$1")
 }

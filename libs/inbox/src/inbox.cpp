@@ -4,7 +4,6 @@
 #include <outbox/core/handle.hpp>
 #include <outbox/postgres/error.hpp>
 
-#include <fmt/format.h>
 #include <libpq-fe.h>
 
 #include <array>
@@ -59,7 +58,7 @@ Result checked(Tx tx, PGresult* answer) {
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
         throw postgres::DatabaseError(state == nullptr ? "" : state,
-                                      fmt::format("inbox: {}", PQerrorMessage(tx.session())));
+                                      std::string("inbox: ") + PQerrorMessage(tx.session()));
     }
     return result;
 }
@@ -111,8 +110,8 @@ std::string_view Inbox::schema() noexcept {
 bool Inbox::once(Tx tx, const Message& message, const std::function<void()>& handler) const {
     need_transaction(tx);
     if (!is_usable(message.id)) {
-        throw Error(Action::quarantine, fmt::format("inbox: {}[{}] at {} has no usable id", message.topic,
-                                                    message.partition, message.offset));
+        throw Error(Action::quarantine, "inbox: " + message.topic + "[" + std::to_string(message.partition) +
+                                            "] at " + std::to_string(message.offset) + " has no usable id");
     }
     // Without it, a caller who caught the handler's exception and committed would have lost the event.
     execute(tx, "SAVEPOINT outbox_inbox");

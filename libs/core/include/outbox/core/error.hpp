@@ -16,8 +16,10 @@ enum class Action {
 /// Work could not go on. The message names what was tried; it holds no secrets and no payloads.
 class Error : public std::runtime_error {
 public:
+    /// @param message  names what was tried; no secrets, no payloads
     Error(Action action, const std::string& message) : std::runtime_error(message), action_(action) {}
 
+    /// What is of use now.
     [[nodiscard]] Action action() const noexcept { return action_; }
 
 private:
@@ -27,6 +29,7 @@ private:
 /// COMMIT was sent, its answer lost: the rows may exist. Never retried blindly.
 class CommitInDoubt final : public Error {
 public:
+    /// @param message  names the transaction
     explicit CommitInDoubt(const std::string& message) : Error(Action::reconnect, message) {}
 };
 

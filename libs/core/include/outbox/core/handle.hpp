@@ -4,8 +4,10 @@
 
 namespace outbox {
 
+/// Calls one function for whatever it is given: a std::unique_ptr's.
 template <auto Destroy>
 struct Deleter {
+    /// @param pointer  not null, as std::unique_ptr promises
     template <class T>
     void operator()(T* pointer) const noexcept {
         Destroy(pointer);

@@ -15,9 +15,9 @@ namespace inbox {
 
 /// Where a message stood, and who it is.
 struct Message {
-    std::string topic;
-    std::int32_t partition = 0;
-    std::int64_t offset = 0;
+    std::string topic;          ///< with partition and offset: where it stood
+    std::int32_t partition = 0; ///< of that topic
+    std::int64_t offset = 0;    ///< in that partition
     std::string id; ///< the header `ce_id`, or any text that stays the same when the event is sent again
 };
 
@@ -28,6 +28,7 @@ public:
     /// @param session  a libpq `PGconn*`.
     explicit Tx(pg_conn* session) noexcept : session_(session) {}
 
+    /// As it was given.
     [[nodiscard]] pg_conn* session() const noexcept { return session_; }
 
 private:

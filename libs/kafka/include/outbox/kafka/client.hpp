@@ -16,6 +16,7 @@ void rd_kafka_topic_destroy(rd_kafka_topic_s*);
 
 namespace outbox::kafka {
 
+/// Of librdkafka: name -> value.
 using Properties = std::map<std::string, std::string>;
 
 /// How to reach the cluster.
@@ -35,7 +36,9 @@ milliseconds metadata_interval(const ClientOptions& options);
 /// Ends a client: drops what it still holds, waits for its threads.
 void destroy_client(rd_kafka_s* client) noexcept;
 
+/// A librdkafka client of any kind.
 using Client = Handle<rd_kafka_s, destroy_client>;
+/// A client's handle of one topic.
 using Topic = Handle<rd_kafka_topic_s, rd_kafka_topic_destroy>;
 
 } // namespace outbox::kafka

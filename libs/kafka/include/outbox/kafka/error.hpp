@@ -19,10 +19,10 @@ enum class Blame {
 
 /// What happened -> what is done.
 struct Failing {
-    std::string_view happened;
-    Blame blame;
-    std::string_view done;
-    std::vector<int> codes; ///< of librdkafka
+    std::string_view happened; ///< in words
+    Blame blame;               ///< that these codes get
+    std::string_view done;     ///< by the relay, in words
+    std::vector<int> codes;    ///< of librdkafka
 };
 
 /// The table: a row for every code that librdkafka names.
@@ -50,9 +50,13 @@ std::string error_name(int code);
 /// A call to Kafka failed.
 class KafkaError final : public Error {
 public:
+    /// @param code     librdkafka's: it decides the Action too
+    /// @param message  names what was asked
     KafkaError(int code, const std::string& message);
 
+    /// Of librdkafka: negative for its own, positive for the broker's.
     [[nodiscard]] int code() const noexcept { return code_; }
+    /// By blame_for().
     [[nodiscard]] Blame blame() const noexcept { return blame_for(code_); }
 
 private:

@@ -22,25 +22,25 @@ struct Header {
 
 /// One record to send. Views must live until the transaction has ended.
 struct Record {
-    std::string_view topic;
-    std::int32_t partition = 0;
-    std::string_view key;
-    std::string_view value;
-    std::vector<Header> headers;
+    std::string_view topic;        ///< one that exists
+    std::int32_t partition = 0;    ///< one that the topic has
+    std::string_view key;          ///< any bytes
+    std::string_view value;        ///< any bytes
+    std::vector<Header> headers;   ///< sent in this order
     std::int64_t timestamp_ms = 0; ///< 0: now
 };
 
 /// Where a record stands, or why it does not.
 struct Delivery {
-    std::int64_t offset = -1;
-    int error = 0; ///< librdkafka's code; 0: persisted
+    std::int64_t offset = -1; ///< in its partition; -1: it has none
+    int error = 0;            ///< librdkafka's code; 0: persisted
 };
 
 /// Why a transaction failed.
 struct Failure {
-    int code = 0;
-    Blame blame = Blame::nobody;
-    std::string message;
+    int code = 0;                ///< librdkafka's
+    Blame blame = Blame::nobody; ///< decides what the relay does next
+    std::string message;         ///< for the log; no payloads
 };
 
 /// How a transaction ended, as far as this client knows.
@@ -54,10 +54,10 @@ struct TransactionEnd {
 
 /// What a lane is made with.
 struct LaneOptions {
-    ClientOptions client;
-    std::string transactional_id;
-    std::size_t batch_bytes = 1'000'000; ///< of one record batch; at most the topics' max.message.bytes
-    milliseconds transaction_timeout{20'000};
+    ClientOptions client;                     ///< how to reach the cluster
+    std::string transactional_id;             ///< the same for the same lane of a shard, for ever
+    std::size_t batch_bytes = 1'000'000;      ///< of one record batch; at most the topics' max.message.bytes
+    milliseconds transaction_timeout{20'000}; ///< after which the broker aborts by itself
 };
 
 /// One transactional producer, seen from the relay: exactly-once delivery rests on what each verb says.

@@ -13,11 +13,11 @@ namespace outbox::partition {
 
 /// What a strategy may look at. Views live for the call only.
 struct Routing {
-    std::string_view key; ///< of the Kafka record
-    std::string_view topic;
-    std::string_view event_type;
-    std::string_view data = {}; ///< the event's JSON text
-    std::int64_t seq = 0;       ///< the event's place in the outbox, from 1; the same in every attempt
+    std::string_view key;        ///< of the Kafka record
+    std::string_view topic;      ///< that it goes to
+    std::string_view event_type; ///< of the row
+    std::string_view data = {};  ///< the event's JSON text
+    std::int64_t seq = 0;        ///< the event's place in the outbox, from 1; the same in every attempt
 };
 
 /// Chooses the partition of an event. Derive from it, or wrap a lambda, for a choice of your own.
@@ -36,6 +36,7 @@ public:
     [[nodiscard]] virtual std::string order_caveat() const;
 };
 
+/// Shared, because every shard asks the same one.
 using Strategy = std::shared_ptr<const PartitionStrategy>;
 /// A strategy as a lambda; it must not throw.
 using Choice = std::function<std::optional<std::int32_t>(const Routing& event, std::int32_t count)>;
@@ -78,12 +79,16 @@ private:
 /// One strategy for each event type, and one for all others.
 class CustomPartitionStrategy final : public PartitionStrategy {
 public:
+    /// @param fallback  for event types without one of their own; not null
     explicit CustomPartitionStrategy(Strategy fallback = std::make_shared<HashPartitionStrategy>())
         : fallback_(std::move(fallback)) {}
 
+    ///@{
+    /// Before the relay starts. A second one for the same event type replaces the first; none may be null.
     CustomPartitionStrategy& set_strategy_for_event_type(std::string event_type, Strategy strategy);
     CustomPartitionStrategy& set_strategy_for_event_type(std::string event_type, Choice choice);
     CustomPartitionStrategy& set_fallback(Strategy strategy);
+    ///@}
 
     std::optional<std::int32_t> choose(const Routing& event, std::int32_t count) const noexcept override;
     [[nodiscard]] std::string order_caveat() const override;

@@ -10,10 +10,10 @@ namespace outbox::postgres {
 
 /// What happened -> what is done.
 struct Failing {
-    std::string_view prefix; ///< of the SQLSTATE
-    Action action;
-    std::string_view happened;
-    std::string_view done;
+    std::string_view prefix;   ///< of the SQLSTATE
+    Action action;             ///< that it gets
+    std::string_view happened; ///< in words
+    std::string_view done;     ///< by the programs, in words
 };
 
 /// The table: a row for every class of SQLSTATE, and for members of a class that differ.
@@ -26,6 +26,8 @@ Action action_for(std::string_view sqlstate);
 /// The server refused a statement, or the connection is gone (empty sqlstate).
 class DatabaseError final : public Error {
 public:
+    /// @param sqlstate  decides the Action; empty when no answer came
+    /// @param message   names what was asked
     DatabaseError(std::string sqlstate, const std::string& message, std::string hint = {},
                   std::string constraint = {})
         : Error(action_for(sqlstate), message),
@@ -33,9 +35,12 @@ public:
           hint_(std::move(hint)),
           constraint_(std::move(constraint)) {}
 
+    ///@{
+    /// What the server says; empty where it says nothing.
     [[nodiscard]] const std::string& sqlstate() const noexcept { return sqlstate_; }
     [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
     [[nodiscard]] const std::string& constraint() const noexcept { return constraint_; }
+    ///@}
 
 private:
     std::string sqlstate_;

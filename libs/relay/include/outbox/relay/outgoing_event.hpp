@@ -13,7 +13,8 @@ namespace outbox::relay {
 /// given is copied. Not thread-safe, and of no use after the hook.
 class OutgoingEvent {
 public:
-    /// Of the row: the same in every attempt.
+    ///@{
+    /// Of the row: the same in every attempt, but for failed_attempts().
     [[nodiscard]] const Uuid& id() const noexcept;
     [[nodiscard]] std::int64_t seq() const noexcept; ///< place in the outbox, from 1
     [[nodiscard]] std::string_view aggregate_type() const noexcept;
@@ -21,11 +22,14 @@ public:
     [[nodiscard]] std::string_view event_type() const noexcept;
     [[nodiscard]] std::string_view headers() const noexcept; ///< JSON object, or empty
     [[nodiscard]] std::int32_t failed_attempts() const noexcept;
+    ///@}
 
+    ///@{
     /// What may be changed, as it is now.
     [[nodiscard]] std::string_view topic() const noexcept;
     [[nodiscard]] std::string_view key() const noexcept;
     [[nodiscard]] std::string_view data() const noexcept; ///< JSON text
+    ///@}
 
     /// Another topic, before RELAY_TOPIC_TEMPLATE is applied. One that Kafka refuses fails the event.
     void set_topic(std::string_view topic);
@@ -46,7 +50,8 @@ public:
     /// @throws std::invalid_argument when the reason is empty
     void skip(std::string_view reason);
 
-    struct State;
+    struct State; ///< The relay's own.
+    /// Made by the relay alone.
     explicit OutgoingEvent(State& state) noexcept : state_(state) {}
 
 private:

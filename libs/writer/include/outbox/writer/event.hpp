@@ -14,6 +14,7 @@ namespace outbox {
 /// A field holds what the outbox cannot carry. The message names the field; it never shows the value.
 class InvalidEvent final : public std::invalid_argument {
 public:
+    /// @param field  the column's name, @param problem  what is wrong with it, never the value
     InvalidEvent(std::string_view field, std::string_view problem);
 
     /// The column's name, as in `outbox_events`.
@@ -55,6 +56,8 @@ public:
     /// below 0
     Event& set_max_retries(std::int32_t retries);
 
+    ///@{
+    /// What the row will hold: as it was given, or the default.
     [[nodiscard]] const Uuid& id() const noexcept { return id_; }
     [[nodiscard]] const std::string& aggregate_type() const noexcept { return aggregate_type_; }
     [[nodiscard]] const std::string& aggregate_id() const noexcept { return aggregate_id_; }
@@ -64,6 +67,7 @@ public:
     [[nodiscard]] const std::optional<std::string>& partition_key() const noexcept { return partition_key_; }
     [[nodiscard]] const std::map<std::string, std::string>& headers() const noexcept { return headers_; }
     [[nodiscard]] std::int32_t max_retries() const noexcept { return max_retries_; }
+    ///@}
 
 private:
     Uuid id_ = Uuid::time_ordered();

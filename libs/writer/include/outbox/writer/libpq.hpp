@@ -16,6 +16,7 @@ namespace outbox {
 /// statement.
 class WriteError final : public std::runtime_error {
 public:
+    /// @param sqlstate  of the server, or empty
     WriteError(const std::string& message, std::string sqlstate)
         : std::runtime_error(message),
           sqlstate_(std::move(sqlstate)) {}
