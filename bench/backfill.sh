@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # variables of bench/run
 # How fast outbox-backfill replays what a relay has just drained, and how much memory it takes: the relay's own rate on
-# the same rows stands beside it.
+# the same rows stands beside it. However many EVENTS there are, such as 10000000, more memory than this is a failure.
+backfill_memory_mb=64
 
 bench_backfill() {
     local events=${EVENTS:-500000} drained replayed peak=0 now
@@ -20,7 +21,8 @@ bench_backfill() {
     wait "$program_pid" || fail 'the replay failed' outbox-backfill
     program_pid=
     replayed=$(sql "SELECT round(published / extract(epoch FROM finished_at - started_at)) FROM outbox_backfills")
-    printf 'backfill of %s events  %8s events/s   outbox-backfill %s MB at most   the relay drained them at %s events/s\n' \
-        "$events" "$replayed" "$peak" "$drained"
+    printf 'backfill of %s events  %8s events/s   outbox-backfill %s MB at most, of %s allowed   the relay drained them at %s events/s\n' \
+        "$events" "$replayed" "$peak" "$backfill_memory_mb" "$drained"
     drop_database
+    ((peak > 0 && peak <= backfill_memory_mb)) || fail "outbox-backfill took $peak MB, $backfill_memory_mb are allowed"
 }

@@ -38,6 +38,7 @@ GRANT SELECT, INSERT, UPDATE (rows) ON outbox_audit TO :"operator";
 
 -- outbox-backfill: reads events and what relays do, and writes down only its own runs.
 \if :{?backfill}
-GRANT SELECT ON outbox_events, outbox_meta, outbox_shards, outbox_relays, outbox_pauses TO :"backfill";
+GRANT SELECT ON outbox_events, outbox_meta, outbox_shards, outbox_relays, outbox_pauses, outbox_topics
+    TO :"backfill";
 GRANT SELECT, INSERT, UPDATE (published, finished_at, cancelled_at, cancelled_by) ON outbox_backfills TO :"backfill";
 \endif

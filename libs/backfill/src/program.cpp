@@ -28,15 +28,6 @@ using namespace std::chrono_literals;
 constexpr auto program = "outbox-backfill";
 constexpr milliseconds statement_time{60'000};
 
-postgres::ConnectOptions replica_of(postgres::ConnectOptions options, const std::string& host) {
-    const auto colon = host.find(':');
-    options.host = host.substr(0, colon);
-    if (colon != std::string::npos) {
-        options.port = host.substr(colon + 1);
-    }
-    return options;
-}
-
 Surroundings surroundings_of(const Settings& settings, const Request& request) {
     Surroundings all;
     all.primary = postgres::options_from(settings, program);
@@ -44,13 +35,14 @@ Surroundings surroundings_of(const Settings& settings, const Request& request) {
     all.primary.lock_timeout = 5s;
     all.primary.idle_in_transaction_timeout = statement_time;
     if (request.read_host) {
-        all.replica = replica_of(all.primary, *request.read_host);
+        all.replica = all.primary;
+        all.replica->host = request.read_host->host;
+        all.replica->port = request.read_host->port.value_or(all.primary.port);
     }
     all.kafka = kafka::client_options(settings, program);
     all.topics = relay::topic_policy(settings);
     all.topics.metadata_interval = kafka::metadata_interval(all.kafka);
     all.outbox = relay::outbox_name(settings);
-    all.source = relay::event_source(settings);
     if (!kafka::is_topic_name(all.prefix())) {
         throw UsageError(
             fmt::format("OUTBOX_NAME={} is not allowed: it must be letters, digits, '.', '_' or '-', at"
@@ -98,7 +90,8 @@ int dry_run(const Surroundings& surroundings, const Request& request, const std:
     const Selection selection = with_times(runs, request.selection);
     store::History history([&] { return open_source(surroundings, primary, runs.log_position(), go_on); },
                            selection.filter, statement_time);
-    const Survey survey = take_survey(history, selection, selection.to_seq, go_on);
+    const Survey survey =
+        take_survey(history, selection, request.target.messages.topic, selection.to_seq, go_on);
     refuse_nothing(survey, selection);
     Outlook outlook{history.describe(survey.first), history.describe(survey.last), 0, {}};
     std::tie(outlook.events_per_second, outlook.speed_of) = expected_speed(runs.all(), request.rate);
@@ -148,6 +141,7 @@ int replay(const Surroundings& surroundings, const Request& request, const std::
     std::cout << fmt::format("run {}: {}{} events\n", run.run, registered.resumed ? "goes on, " : "",
                              run.events)
               << std::flush;
+    relay::warn_of_order(*request.target.messages.strategy);
     ProgressPrinter printer;
     Replay replay(surroundings, request, run,
                   {[&](const Progress& progress) { printer.print(run.run, progress); },

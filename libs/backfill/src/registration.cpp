@@ -71,16 +71,24 @@ std::optional<store::BackfillRun> find_run(store::Backfills& runs, const Request
     return found;
 }
 
-/// @throws for topics that cannot be sent to, before anything is written
-void check_topics(const Surroundings& surroundings, const kafka::Admin& admin, const Request& request,
-                  const Survey& survey) {
-    const auto& wanted = request.target.topic;
-    if (wanted && !request.yes && survey.topics.contains(*wanted)) {
+/// @throws UsageError when consumers of the relay's events read the topic
+void check_consumers(store::Backfills& runs, const std::string& topic, const Survey& survey) {
+    if (const auto found = survey.topics.find(topic); found != survey.topics.end()) {
         throw UsageError(fmt::format(
             "{} of the events come from topic {} itself, whose consumers will see them again: add "
             "--yes, or name another with --topic",
-            survey.topics.at(*wanted), *wanted));
+            found->second, topic));
     }
+    if (runs.was_sent_to(topic)) {
+        throw UsageError(fmt::format("the relay has sent events to topic {}, whose consumers will see these "
+                                     "as well: add --yes, or name another with --topic",
+                                     topic));
+    }
+}
+
+/// @throws for topics that cannot be sent to, before anything is written
+void check_topics(const Surroundings& surroundings, const kafka::Admin& admin,
+                  const std::optional<std::string>& wanted, const Survey& survey) {
     relay::Topics topics(admin, surroundings.topics);
     if (wanted) {
         open_topic(topics, *wanted, Deadline::in(20s));
@@ -126,12 +134,16 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
 
     store::History history([&] { return open_source(surroundings, primary, run.still.log_position, go_on); },
                            selection.filter, statement_time);
-    const Survey survey = take_survey(history, selection, run.still.last_seq, go_on);
+    const Survey survey =
+        take_survey(history, selection, request.target.messages.topic, run.still.last_seq, go_on);
     refuse_nothing(survey, selection);
     run.events = survey.events;
     run.still.last_seq = survey.last;
 
-    check_topics(surroundings, admin, request, survey);
+    if (request.target.topic && !request.yes) {
+        check_consumers(runs, *request.target.topic, survey);
+    }
+    check_topics(surroundings, admin, request.target.topic, survey);
     const Deadline deadline = Deadline::in(30s);
     relay::ensure_control_topic(admin, {surroundings.prefix(), control_partitions}, surroundings.topics,
                                 deadline);

@@ -106,7 +106,7 @@ Replay::State::State(Replay& replay)
               return open_source(owner.surroundings_, primary, owner.run_.still.log_position, owner.go_on_);
           },
           filter_of(replay.request_, replay.run_), statement_time),
-      shaper(replay.request_.target, replay.surroundings_.source, replay.run_.run, replay.topics_),
+      shaper(replay.request_.target, replay.run_.run, replay.topics_),
       limiter(replay.request_.rate) {}
 
 /// A killed process's session ends within moments; one that runs keeps the run.

@@ -2,7 +2,7 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/kafka/admin.hpp>
-#include <outbox/partition/strategy.hpp>
+#include <outbox/relay/options.hpp>
 
 #include <fmt/format.h>
 
@@ -45,7 +45,6 @@ std::optional<std::int64_t> number(const Arguments& arguments, const std::string
     return value;
 }
 
-/// @param allowed  what there is now; more formats and strategies join here.
 std::string choice(const Arguments& arguments, const std::string& name, const std::string& fallback,
                    const std::vector<std::string>& allowed) {
     std::string value = option(arguments, name).value_or(fallback);
@@ -119,7 +118,7 @@ std::uint64_t digest(const std::vector<Uuid>& ids) {
 }
 
 /// The option as a shell would need it.
-void say(std::string& text, const char* name, const std::string& value) {
+void say(std::string& text, const std::string& name, const std::string& value) {
     const bool plain = std::all_of(value.begin(), value.end(), [](unsigned char c) {
         return std::isalnum(c) != 0 ||
                std::string_view("._-:/,+@").find(static_cast<char>(c)) != std::string_view::npos;
@@ -131,7 +130,7 @@ void say(std::string& text, const char* name, const std::string& value) {
     text += fmt::format("{}--{}={}", text.empty() ? "" : " ", name, plain ? value : "'" + quoted + "'");
 }
 
-void say(std::string& text, const char* name, const std::optional<std::string>& value) {
+void say(std::string& text, const std::string& name, const std::optional<std::string>& value) {
     if (value) {
         say(text, name, *value);
     }
@@ -178,21 +177,43 @@ Selection selection_of(const Arguments& arguments) {
     return selection;
 }
 
+/// The relay's messages, but for --format and --partition-strategy. What is not as usual is said in the text.
+void read_messages(const Arguments& arguments, Target& target) {
+    const Settings& settings = arguments.settings;
+    const std::string source = relay::event_source(settings);
+    target.messages = relay::messages_from(settings, source);
+    if (const auto& topic = settings.text("RELAY_TOPIC_TEMPLATE"); !target.topic && topic != "${topic}") {
+        say(target.text, "relay-topic-template", topic);
+    }
+    const std::string format = choice(arguments, "format", settings.text("RELAY_FORMAT"),
+                                      {"cloudevents", "cloudevents-structured", "debezium", "raw"});
+    const bool event_type_header = settings.on("RELAY_DEBEZIUM_EVENT_TYPE");
+    target.messages.encoder = relay::make_encoder({format, source, event_type_header});
+    say(target.text, "format", format);
+    if (format == "debezium" && event_type_header) {
+        say(target.text, "relay-debezium-event-type", settings.text("RELAY_DEBEZIUM_EVENT_TYPE"));
+    }
+    if (const auto strategy = option(arguments, "partition-strategy")) {
+        target.messages.strategy = partition::parse_strategy("--partition-strategy", *strategy);
+        say(target.text, "partition-strategy", *strategy);
+        return;
+    }
+    say(target.text, "partition-strategy", settings.text("RELAY_PARTITION_STRATEGY"));
+    for (const auto& [event_type, strategy] : settings.group("PARTITION_STRATEGIES")) {
+        say(target.text, "partition_strategies." + event_type, strategy);
+    }
+}
+
 Target target_of(const Arguments& arguments) {
     Target target;
     target.topic = option(arguments, "topic");
     if (target.topic && !kafka::is_topic_name(*target.topic)) {
         refuse("topic", *target.topic, "1 to 249 letters, digits, '.', '_' and '-'");
     }
-    target.format = choice(arguments, "format", target.format,
-                           {"cloudevents", "cloudevents-structured", "debezium", "raw"});
-    target.partition_strategy = option(arguments, "partition-strategy").value_or(target.partition_strategy);
-    partition::parse_strategy("--partition-strategy", target.partition_strategy);
+    say(target.text, "topic", target.topic);
+    read_messages(arguments, target);
     const std::string timestamp = choice(arguments, "timestamp", "now", {"now", "original"});
     target.original_timestamp = timestamp == "original";
-    say(target.text, "topic", target.topic);
-    say(target.text, "format", target.format);
-    say(target.text, "partition-strategy", target.partition_strategy);
     say(target.text, "timestamp", timestamp);
     return target;
 }
@@ -216,6 +237,28 @@ milliseconds max_lag_of(const Arguments& arguments, milliseconds fallback) {
         refuse("max-lag", *text, "seconds above 0, fractions allowed");
     }
     return milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+/// An IPv6 address has colons of its own; with a port it stands in brackets.
+ReadHost read_host_of(const std::string& text) {
+    const bool bracketed = text.starts_with('[');
+    const bool bare_address = !bracketed && text.find(':') != text.rfind(':');
+    const auto colon = bare_address ? std::string::npos : text.find(':', bracketed ? text.find(']') : 0);
+    ReadHost at{text.substr(0, colon), std::nullopt};
+    if (bracketed) {
+        at.host = at.host.ends_with(']') ? at.host.substr(1, at.host.size() - 2) : "";
+    }
+    std::uint16_t port = 1;
+    if (colon != std::string::npos) {
+        at.port = text.substr(colon + 1);
+        const char* const last = at.port->data() + at.port->size();
+        const auto [end, error] = std::from_chars(at.port->data(), last, port);
+        port = error == std::errc{} && end == last ? port : 0;
+    }
+    if (at.host.empty() || port == 0) {
+        refuse("read-host", text, "host, host:port, an IPv6 address or [address]:port");
+    }
+    return at;
 }
 
 /// list | show NAME | cancel NAME
@@ -267,16 +310,17 @@ CommandLineSpec command_line() {
         {"ids", "events named in this file, one UUID a line"},
         {"limit", "the first so many of them"},
         {"archive", "also events that were moved to this table, such as a retired partition"},
-        {"topic", "where to; default: each event's own topic, which needs --yes"},
-        {"partition-strategy", "hash of the key, round-robin, or field:/path in event_data; default hash"},
-        {"format",
-         "of the messages: cloudevents, cloudevents-structured, debezium or raw; default cloudevents"},
+        {"topic", "where to; default: where the relay sent each event, which needs --yes"},
+        {"partition-strategy", "hash of the key, round-robin, or field:/path in event_data; default: the "
+                               "relay's, by RELAY_PARTITION_STRATEGY and [partition_strategies]"},
+        {"format", "of the messages: cloudevents, cloudevents-structured, debezium or raw; default: "
+                   "RELAY_FORMAT"},
         {"timestamp",
          "of the messages: now, or original; default now, because a topic's retention counts from it"},
         {"run", "name of the run; default: a new one, or that of the same command when it was interrupted"},
         {"rate", "events a second at most"},
         {"max-lag", "seconds; the run pauses while the relay or a replica is behind by more; default 60"},
-        {"read-host", "host or host:port of a replica of the database to read events from"}};
+        {"read-host", "host, host:port or [address]:port of a replica of the database to read events from"}};
     spec.switches = {{"dry-run", "counts what would be replayed, and changes nothing"},
                      {"yes", "consumers of the original topic may see the events again"}};
     return spec;
@@ -297,7 +341,9 @@ Request parse_request(const Arguments& arguments) {
     }
     request.rate = number(arguments, "rate", 1);
     request.max_lag = max_lag_of(arguments, request.max_lag);
-    request.read_host = option(arguments, "read-host");
+    if (const auto host = option(arguments, "read-host")) {
+        request.read_host = read_host_of(*host);
+    }
     if (!request.target.topic && !request.yes && !request.dry_run) {
         throw UsageError(
             "this replays into the original topic, whose consumers will see the events again: add "

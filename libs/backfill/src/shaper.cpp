@@ -31,12 +31,10 @@ relay::TopicVerdict open_topic(relay::Topics& topics, const std::string& name, D
     return verdict;
 }
 
-Shaper::Shaper(const Target& target, const std::string& source, std::string run, relay::Topics& topics)
+Shaper::Shaper(const Target& target, std::string run, relay::Topics& topics)
     : target_(target),
       run_(std::move(run)),
-      topics_(topics),
-      encoder_(relay::make_encoder({target.format, source})),
-      strategy_(partition::parse_strategy("--partition-strategy", target.partition_strategy)) {}
+      topics_(topics) {}
 
 const relay::TopicVerdict& Shaper::verdict_for(std::string_view topic, Deadline deadline) {
     auto found = verdicts_.find(topic);
@@ -48,9 +46,12 @@ const relay::TopicVerdict& Shaper::verdict_for(std::string_view topic, Deadline 
 }
 
 kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline deadline) {
-    const std::string_view topic = target_.topic ? std::string_view(*target_.topic) : row.topic;
+    const relay::Messages& messages = target_.messages;
+    const std::string_view topic =
+        target_.topic ? std::string_view(*target_.topic) : messages.topic.topic_of(row, batch.arena);
     const relay::TopicVerdict& verdict = verdict_for(topic, deadline);
-    kafka::Record record = relay::make_record(*encoder_, row, topic, now_ms(), verdict.limits, batch.arena);
+    kafka::Record record =
+        relay::make_record(*messages.encoder, row, topic, now_ms(), verdict.limits, batch.arena);
     if (!target_.original_timestamp) {
         record.timestamp_ms = 0;
     }
@@ -69,7 +70,7 @@ kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline
                 row.id.to_string(), size, topic, verdict.limits.max_message_bytes));
     }
     record.partition = partition::choose_partition(
-        *strategy_, {record.key, topic, row.event_type, row.data, row.seq}, verdict.partitions);
+        *messages.strategy, {record.key, topic, row.event_type, row.data, row.seq}, verdict.partitions);
     return record;
 }
 

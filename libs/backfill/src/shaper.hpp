@@ -2,23 +2,21 @@
 
 #include "outbox/backfill/request.hpp"
 
-#include <outbox/partition/strategy.hpp>
 #include <outbox/relay/batch.hpp>
 #include <outbox/relay/record.hpp>
 #include <outbox/relay/topics.hpp>
 
 #include <map>
-#include <memory>
 #include <string>
 
 namespace outbox::backfill {
 
-/// Makes the message of an event that is replayed: format, partition and the headers by which consumers tell.
-/// The one place that knows formats and strategies. Not thread-safe.
+/// Makes the message of an event that is replayed: topic, format, partition and the headers by which
+/// consumers tell. Not thread-safe.
 class Shaper {
 public:
-    /// @param source  ce_source, @param run  outbox-replay-id
-    Shaper(const Target& target, const std::string& source, std::string run, relay::Topics& topics);
+    /// @param run  outbox-replay-id
+    Shaper(const Target& target, std::string run, relay::Topics& topics);
 
     /// The record points into the row and the batch.
     /// @throws Error(stop) for an event that the topic does not accept; Error(retry) while a leader is away
@@ -34,8 +32,6 @@ private:
     Target target_;
     std::string run_;
     relay::Topics& topics_;
-    std::unique_ptr<const relay::RecordEncoder> encoder_;
-    partition::Strategy strategy_;
     std::map<std::string, relay::TopicVerdict, std::less<>> verdicts_;
 };
 

@@ -32,9 +32,18 @@ void table(std::string& text, const char* title, const std::map<std::string, std
     }
 }
 
+std::string topic_of(const store::HistoryCount& count, const relay::TopicTemplate& topic) {
+    store::Row row;
+    row.aggregate_type = count.aggregate_type;
+    row.event_type = count.event_type;
+    row.topic = count.topic;
+    relay::Arena arena;
+    return std::string(topic.topic_of(row, arena));
+}
+
 } // namespace
 
-void Survey::add(const store::WindowCounts& window) {
+void Survey::add(const store::WindowCounts& window, const relay::TopicTemplate& topic) {
     if (window.events == 0) {
         return;
     }
@@ -44,7 +53,7 @@ void Survey::add(const store::WindowCounts& window) {
     for (const store::HistoryCount& count : window.counts) {
         bytes += count.bytes;
         types[count.event_type] += count.events;
-        topics[count.topic] += count.events;
+        topics[topic_of(count, topic)] += count.events;
         days[count.day.empty() ? "unknown" : count.day] += count.events;
     }
 }
@@ -63,8 +72,8 @@ std::string report(const Survey& survey, const Target& target, const Outlook& ou
     return text;
 }
 
-Survey take_survey(store::History& history, const Selection& selection, std::int64_t last_seq,
-                   const std::function<bool()>& go_on) {
+Survey take_survey(store::History& history, const Selection& selection, const relay::TopicTemplate& topic,
+                   std::int64_t last_seq, const std::function<bool()>& go_on) {
     Survey survey;
     std::int64_t left = selection.limit.value_or(std::numeric_limits<std::int64_t>::max());
     std::int64_t at = selection.from_seq - 1;
@@ -74,7 +83,7 @@ Survey take_survey(store::History& history, const Selection& selection, std::int
             throw Error(Action::stop, "stopped while counting; nothing was changed");
         }
         const store::WindowCounts window = history.count(at, upto, left);
-        survey.add(window);
+        survey.add(window, topic);
         left -= window.events;
         at = window.through;
     }

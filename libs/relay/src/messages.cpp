@@ -1,5 +1,7 @@
 #include "outbox/relay/messages.hpp"
 
+#include <outbox/telemetry/log.hpp>
+
 namespace outbox::relay {
 namespace {
 
@@ -28,6 +30,12 @@ Messages messages_from(const Settings& settings, const std::string& source) {
     messages.topic = TopicTemplate("RELAY_TOPIC_TEMPLATE", settings.text("RELAY_TOPIC_TEMPLATE"));
     messages.strategy = strategy_from(settings);
     return messages;
+}
+
+void warn_of_order(const partition::PartitionStrategy& strategy) {
+    if (const auto caveat = strategy.order_caveat(); !caveat.empty()) {
+        log::warn("order per key is not kept by the partition strategy", {{"reason", caveat}});
+    }
 }
 
 } // namespace outbox::relay

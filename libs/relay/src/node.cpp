@@ -68,9 +68,7 @@ void Node::establish() {
                                {"cluster", identity_.cluster_id},
                                {"shards", identity_.shard_count},
                                {"relay", relay_.to_string()}});
-    if (const auto caveat = options_.messages.strategy->order_caveat(); !caveat.empty()) {
-        log::warn("order per key is not kept by the partition strategy", {{"reason", caveat}});
-    }
+    warn_of_order(*options_.messages.strategy);
 }
 
 std::size_t Node::run() {

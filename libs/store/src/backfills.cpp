@@ -18,6 +18,9 @@ using postgres::Statement;
 constexpr Statement read_identity{"outbox_read_identity",
                                   "SELECT outbox_id, name, cluster_id FROM outbox_meta"};
 
+constexpr Statement find_topic{"outbox_find_topic",
+                               "SELECT EXISTS (SELECT FROM outbox_topics WHERE topic = $1)"};
+
 constexpr Statement read_time{"outbox_read_time", "SELECT $1::timestamptz"};
 
 // Transactions that write to the outbox, those that are prepared included. A writer has its lock before it
@@ -141,6 +144,10 @@ OutboxIdentity Backfills::identity() {
         throw Error(Action::stop, "outbox_meta is empty: run outbox-migrate up");
     }
     return {found.uuid(0, 0), found.maybe_text(0, 1), found.maybe_text(0, 2)};
+}
+
+bool Backfills::was_sent_to(const std::string& topic) {
+    return connection_.run(find_topic, {topic}, Deadline::in(timeout_)).boolean(0, 0);
 }
 
 std::string Backfills::time_of(const std::string& text) {

@@ -32,13 +32,13 @@ constexpr const char* next_done =
 
 // What the record of an event takes beside its value: its key twice, and the names of the headers.
 constexpr const char* count_done =
-    "SELECT e.event_type, e.topic, e.day, count(*), sum(e.bytes)::bigint, min(e.seq), max(e.seq) FROM"
-    " (SELECT {}o.seq, o.event_type, o.topic,"
+    "SELECT e.aggregate_type, e.event_type, e.topic, e.day, count(*), sum(e.bytes)::bigint, min(e.seq),"
+    " max(e.seq) FROM (SELECT {}o.seq, o.aggregate_type, o.event_type, o.topic,"
     " coalesce(to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '') AS day,"
     " octet_length(o.event_data::text) + 2 * octet_length(" OUTBOX_KEY_OF(
         "o") ") + octet_length(o.event_type)"
              " + octet_length(o.aggregate_id) + coalesce(octet_length(o.headers::text), 0) + 250 AS bytes"
-             " FROM {} AS o WHERE {} ORDER BY o.seq LIMIT {}) AS e GROUP BY 1, 2, 3";
+             " FROM {} AS o WHERE {} ORDER BY o.seq LIMIT {}) AS e GROUP BY 1, 2, 3, 4";
 
 constexpr const char* describe_event =
     "SELECT o.seq || '  ' || o.id || '  ' || o.event_type || ' of ' || o.aggregate_type || ' ' || "
@@ -211,12 +211,11 @@ WindowCounts History::count_window(std::int64_t after, std::int64_t upto, std::i
         fmt::format(count_done, distinct(), events_with(filter_.archived), where.sql, limit), where.params,
         Deadline::in(timeout_));
     for (int i = 0; i < found.rows(); ++i) {
-        counts.counts.push_back(
-            {found.text(i, 0), found.text(i, 1), found.text(i, 2), found.integer(i, 3), found.integer(i, 4)});
-        counts.events += found.integer(i, 3);
-        counts.first = counts.events == found.integer(i, 3) ? found.integer(i, 5)
-                                                            : std::min(counts.first, found.integer(i, 5));
-        counts.last = std::max(counts.last, found.integer(i, 6));
+        counts.counts.push_back({found.text(i, 0), found.text(i, 1), found.text(i, 2), found.text(i, 3),
+                                 found.integer(i, 4), found.integer(i, 5)});
+        counts.events += found.integer(i, 4);
+        counts.first = i == 0 ? found.integer(i, 6) : std::min(counts.first, found.integer(i, 6));
+        counts.last = std::max(counts.last, found.integer(i, 7));
     }
     if (counts.events == 0) {
         counts.through = std::max(counts.through, skip_gap(counts.through, upto));

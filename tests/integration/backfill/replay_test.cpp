@@ -57,6 +57,29 @@ TEST_F(Backfill, TakesWhatIsSelectedAndNothingElse) {
     EXPECT_THAT(failed({"--until", "2000-01-01", "--topic", replays}), HasSubstr("no event matches"));
 }
 
+TEST_F(Backfill, TakesOneTypeOfEvent) {
+    fill(10, "user");
+    fill(10, "order");
+    done({"--event-type", "order.created", "--topic", replays});
+    expect_once("event_type = 'order.created'");
+}
+
+TEST_F(Backfill, TakesEventsOfATimeTheEndOfWhichIsLeftOut) {
+    fill(10);
+    database.query(
+        "UPDATE outbox_events SET created_at = timestamptz '2026-01-01 00:00Z' + seq * interval '1 hour'");
+    done({"--since", "2026-01-01 03:00Z", "--until", "2026-01-01 07:00Z", "--topic", replays});
+    expect_once("seq BETWEEN 3 AND 6");
+}
+
+TEST_F(Backfill, TakesSeveralStatuses) {
+    for (const char* status : {"SENT", "FAILED", "SKIPPED"}) {
+        fill(5, "user", status);
+    }
+    done({"--status", "SKIPPED,failed", "--topic", replays});
+    expect_once("status IN ('FAILED', 'SKIPPED')");
+}
+
 TEST_F(Backfill, TakesTheIdsOfAFile) {
     fill(50);
     const std::string path = testing::TempDir() + database.name() + ".ids";
@@ -134,6 +157,20 @@ TEST_F(Backfill, KeepsToTheRate) {
     done({"--topic", replays, "--rate", "1000"});
     EXPECT_GT(SteadyClock::now() - began, 1'500ms);
     expect_once();
+}
+
+TEST_F(Backfill, DrawsABarOnATerminalAndPrintsLinesElsewhere) {
+    fill(500);
+    const std::string command = support::program("outbox-backfill") + " --topic " + replays;
+    const auto drawn = support::run(
+        {{"sh", "-c", "script -qec '" + command + "' /dev/null </dev/null"}, environment()}, 120s);
+    EXPECT_EQ(drawn.exit_code, 0) << drawn.output;
+    EXPECT_THAT(drawn.output, AllOf(HasSubstr("\r\x1b[K[####################] 500 of 500 events (100 %), "),
+                                    HasSubstr("\r\nrun "), testing::Not(HasSubstr("outbox-backfill: "))));
+    const auto printed = backfill({"--topic", replays, "--run", "plain"});
+    EXPECT_EQ(printed.exit_code, 0);
+    EXPECT_THAT(printed.errors, AllOf(HasSubstr("outbox-backfill: plain: 500 of 500 events (100 %), "),
+                                      testing::Not(HasSubstr("\x1b")), testing::Not(HasSubstr("\r"))));
 }
 
 TEST_F(Backfill, PausesWhileTheRelayIsBehind) {

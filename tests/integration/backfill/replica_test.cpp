@@ -129,6 +129,18 @@ TEST_F(BackfillReplica, PausesWhileTheReplicaIsCutOffFromThePrimary) {
     expect_once();
 }
 
+TEST_F(BackfillReplica, ThatIsBehindHoldsUpARunThatReadsThePrimary) {
+    fill_both(6'000);
+    Process run = start({"--topic", replays, "--rate", "300", "--max-lag", "1.5"});
+    ASSERT_TRUE(wait_published(1)) << run.errors();
+    on_replica("SELECT pg_wal_replay_pause()::text");
+    EXPECT_TRUE(run.wait_for_text("paused: replication is", Deadline::in(60s))) << run.errors();
+    on_replica("SELECT pg_wal_replay_resume()::text");
+    EXPECT_TRUE(run.wait_for_text("goes on", Deadline::in(60s))) << run.errors();
+    finish(run);
+    expect_once();
+}
+
 TEST_F(BackfillReplica, GoneInMidRunEndsItAndTheSameCommandGoesOn) {
     fill_both(6'000);
     Process run = start_and_publish();

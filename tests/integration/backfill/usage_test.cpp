@@ -26,6 +26,8 @@ TEST_F(Backfill, WhatIsNotUnderstoodEndsWith2AndOneLine) {
                                       {"--topic", "x", "--format", "xml"},
                                       {"--topic", "x", "--partition-strategy", "luck"},
                                       {"--topic", "x", "--timestamp", "then"},
+                                      {"--topic", "x", "--relay-topic-template", "${user}"},
+                                      {"--topic", "x", "--read-host", "[::1"},
                                       {"--topic", "x", "--run", "a/b"},
                                       {"--nonsense"}};
     for (const Words& words : mistakes) {

@@ -23,7 +23,6 @@ struct Surroundings {
     kafka::ClientOptions kafka;
     relay::TopicPolicy topics;
     std::string outbox; ///< its name in Kafka
-    std::string source; ///< ce_source
 
     /// `outbox.<name>.backfill`: the control topic, and the beginning of all transactional ids.
     [[nodiscard]] std::string prefix() const { return "outbox." + outbox + ".backfill"; }

@@ -2,6 +2,7 @@
 
 #include <outbox/core/command_line.hpp>
 #include <outbox/core/deadline.hpp>
+#include <outbox/relay/messages.hpp>
 #include <outbox/store/history.hpp>
 
 #include <cstdint>
@@ -23,11 +24,16 @@ struct Selection {
 
 /// Where to, and in which shape.
 struct Target {
-    std::optional<std::string> topic; ///< nothing: each event's own
-    std::string format = "cloudevents";
-    std::string partition_strategy = "hash";
-    bool original_timestamp = false; ///< of the record; else the time of the replay
-    std::string text;                ///< as above
+    std::optional<std::string> topic; ///< nothing: where the relay sent each event
+    relay::Messages messages{};       ///< the relay's, but for what the command line says
+    bool original_timestamp = false;  ///< of the record; else the time of the replay
+    std::string text;                 ///< as above
+};
+
+/// Where a replica listens.
+struct ReadHost {
+    std::string host;
+    std::optional<std::string> port; ///< nothing: that of the primary
 };
 
 enum class Verb { replay, list, show, cancel };
@@ -39,7 +45,7 @@ struct Request {
     Target target;
     std::optional<std::int64_t> rate; ///< events a second
     milliseconds max_lag{60'000};
-    std::optional<std::string> read_host; ///< host or host:port of a replica
+    std::optional<ReadHost> read_host;
     bool dry_run = false;
     bool yes = false; ///< the consumers of the original topic may see the events again
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/backfill/request.hpp>
+#include <outbox/relay/topic_template.hpp>
 #include <outbox/store/history.hpp>
 
 #include <cstdint>
@@ -18,10 +19,10 @@ struct Survey {
     std::int64_t first = 0; ///< seq
     std::int64_t last = 0;
     std::map<std::string, std::int64_t> types;
-    std::map<std::string, std::int64_t> topics;
+    std::map<std::string, std::int64_t> topics; ///< to which a relay sends the events
     std::map<std::string, std::int64_t> days;
 
-    void add(const store::WindowCounts& window);
+    void add(const store::WindowCounts& window, const relay::TopicTemplate& topic);
 };
 
 /// The first and the last event, in words, and how fast it will go.
@@ -35,8 +36,9 @@ struct Outlook {
 /// What --dry-run prints.
 std::string report(const Survey& survey, const Target& target, const Outlook& outlook);
 
-/// Counts what is selected, up to `last_seq`, in short statements. @param go_on  false ends it early
-Survey take_survey(store::History& history, const Selection& selection, std::int64_t last_seq,
-                   const std::function<bool()>& go_on);
+/// Counts what is selected, up to `last_seq`, in short statements.
+/// @param topic  the relay's, @param go_on  false ends it early
+Survey take_survey(store::History& history, const Selection& selection, const relay::TopicTemplate& topic,
+                   std::int64_t last_seq, const std::function<bool()>& go_on);
 
 } // namespace outbox::backfill

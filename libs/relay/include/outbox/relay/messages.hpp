@@ -21,4 +21,7 @@ struct Messages {
 /// From RELAY_FORMAT and its neighbours. @param source  ce_source. @throws UsageError
 Messages messages_from(const Settings& settings, const std::string& source);
 
+/// Says in the log what a strategy does to the order per key, if it does something.
+void warn_of_order(const partition::PartitionStrategy& strategy);
+
 } // namespace outbox::relay

@@ -58,6 +58,8 @@ public:
           timeout_(timeout) {}
 
     OutboxIdentity identity();
+    /// Whether a relay has ever sent an event of this outbox there.
+    bool was_sent_to(const std::string& topic);
     /// A time as PostgreSQL understands it, in UTC. @throws DatabaseError of class 22 for what is none.
     std::string time_of(const std::string& text);
 

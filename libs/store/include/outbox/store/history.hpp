@@ -45,11 +45,12 @@ struct Page {
     std::int64_t through = 0;
 };
 
-/// Events of one type, topic and day.
+/// Events that agree in types, topic and day.
 struct HistoryCount {
+    std::string aggregate_type;
     std::string event_type;
-    std::string topic;
-    std::string day; ///< UTC; empty: no created_at
+    std::string topic; ///< as it stands in the row
+    std::string day;   ///< UTC; empty: no created_at
     std::int64_t events = 0;
     std::int64_t bytes = 0; ///< of keys, values and headers, roughly
 };
