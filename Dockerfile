@@ -5,7 +5,7 @@ COPY tools/bootstrap tools/bootstrap
 RUN tools/bootstrap build
 COPY . .
 RUN CMAKE_OPTIONS="-DOUTBOX_TESTS=OFF" tools/build release \
-    && strip build/bin/outbox-*
+    && cmake --install build --component tools --strip --prefix /programs
 
 FROM debian:12-slim
 # Debian 12 takes fixes only, so the versions are left to it.
@@ -15,7 +15,7 @@ RUN apt-get update \
         ca-certificates curl libfmt9 libhttp-parser2.9 libpq5 librdkafka1 libspdlog1.10 libssl3 libtomlplusplus3 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin outbox
-COPY --from=build /src/build/bin/outbox-* /usr/local/bin/
+COPY --from=build /programs/bin/ /usr/local/bin/
 # A library that is missing here fails the build, not the first start.
 RUN for program in /usr/local/bin/outbox-*; do "$program" --version || exit 1; done
 USER 10001

@@ -72,9 +72,9 @@ docs: ## Make the libraries' reference, into build/docs
 	@tools/bootstrap check
 	@tools/docs
 
-lint: ## Check format, scripts and code
-	@tools/bootstrap
-	@tools/lint format scripts
+lint: ## Check format, scripts, containers and code
+	@tools/bootstrap build stack check containers
+	@tools/lint format scripts containers
 	@tools/build
 	@tools/lint code
 

@@ -8,10 +8,11 @@ tcp_answers() {
     timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null
 }
 
-# postgres_answers HOST PORT USER PASSWORD: a query gets its result. POSTGRES_BIN is the folder of psql.
+# postgres_answers HOST PORT USER PASSWORD [DATABASE]: a query gets its result. HOST may be the folder of a socket,
+# POSTGRES_BIN is the folder of psql.
 postgres_answers() {
     PGPASSWORD=$4 PGCONNECT_TIMEOUT=2 timeout 3 "${POSTGRES_BIN:+$POSTGRES_BIN/}psql" -X -q -At -h "$1" -p "$2" -U "$3" \
-        -d postgres -c 'SELECT 1' >/dev/null 2>&1
+        -d "${5:-postgres}" -c 'SELECT 1' >/dev/null 2>&1
 }
 
 # kafka_answers HOST PORT: a Metadata request (key 3, version 1, no topics) names at least one broker.
@@ -26,6 +27,50 @@ kafka_answers() {
     # shellcheck disable=SC2086 # the words are the bytes
     set -- $answer
     ((${8:-0} == 7 && ${12:-0} > 0))
+}
+
+# named_servers_answer: DB_* or KAFKA_BROKERS name servers, which both answer as the programs will ask them; what is not
+# set counts as their default. Says on stderr which one does not.
+named_servers_answer() {
+    [[ -n ${DB_HOST:-}${DB_PORT:-}${DB_USER:-}${DB_PASSWORD:-}${DB_PASSWORD_FILE:-}${DB_NAME:-}${KAFKA_BROKERS:-} ]] || return 1
+    if ! named_postgres_answers; then
+        echo "PostgreSQL does not answer ${DB_USER:-postgres} at ${DB_HOST:-localhost}:${DB_PORT:-5432}; using the local stack" >&2
+        return 1
+    fi
+    named_kafka_answers || {
+        echo "Kafka does not answer at ${KAFKA_BROKERS:-localhost:9092}; using the local stack" >&2
+        return 1
+    }
+}
+
+# In the database named, or, as long as nobody has made that one, in the one that all servers have.
+named_postgres_answers() {
+    local database
+    for database in "${DB_NAME:-outbox_db}" postgres; do
+        ! postgres_answers "${DB_HOST:-localhost}" "${DB_PORT:-5432}" "${DB_USER:-postgres}" "$(named_password)" \
+            "$database" || return 0
+    done
+    return 1
+}
+
+named_password() {
+    if [[ -z ${DB_PASSWORD:-} && -n ${DB_PASSWORD_FILE:-} ]]; then
+        cat "$DB_PASSWORD_FILE"
+    else
+        printf '%s' "${DB_PASSWORD:-postgres}"
+    fi
+}
+
+# One of the brokers. Of those that want encryption or a password it is asked only whether they listen.
+named_kafka_answers() {
+    local addresses address host question=kafka_answers
+    [[ ${KAFKA_SECURITY_PROTOCOL:-PLAINTEXT} == PLAINTEXT ]] || question=tcp_answers
+    IFS=', ' read -ra addresses <<<"${KAFKA_BROKERS:-localhost:9092}"
+    for address in "${addresses[@]}"; do
+        host=${address%:*} host=${host#[} host=${host%]}
+        ! "$question" "$host" "${address##*:}" || return 0
+    done
+    return 1
 }
 
 # free_ports COUNT: below the range that the kernel gives to outgoing connections. Where to look first depends on the

@@ -172,7 +172,8 @@ constexpr std::array settings = std::to_array<Setting>({
      .min = 0,
      .max = 1000000,
      .programs = writers_and_relay,
-     .meaning = "what our writers put into `max_retries`, and what counts where a row holds NULL"},
+     .meaning = "refused attempts, the first included, after which an event is FAILED: what our writers "
+                "put into `max_retries`, and what counts where a row holds NULL"},
     {.name = "RELAY_ON_FAILED",
      .kind = Kind::choice,
      .fallback = "continue",

@@ -1,6 +1,7 @@
 #include "outbox/relay/node.hpp"
 
 #include "outbox/relay/control_topic.hpp"
+#include "outbox/relay/preconditions.hpp"
 #include "outbox/relay/retry_policy.hpp"
 
 #include <outbox/core/event.hpp>
@@ -62,6 +63,7 @@ void Node::establish() {
                                           options_.statement_timeout);
     ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
                          Deadline::in(20s));
+    warn_of_lossy_servers(session, admin_, Deadline::in(5s));
     context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, budget_, relay_, wakeup_});
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},

@@ -188,6 +188,22 @@ void delete_topic(const std::string& name) {
     }
 }
 
+void alter_topic(const std::string& name, const Variables& config) {
+    const Client admin = client(RD_KAFKA_PRODUCER, {});
+    const Queue queue(rd_kafka_queue_new(admin.get()));
+    auto* wanted = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str());
+    for (const auto& [key, value] : config) {
+        rd_kafka_ConfigResource_set_config(wanted, key.c_str(), value.c_str());
+    }
+    rd_kafka_AlterConfigs(admin.get(), &wanted, 1, nullptr, queue.get());
+    rd_kafka_ConfigResource_destroy(wanted);
+    const Reply done = reply(queue.get(), "alter " + name);
+    std::size_t count = 0;
+    const auto* const* results =
+        rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(done.get()), &count);
+    check(rd_kafka_ConfigResource_error(results[0]), "alter " + name);
+}
+
 std::int32_t leader_of(const std::string& topic, std::int32_t partition) {
     const Client handle = client(RD_KAFKA_PRODUCER, {});
     const auto metadata = metadata_of_all(handle.get());

@@ -52,6 +52,8 @@ std::int32_t leader_of(const std::string& topic, std::int32_t partition);
 /// Until the topic has `partitions` of them.
 void add_partitions(const std::string& name, int partitions);
 void delete_topic(const std::string& name);
+/// @param config  all that is not the broker's default from now on
+void alter_topic(const std::string& name, const Variables& config);
 /// The oldest committed record that the partition still has, -1: none.
 std::int64_t first_offset_of(const std::string& name, std::int32_t partition);
 /// Every committed record from the topic's beginning to its end as of now.

@@ -15,6 +15,7 @@
 namespace outbox::relays {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 
 std::unique_ptr<support::Stack> stack;
@@ -164,6 +165,30 @@ TEST_F(Outage, AnEventIsOnDiskBeforeAConsumerSeesIt) {
     expect_exactly_once();
 }
 
+TEST_F(Outage, APostgresThatDoesNotFlushIsAnErrorInTheLog) {
+    const auto fsync = [](const std::string& value) {
+        support::on_server("ALTER SYSTEM SET fsync = " + value);
+        support::on_server("SELECT pg_reload_conf()");
+    };
+    EXPECT_EQ(lines_with("fsync=off", ready_relay().errors()), 0);
+    fsync("off");
+    ASSERT_TRUE(wait_until([&] { return database.value("SHOW fsync") == "off"; }));
+    EXPECT_THAT(ready_relay().errors(), ContainsRegex("\"level\":\"error\"[^\n]*fsync=off"));
+    fsync("on");
+}
+
+TEST_F(Outage, AKafkaThatMayForgetTransactionsIsAnErrorInTheLog) {
+    const auto words = "unclean.leader.election.enable=true";
+    EXPECT_EQ(lines_with(words, ready_relay().errors()), 0);
+    const auto unclean_election = [](const std::string& value) {
+        alter_topic("__transaction_state",
+                    {{"cleanup.policy", "compact"}, {"unclean.leader.election.enable", value}});
+    };
+    unclean_election("true");
+    EXPECT_THAT(ready_relay().errors(), ContainsRegex(std::string("\"level\":\"error\"[^\n]*") + words));
+    unclean_election("false");
+}
+
 TEST_F(Outage, AControlTopicThatWasReplacedStopsTheShardsWithTheReason) {
     const auto control = "outbox." + database.name() + ".control";
     Process first = ready_relay();
@@ -181,6 +206,22 @@ TEST_F(Outage, AControlTopicThatWasReplacedStopsTheShardsWithTheReason) {
     EXPECT_THAT(second.errors(), HasSubstr("shard stopped"));
     EXPECT_EQ(read_topic(topic).size(), 500U);
     EXPECT_EQ(stop(second).exit_code, 0);
+}
+
+TEST_F(Outage, ADrainThatReachesItsDeadlineSaysWhatIsLeftAndLosesNothing) {
+    Process relay = ready_relay({{"RELAY_DRAIN_TIMEOUT", "1"}});
+    ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
+    stack->run({"pause-kafka"});
+    insert({.key = "left"});
+    EXPECT_TRUE(wait_until([&] { return count("status = 'PROCESSING'") == 1; }, 30s)) << relay.errors();
+    const auto took = time_until([&] { return stop(relay).exit_code == 0; }, 30s);
+    stack->run({"resume-kafka"});
+    EXPECT_LT(took, 5s * slowness);
+    const auto log = relay.errors();
+    EXPECT_THAT(log, HasSubstr("relay ends before its shards"));
+    EXPECT_GE(lines_with(R"("events_in_flight":1)", log), 2) << log; // of its shard, and in all
+    const Process next = start_relay();
+    expect_exactly_once();
 }
 
 TEST_F(Outage, SigtermUnderLoadDrains) {
