@@ -244,8 +244,11 @@ std::optional<Failure> Producer::transact(const std::vector<Record>& records, De
     for (std::size_t i = 0; i < records.size(); ++i) {
         produce(records[i], i, deadline);
     }
-    before_commit();
     if (auto failure = flush(deadline)) {
+        return failure;
+    }
+    before_commit();
+    if (auto failure = cut_off()) {
         return failure;
     }
     return commit(deadline);

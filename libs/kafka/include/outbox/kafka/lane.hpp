@@ -89,7 +89,7 @@ public:
     /// @param records        their memory lives until the lane is destroyed or the end has neither failure
     /// nor strays
     /// @param deadline       of the whole transaction
-    /// @param before_commit  called when all records are enqueued
+    /// @param before_commit  called when brokers have all the records and nothing asked for their commit
     /// @throws nothing for what Kafka refuses: the end tells.
     virtual TransactionEnd send(const std::vector<Record>& records, Deadline deadline,
                                 const std::function<void()>& before_commit) = 0;
