@@ -1,5 +1,6 @@
 #include "link.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace outbox::chaos {
@@ -47,9 +48,16 @@ void Link::advance() {
     }
     client_.flush();
     server_.flush();
-    if (!client_.open() || (!server_.open() && !black_hole_)) {
+    if ((!client_.open() && !outlives_client()) || (!server_.open() && !black_hole_)) {
         cut(); // one end is gone: the other has what was on its way
     }
+}
+
+/// What stands still is in the network, whatever becomes of the client that sent it.
+bool Link::outlives_client() const {
+    return stall_ || std::ranges::any_of(open_, [](const Exchange& exchange) {
+               return exchange.fault && exchange.fault->kind == Fault::Kind::stall;
+           });
 }
 
 bool Link::stalled() {

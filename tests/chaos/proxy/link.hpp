@@ -65,6 +65,7 @@ private:
     void hear(Answer answer);
     bool stalled();
     bool awaits_twin();
+    [[nodiscard]] bool outlives_client() const;
 
     Board& board_;
     Channel client_;

@@ -140,6 +140,19 @@ TEST_F(Faults, AStalledConnectionGoesOnWhenTheRuleIsLifted) {
     EXPECT_THAT(server.asked(), ElementsAre("tx-1 commit", "tx-2 commit", "tx-3 commit"));
 }
 
+TEST_F(Faults, AStalledRequestArrivesThoughItsClientHasEnded) {
+    const auto rule = inject({Kind::stall});
+    EXPECT_EQ(ask(1), success(1));
+    client.say(end_txn(2));
+    const auto stalled = proxy->wait_hit(rule, soon()).number;
+    client = Talk(connect_to(proxy->port()));
+    EXPECT_EQ(ask(3), success(3)) << "the end of the first connection was seen before";
+    EXPECT_THAT(server.asked(), ElementsAre("tx-1 commit", "tx-3 commit"));
+    proxy->lift(rule);
+    EXPECT_TRUE(proxy->wait_answer(stalled, soon()).answered);
+    EXPECT_THAT(server.asked(), ElementsAre("tx-1 commit", "tx-3 commit", "tx-2 commit"));
+}
+
 TEST_F(Faults, AStallEndsByItself) {
     inject({Kind::stall, quiet});
     ask(1);

@@ -33,9 +33,10 @@ struct Match {
 /// What happens to a request, to its answer, or to the connection that it came on.
 struct Fault {
     enum class Kind {
-        none,          ///< it passes; that it did can be waited for
-        stall,         ///< the connection's requests stand still from this one on
-        hold,          ///< kept back; the connection goes on without it
+        none,  ///< it passes; that it did can be waited for
+        stall, ///< the connection's requests stand still from this one on, and arrive even if the client has
+               ///< ended meanwhile
+        hold,  ///< kept back; the connection goes on without it
         hold_and_cut,  ///< kept back, the connection closed: still in the network when the client comes again
         copy,          ///< passed on, and a copy kept back
         duplicate,     ///< passed on, sent again when it was answered; the client hears the answer after that

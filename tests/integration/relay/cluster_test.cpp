@@ -10,9 +10,7 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 
 namespace outbox::relays {
@@ -74,17 +72,11 @@ protected:
 
     /// A relay of one shard that stands still before the commit of its first transaction.
     Process relay_in_mid_transaction() {
-        Process relay({{support::program("outbox-relay-faults")},
-                       environment({{"OUTBOX_FAULT", "before-commit:1:stop"}, {"RELAY_SHARDS", "1"}})});
+        Process relay = start_relay_with_fault("before-commit:1:stop", {{"RELAY_SHARDS", "1"}});
         EXPECT_TRUE(relay.wait_for_text("shard taken", Deadline::in(60s))) << relay.errors();
         write(300);
-        EXPECT_TRUE(wait_until([&] { return standing_still(relay.id()); }, 30s)) << relay.errors();
+        EXPECT_TRUE(wait_until([&] { return relay.stopped(); }, 30s)) << relay.errors();
         return relay;
-    }
-    static bool standing_still(pid_t process) {
-        std::ifstream file(fmt::format("/proc/{}/stat", process));
-        const std::string text{std::istreambuf_iterator<char>(file), {}};
-        return text.find(") T ") != std::string::npos;
     }
 
     void write(int events, const std::string& to = {}) {

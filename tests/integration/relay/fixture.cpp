@@ -272,8 +272,9 @@ Process Relays::start_relay(const Variables& changes) const {
     return Process({{support::program("outbox-relay")}, environment(changes)});
 }
 
-Process Relays::start_relay_with_fault(const std::string& fault) const {
-    return Process({{support::program("outbox-relay-faults")}, environment({{"OUTBOX_FAULT", fault}})});
+Process Relays::start_relay_with_fault(const std::string& fault, Variables changes) const {
+    changes["OUTBOX_FAULT"] = fault;
+    return Process({{support::program("outbox-relay-faults")}, environment(changes)});
 }
 
 Process Relays::ready_relay(const Variables& changes) const {

@@ -66,10 +66,12 @@ int lines_with(const std::string& words, const std::string& log);
 class Relays : public testing::Test {
 protected:
     static constexpr int shards = 4;
+    /// After so long a broker ends a transaction by itself: transaction.timeout.ms, and how often it looks.
+    static constexpr auto broker_gives_up = 32s;
 
     [[nodiscard]] Variables environment(const Variables& changes = {}) const;
     [[nodiscard]] Process start_relay(const Variables& changes = {}) const;
-    [[nodiscard]] Process start_relay_with_fault(const std::string& fault) const;
+    [[nodiscard]] Process start_relay_with_fault(const std::string& fault, Variables changes = {}) const;
     /// One that has recovered all its shards.
     [[nodiscard]] Process ready_relay(const Variables& changes = {}) const;
     [[nodiscard]] support::Command load(const std::vector<std::string>& words,

@@ -21,7 +21,8 @@ namespace {
 /// Somebody else's transactional producer, with a record in a transaction that it does not end by itself.
 class OpenTransaction {
 public:
-    OpenTransaction(const std::string& topic, std::int32_t partition) : producer_(connect()) {
+    OpenTransaction(const std::string& topic, std::int32_t partition)
+        : producer_(connect("somebody-else-in-" + topic)) {
         done(rd_kafka_init_transactions(producer_.get(), patience_ms));
         done(rd_kafka_begin_transaction(producer_.get()));
         const auto produced = rd_kafka_producev(producer_.get(), RD_KAFKA_V_TOPIC(topic.c_str()),
@@ -33,17 +34,18 @@ public:
         }
     }
     void abort() { done(rd_kafka_abort_transaction(producer_.get(), patience_ms)); }
+    void commit() { done(rd_kafka_commit_transaction(producer_.get(), patience_ms)); }
 
 private:
     static constexpr int patience_ms = 30'000;
     using Producer = Handle<rd_kafka_t, rd_kafka_destroy>;
 
-    static Producer connect() {
+    static Producer connect(const std::string& transactional_id) {
         std::array<char, 512> reason{};
         auto* conf = rd_kafka_conf_new();
         for (const auto& [name, value] :
              Variables{{"bootstrap.servers", support::required_variable("KAFKA_BROKERS")},
-                       {"transactional.id", "somebody-else"},
+                       {"transactional.id", transactional_id},
                        {"transaction.timeout.ms", "300000"}}) {
             rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason.data(), reason.size());
         }
@@ -96,17 +98,32 @@ TEST_F(Hindrance, AnotherProducersOpenTransactionOnTheControlPartitionIsWaitedFo
 }
 
 TEST_F(Hindrance, ATransactionThatTheBrokerGivesUpInMidBatchIsSentAgain) {
-    constexpr auto broker_gives_up = 32s; // its transaction.timeout.ms, and how often the broker looks
-    Process relay({{support::program("outbox-relay-faults")},
-                   environment({{"OUTBOX_FAULT", "before-commit:1:stop"}, {"RELAY_LEASE", "120"}})});
+    Process relay = start_relay_with_fault("before-commit:1:stop", {{"RELAY_LEASE", "120"}});
     write(100);
     ASSERT_TRUE(wait_until([&] { return count("status = 'PROCESSING'") > 0; }, 60s)) << relay.errors();
     stay_quiet(broker_gives_up);
     relay.signal(SIGCONT);
     EXPECT_TRUE(wait_all_sent()) << relay.errors();
-    EXPECT_THAT(relay.errors(), testing::HasSubstr("shard recovers"));
     expect_exactly_once();
     EXPECT_EQ(count("retry_count > 0"), 0);
+    const auto log = relay.errors();
+    EXPECT_GE(lines_with("shard recovers", log), 1);
+    EXPECT_LE(lines_with("_FENCED)", log) + lines_with("INVALID_PRODUCER_EPOCH)", log), shards)
+        << "a shard goes round in circles: " << log;
+}
+
+TEST_F(Hindrance, AHungRelaysTransactionIsEndedByTheBrokerThoughNobodyTakesOver) {
+    create_topic(topic, 1);
+    Process hung = start_relay_with_fault("before-commit:1:stop", {{"RELAY_SHARDS", "1"}});
+    write(50);
+    ASSERT_TRUE(wait_until([&] { return hung.stopped(); }, 60s)) << hung.errors();
+    OpenTransaction(topic, 0).commit();
+    EXPECT_TRUE(read_topic(topic).empty()) << "before it the hung relay's transaction is open";
+    EXPECT_LT(time_until([&] { return read_topic(topic).size() == 1; }, 60s),
+              broker_gives_up + 3s * slowness);
+    hung.signal(SIGCONT);
+    EXPECT_TRUE(wait_all_sent()) << hung.errors();
+    EXPECT_EQ(read_topic(topic).size(), 51U);
 }
 
 TEST_F(Hindrance, AControlTopicThatIsCompactedUnderLoadStillTellsWhatWasSent) {

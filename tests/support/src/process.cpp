@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -151,6 +153,12 @@ bool Process::reap(bool block) {
 
 bool Process::running() {
     return pid_ > 0 && !reap(false);
+}
+
+bool Process::stopped() const {
+    std::ifstream file(fmt::format("/proc/{}/stat", pid_));
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    return text.find(") T ") != std::string::npos;
 }
 
 void Process::signal(int number) {

@@ -42,6 +42,8 @@ public:
 
     [[nodiscard]] pid_t id() const noexcept { return pid_; }
     [[nodiscard]] bool running();
+    /// It stands still, by SIGSTOP.
+    [[nodiscard]] bool stopped() const;
 
     /// Sends a signal to this process alone; nothing happens once it has ended.
     void signal(int number);
