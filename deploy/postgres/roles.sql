@@ -1,7 +1,7 @@
 -- The roles with their least grants. Run as the owner of the tables, after `outbox-migrate up`:
 --   psql -v app=outbox_app -v relay=outbox_relay -f roles.sql
 -- Add  -v operator=outbox_operator  for the role of those who use the verbs of outbox-relay.
--- and  -v backfill=outbox_backfill  for the role of outbox-backfill.
+-- Add  -v backfill=outbox_backfill  for the role of outbox-backfill.
 -- Create them first, e.g.  CREATE ROLE outbox_app LOGIN PASSWORD '...';
 
 -- An application that only inserts events. The doorbell runs with its owner's rights; identity needs no grant.
