@@ -2,6 +2,8 @@
 
 #include "fixture.hpp"
 
+#include <outbox/support/topics.hpp>
+
 #include <fmt/format.h>
 
 namespace outbox::relays {
@@ -104,6 +106,13 @@ TEST_F(Delivery, AMessageCarriesKeyTimestampAndCloudEventsHeaders) {
     EXPECT_EQ(database.number("SELECT kafka_partition FROM outbox_events"), message.partition);
     EXPECT_EQ(database.number("SELECT kafka_offset FROM outbox_events"), message.offset);
     expect_exactly_once(); // the partition is the Java client's, which outbox-check computes by itself
+}
+
+TEST_F(Delivery, AMissingTopicIsMadeWithThePartitionsAskedFor) {
+    const Process relay = ready_relay({{"KAFKA_TOPIC_PARTITIONS", "4"}});
+    ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
+    EXPECT_EQ(support::shape_of(topic).partitions, 4);
+    expect_exactly_once();
 }
 
 TEST_F(Delivery, AnInsertAfter20SecondsOfQuietArrivesWithin250Milliseconds) {

@@ -115,5 +115,30 @@ TEST_F(TwoDeployments, OfOneDatabaseOnAnotherClusterTheRelayEndsWithTheReason) {
     EXPECT_EQ(count("status = 'NEW'"), 1);
 }
 
+class ControlTopic : public Relays {
+protected:
+    const std::string control = "outbox." + database.name() + ".control";
+
+    /// A relay refuses it, with the command that sets `setting`.
+    void expect_refused(const std::string& setting) {
+        const auto outcome = start_relay().wait(Deadline::in(60s));
+        EXPECT_EQ(outcome.exit_code, 1);
+        EXPECT_THAT(outcome.errors,
+                    HasSubstr("kafka-configs.sh --bootstrap-server <broker> --alter --topic " + control +
+                              " --add-config " + setting));
+    }
+};
+
+TEST_F(ControlTopic, ThatDeletesWhatIsOldIsRefusedWithTheCommandToType) {
+    create_topic(control, shards, {{"cleanup.policy", "delete"}});
+    expect_refused("cleanup.policy=compact");
+}
+
+TEST_F(ControlTopic, WithUncleanLeaderElectionIsRefusedWithTheCommandToType) {
+    create_topic(control, shards,
+                 {{"cleanup.policy", "compact"}, {"unclean.leader.election.enable", "true"}});
+    expect_refused("unclean.leader.election.enable=false");
+}
+
 } // namespace
 } // namespace outbox::relays

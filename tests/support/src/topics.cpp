@@ -13,6 +13,7 @@ namespace {
 using Client = Handle<rd_kafka_t, rd_kafka_destroy>;
 using Queue = Handle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
 using Event = Handle<rd_kafka_event_t, rd_kafka_event_destroy>;
+using Metadata = Handle<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
 using Unwanted = Handle<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
 
 constexpr int patience_ms = 30'000;
@@ -30,9 +31,10 @@ Client connect() {
     return client;
 }
 
-void check(rd_kafka_resp_err_t code) {
+/// A topic that does not exist is no error.
+void check(rd_kafka_resp_err_t code, const std::string& what) {
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-        throw std::runtime_error(std::string("delete topics: ") + rd_kafka_err2str(code));
+        throw std::runtime_error(what + ": " + rd_kafka_err2str(code));
     }
 }
 
@@ -49,13 +51,27 @@ void delete_topics(const std::vector<std::string>& names) {
     const Queue queue(rd_kafka_queue_new(client.get()));
     rd_kafka_DeleteTopics(client.get(), pointers.data(), pointers.size(), nullptr, queue.get());
     const Event answer(rd_kafka_queue_poll(queue.get(), patience_ms));
-    check(answer ? rd_kafka_event_error(answer.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT);
+    check(answer ? rd_kafka_event_error(answer.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT, "delete topics");
     std::size_t count = 0;
     const auto* const* results =
         rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(answer.get()), &count);
     for (std::size_t i = 0; i < count; ++i) {
-        check(rd_kafka_topic_result_error(results[i]));
+        check(rd_kafka_topic_result_error(results[i]), "delete topics");
     }
+}
+
+TopicShape shape_of(const std::string& topic) {
+    const Client client = connect();
+    const struct rd_kafka_metadata* raw = nullptr;
+    check(rd_kafka_metadata(client.get(), 1, nullptr, &raw, patience_ms), "metadata");
+    const Metadata metadata(raw);
+    for (int i = 0; i < metadata->topic_cnt; ++i) {
+        const rd_kafka_metadata_topic_t& found = metadata->topics[i];
+        if (topic == found.topic && found.partition_cnt > 0) {
+            return {found.partition_cnt, found.partitions[0].replica_cnt};
+        }
+    }
+    return {};
 }
 
 } // namespace outbox::support
