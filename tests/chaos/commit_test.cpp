@@ -3,6 +3,10 @@
 
 #include "fixture.hpp"
 
+#include <outbox/support/wait.hpp>
+
+#include <csignal>
+
 namespace outbox::chaos {
 namespace {
 
@@ -47,6 +51,35 @@ TEST_F(Settle, OfARecoveryIsDoneAgainWhenItsAnswerIsLost) {
     EXPECT_TRUE(postgres->wait_answer(postgres->wait_hit(second, soon()).number, soon()).answered);
     expect_exactly_once();
     EXPECT_GE(recoveries(), 1);
+}
+
+using HungRelay = Chaos;
+
+// Its claim has seen that it owns the shard, and then stands still in the network; its successor does so
+// between its recovery and its first claim.
+TEST_F(HungRelay, ChangesNoRowOfItsSuccessorByAClaimThatComesLate) {
+    const Variables longest_statements{{"RELAY_LEASE", "15"}};
+    start_relay(longest_statements);
+    const auto session = database.value(
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 1868693507 AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())");
+    support::Process successor(
+        {{support::program("outbox-relay-faults")},
+         through_proxies({{"RELAY_LEASE", "15"}, {"OUTBOX_FAULT", "after-settle:1:stop"}})});
+    ASSERT_TRUE(successor.wait_for_text("relay starts", soon())) << successor.errors();
+    const auto claim =
+        postgres->inject({.match = {"COMMIT", "\noutbox_to_processing\n"}, .fault = {Kind::stall}});
+    write_events();
+    postgres->wait_hit(claim, soon());
+    relay->signal(SIGSTOP);
+    database.query("SELECT pg_terminate_backend($1::integer)",
+                   {session}); // so that nobody waits for its lease to end
+    ASSERT_TRUE(support::wait_until([&] { return successor.stopped(); }, 30s)) << successor.errors();
+    postgres->lift(claim);
+    relay->signal(SIGCONT);
+    EXPECT_TRUE(relay->wait_for_text("shard lost", soon()));
+    successor.signal(SIGCONT);
+    expect_exactly_once();
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, LostCommit,

@@ -51,7 +51,7 @@ Variables Chaos::direct() const {
     return variables;
 }
 
-Variables Chaos::through_proxies() const {
+Variables Chaos::through_proxies(const Variables& changes) const {
     Variables variables = database.environment();
     variables["DB_HOST"] = "127.0.0.1";
     variables["DB_PORT"] = std::to_string(postgres->port());
@@ -61,11 +61,14 @@ Variables Chaos::through_proxies() const {
     variables["RELAY_LEASE"] = "9"; // a busy machine must keep it; statements may take a third of it
     variables["RELAY_TRANSACTION_EVENTS"] = std::to_string(events_a_batch);
     variables["LOG_LEVEL"] = "debug";
+    for (const auto& [name, value] : changes) {
+        variables[name] = value;
+    }
     return variables;
 }
 
-void Chaos::start_relay() {
-    relay.emplace(support::Command{{support::program("outbox-relay")}, through_proxies()});
+void Chaos::start_relay(const Variables& changes) {
+    relay.emplace(support::Command{{support::program("outbox-relay")}, through_proxies(changes)});
     if (!relay->wait_for_text("shard taken", soon())) {
         throw std::runtime_error("the relay does not take its shard");
     }

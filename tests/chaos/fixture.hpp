@@ -29,7 +29,7 @@ protected:
     static constexpr int events_a_batch = 30;
 
     /// Returns when it has taken its shard.
-    void start_relay();
+    void start_relay(const Variables& changes = {});
     void write_events() const;
 
     /// The judge's verdict over all events, none of which was given up or cost a retry.
@@ -46,7 +46,7 @@ protected:
 
     [[nodiscard]] static Deadline soon() { return Deadline::in(30s); }
     [[nodiscard]] Variables direct() const;
-    [[nodiscard]] Variables through_proxies() const;
+    [[nodiscard]] Variables through_proxies(const Variables& changes = {}) const;
 
     std::unique_ptr<FaultProxy> kafka;
     std::unique_ptr<FaultProxy> postgres;

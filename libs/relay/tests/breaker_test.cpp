@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <vector>
+
 namespace outbox::relay {
 namespace {
 
@@ -37,6 +41,33 @@ TEST(Breaker, ForgetsFencingsAfterAMinute) {
     for (int i = 0; i < 20; ++i) {
         EXPECT_FALSE(breaker.fenced_too_often(start + i * 21s));
     }
+}
+
+/// What "more than three within a minute, this one counted" means, said without a queue.
+bool too_many(const std::vector<Breaker::Time>& fencings) {
+    return std::ranges::count_if(fencings,
+                                 [&](Breaker::Time time) { return time + 60s >= fencings.back(); }) > 3;
+}
+
+TEST(Breaker, CountsTheFencingsOfTheLastMinuteInAnySchedule) {
+    constexpr int schedules = 100'000;
+    std::mt19937 random(20); // the same ones each time
+    int given_up = 0;
+    for (int schedule = 0; schedule < schedules; ++schedule) {
+        Breaker breaker;
+        std::vector<Breaker::Time> fencings{Breaker::Time(1h)};
+        const auto longest_wait = 1 + random() % 60;
+        for (int i = 0; i < 12; ++i) {
+            fencings.push_back(fencings.back() + std::chrono::seconds(random() % longest_wait));
+        }
+        for (auto end = fencings.begin() + 1; end <= fencings.end(); ++end) {
+            const bool expected = too_many({fencings.begin(), end});
+            ASSERT_EQ(breaker.fenced_too_often(*(end - 1)), expected) << "schedule " << schedule;
+            given_up += expected ? 1 : 0;
+        }
+    }
+    EXPECT_GT(given_up, schedules);
+    EXPECT_LT(given_up, 12 * schedules);
 }
 
 } // namespace
