@@ -5,6 +5,7 @@
 #include <outbox/kafka/topic_reader.hpp>
 #include <outbox/kafka/transactions.hpp>
 #include <outbox/relay/manifest.hpp>
+#include <outbox/relay/origin.hpp>
 #include <outbox/relay/publisher.hpp>
 
 #include <fmt/format.h>
@@ -51,17 +52,36 @@ public:
         }
     }
 
-    bool read_events(const std::string& topic,
-                     const std::function<void(const verbs::SeenEvent&)>& seen) override {
-        return kafka::read_headers(options_.kafka, admin_, topic, "ce_id", patience,
-                                   [&](const kafka::HeaderSeen& record) {
-                                       if (const auto id = Uuid::parse(record.value)) {
-                                           seen({*id, record.partition, record.offset});
-                                       }
-                                   });
+    std::optional<std::string> topic_of(const std::string& topic, const std::string& aggregate_type,
+                                        const std::string& event_type) override {
+        store::Row row;
+        row.topic = topic;
+        row.aggregate_type = aggregate_type;
+        row.event_type = event_type;
+        relay::Arena arena;
+        std::string name(options_.messages.topic.topic_of(row, arena));
+        return kafka::is_topic_name(name) ? std::optional(std::move(name)) : std::nullopt;
+    }
+
+    verbs::TopicExtent read_topic(const std::string& topic,
+                                  const std::function<void(const verbs::SeenRecord&)>& seen) override {
+        const auto extent = kafka::read_topic(
+            options_.kafka, admin_, topic, patience, [&](const kafka::CommittedRecord& record) {
+                const auto origin = relay::origin_of(record.headers, record.value);
+                seen({origin.event, kind_of(origin), record.partition, record.offset});
+            });
+        return {extent.exists, extent.whole, extent.written};
     }
 
 private:
+    static verbs::SeenRecord::Kind kind_of(const relay::Origin& origin) {
+        using Kind = verbs::SeenRecord::Kind;
+        if (origin.dead_letter) {
+            return Kind::dead_letter;
+        }
+        return origin.replay ? Kind::replay : Kind::event;
+    }
+
     /// Does not initialise the lane: what the coordinator knows of its last transaction would be forgotten.
     /// A marker for a deleted topic may never be written, so a decided transaction is not waited for without
     /// end: whoever reads a topic waits for the markers there.

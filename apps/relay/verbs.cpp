@@ -154,10 +154,11 @@ int reconcile(const Arguments& arguments) {
     const auto options = relay::relay_options(arguments.settings);
     const auto cluster = open_cluster(options);
     auto session = verbs::open_session(arguments.settings);
-    return report("reconcile",
-                  verbs::reconcile(session, *cluster,
-                                   {options.name, options.dead_letter_topic, given(arguments, "apply")},
-                                   motive_of(arguments)));
+    return report("reconcile", verbs::reconcile(session, *cluster,
+                                                {options.name, options.dead_letter_topic,
+                                                 arguments.settings.text("RELAY_FORMAT") == "raw",
+                                                 given(arguments, "apply")},
+                                                motive_of(arguments)));
 }
 
 struct Verb {

@@ -66,8 +66,8 @@ TEST_F(AnOwner, ThatIsFencedAgainAndAgainStopsAndSaysWhatToDo) {
     EXPECT_EQ(recoveries(), 3);
     EXPECT_EQ(database.value("SELECT stopped FROM outbox_shards"),
               "fenced more than three times in a minute while still the owner: a second deployment uses the "
-              "same outbox"
-              " (a copy of this database?); stop one of the two, then restart this relay");
+              "same outbox; stop one of the two, and give a copy of this database an OUTBOX_NAME of its own "
+              "with `outbox-relay adopt`");
     kafka->lift(rule);
     relay->kill();
     start_relay();

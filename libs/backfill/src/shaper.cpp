@@ -1,6 +1,7 @@
 #include "shaper.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/relay/headers.hpp>
 
 #include <fmt/format.h>
 
@@ -9,9 +10,6 @@
 
 namespace outbox::backfill {
 namespace {
-
-constexpr std::string_view replay_header = "outbox-replay-id";
-constexpr std::string_view original_header = "outbox-original-id";
 
 std::int64_t now_ms() {
     return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -56,10 +54,10 @@ kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline
         record.timestamp_ms = 0;
     }
     std::erase_if(record.headers, [](const kafka::Header& header) {
-        return header.name == replay_header || header.name == original_header;
+        return header.name == relay::headers::replay_id || header.name == relay::headers::original_id;
     });
-    record.headers.push_back({replay_header, run_});
-    record.headers.push_back({original_header, batch.arena.keep(row.id.to_string())});
+    record.headers.push_back({relay::headers::replay_id, run_});
+    record.headers.push_back({relay::headers::original_id, batch.arena.keep(row.id.to_string())});
     const auto size = static_cast<std::int64_t>(relay::alone_bytes(record));
     if (size > verdict.limits.max_message_bytes) {
         throw Error(

@@ -24,32 +24,37 @@ bool keeps_everything(const Admin& admin, const std::string& topic, Deadline dea
     return policy == config.end() || policy->second.find("compact") == std::string::npos;
 }
 
-std::string_view header_of(const rd_kafka_message_t& message, const char* name) {
+std::vector<Header> headers_of(const rd_kafka_message_t& message) {
+    std::vector<Header> found;
     rd_kafka_headers_t* headers = nullptr;
+    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return found;
+    }
+    const char* name = nullptr;
     const void* value = nullptr;
     std::size_t size = 0;
-    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return {};
+    while (rd_kafka_header_get_all(headers, found.size(), &name, &value, &size) ==
+           RD_KAFKA_RESP_ERR_NO_ERROR) {
+        found.push_back({name, {static_cast<const char*>(value), size}});
     }
-    return {static_cast<const char*>(value), size};
+    return found;
 }
 
 } // namespace
 
-bool read_headers(const ClientOptions& options, const Admin& admin, const std::string& topic,
-                  const char* header, milliseconds patience,
-                  const std::function<void(const HeaderSeen&)>& seen) {
+TopicExtent read_topic(const ClientOptions& options, const Admin& admin, const std::string& topic,
+                       milliseconds patience, const std::function<void(const CommittedRecord&)>& seen) {
     const auto state = admin.topic(topic, Deadline::in(patience));
     if (!state) {
-        return false;
+        return {};
     }
-    bool complete = keeps_everything(admin, topic, Deadline::in(patience));
+    TopicExtent extent{true, keeps_everything(admin, topic, Deadline::in(patience)), false};
     std::vector<Progress> progress;
     PartitionList list(rd_kafka_topic_partition_list_new(state->partitions()));
     for (std::int32_t partition = 0; partition < state->partitions(); ++partition) {
         const auto [first, end] = admin.watermarks(topic, partition, Deadline::in(patience));
-        complete = complete && first == 0;
+        extent.whole = extent.whole && first == 0;
+        extent.written = extent.written || end > 0;
         progress.push_back({first, end});
         rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = first;
     }
@@ -79,13 +84,16 @@ bool read_headers(const ClientOptions& options, const Admin& admin, const std::s
             at = std::max(at, message->offset);
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             progress.at(static_cast<std::size_t>(message->partition)).position = message->offset + 1;
-            seen({message->partition, message->offset, header_of(*message, header)});
+            seen({message->partition,
+                  message->offset,
+                  {static_cast<const char*>(message->payload), message->len},
+                  headers_of(*message)});
             deadline = Deadline::in(patience);
         } else if (ends_read(message->err)) {
             throw KafkaError(message->err, fmt::format("topic {} [{}]", topic, message->partition));
         }
     }
-    return complete;
+    return extent;
 }
 
 } // namespace outbox::kafka

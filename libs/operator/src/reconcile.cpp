@@ -2,6 +2,7 @@
 // cannot.
 #include "audit.hpp"
 #include "exclusive.hpp"
+#include "search.hpp"
 
 #include <outbox/store/sql.hpp>
 
@@ -9,7 +10,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -25,16 +25,7 @@ constexpr milliseconds short_answer{10'000};
 constexpr milliseconds long_answer{600'000};
 constexpr std::size_t step = 1000;
 
-constexpr Statement find_topics{
-    "outbox_find_topics",
-    "SELECT o.topic, count(*) FILTER (WHERE o.unsent), count(*) FILTER (WHERE o.status = 'SENT')"
-    " FROM outbox_events AS o GROUP BY 1 ORDER BY 1"};
-
 constexpr Statement find_shards{"outbox_find_shards", "SELECT shard FROM outbox_shards ORDER BY shard"};
-
-constexpr Statement look_up{"outbox_look_up",
-                            "SELECT o.id, coalesce(o.status, 'NEW'), o.topic FROM outbox_events AS o"
-                            " WHERE o.id = ANY ($1::uuid[])"};
 
 constexpr Statement settle{
     "outbox_reconcile",
@@ -68,102 +59,6 @@ constexpr Statement move_seq{"outbox_reconcile_seq",
                              "'seq')::regclass AS name) AS s"
                              " WHERE coalesce(pg_sequence_last_value(s.name), 0) < $1"};
 
-/// What the topics say about rows that are not settled, and what they hold besides.
-struct Findings {
-    std::map<Uuid, SeenEvent> sent; ///< rows that are NEW, PROCESSING or FAILED
-    std::map<Uuid, SeenEvent> dead; ///< rows that are NEW or PROCESSING, in the dead-letter topic
-    std::size_t records = 0;
-    std::size_t without_row = 0;
-    std::size_t skipped = 0; ///< rows that are SKIPPED, and in Kafka all the same
-    std::vector<std::string>
-        doubtful; ///< topics that do not have all any more, and what they lack is not known
-};
-
-class Search {
-public:
-    Search(Connection& connection, Findings& findings, std::string topic, bool letters)
-        : connection_(connection),
-          findings_(findings),
-          topic_(std::move(topic)),
-          letters_(letters) {}
-
-    void add(const SeenEvent& event) {
-        seen_.push_back(event);
-        if (seen_.size() == step) {
-            compare();
-        }
-    }
-
-    void compare() {
-        std::map<Uuid, SeenEvent> by_id;
-        for (const SeenEvent& event : seen_) {
-            by_id.emplace(event.id, event);
-        }
-        findings_.records += std::exchange(seen_, {}).size();
-        const auto ids = store::array_of(
-            by_id, [](std::string& text, const auto& entry) { text += entry.first.to_string(); });
-        const Result rows = connection_.run(look_up, {ids}, Deadline::in(long_answer));
-        for (int i = 0; i < rows.rows(); ++i) {
-            note(by_id.at(rows.uuid(i, 0)), rows.text(i, 1), rows.text(i, 2));
-        }
-        findings_.without_row += letters_ ? 0 : by_id.size() - static_cast<std::size_t>(rows.rows());
-    }
-
-    [[nodiscard]] std::size_t unsent() const { return unsent_; }
-    [[nodiscard]] std::size_t sent() const { return sent_; }
-
-private:
-    void note(const SeenEvent& event, const std::string& status, const std::string& topic) {
-        const bool unsent = status == "NEW" || status == "PROCESSING";
-        if (letters_) {
-            if (unsent) {
-                findings_.dead.emplace(event.id, event);
-            }
-            return;
-        }
-        if (topic != topic_) {
-            return;
-        }
-        sent_ += status == "SENT" ? 1 : 0;
-        if (unsent || status == "FAILED") {
-            unsent_ += findings_.sent.emplace(event.id, event).second && unsent ? 1 : 0;
-        }
-        findings_.skipped += status == "SKIPPED" ? 1 : 0;
-    }
-
-    Connection& connection_;
-    Findings& findings_;
-    std::string topic_;
-    bool letters_;
-    std::vector<SeenEvent> seen_;
-    std::size_t unsent_ = 0; ///< rows that are in Kafka all the same
-    std::size_t sent_ = 0;   ///< rows that are SENT, and are there
-};
-
-Findings search(Connection& connection, Cluster& cluster, const std::string& dead_letter_topic) {
-    Findings findings;
-    const Result topics = connection.run(find_topics, {}, Deadline::in(long_answer));
-    for (int i = 0; i < topics.rows(); ++i) {
-        const auto topic = topics.text(i, 0);
-        Search in(connection, findings, topic, false);
-        const bool complete = cluster.read_events(topic, [&](const SeenEvent& event) { in.add(event); });
-        in.compare();
-        const auto missing = static_cast<std::size_t>(topics.integer(i, 1)) - in.unsent();
-        const auto sent = static_cast<std::size_t>(topics.integer(i, 2));
-        // A topic that was made anew has lost nothing by its own account.
-        const bool lost_some = in.sent() < sent || (!complete && sent > 0);
-        if (lost_some && missing > 0) {
-            findings.doubtful.push_back(fmt::format("{} ({} events)", topic, missing));
-        }
-    }
-    if (!dead_letter_topic.empty()) {
-        Search in(connection, findings, dead_letter_topic, true);
-        cluster.read_events(dead_letter_topic, [&](const SeenEvent& event) { in.add(event); });
-        in.compare();
-    }
-    return findings;
-}
-
 std::string summary(const Findings& findings) {
     std::string text =
         fmt::format("{} committed records seen; {} events that the database has not as SENT are in their"
@@ -178,9 +73,20 @@ std::string summary(const Findings& findings) {
     return text;
 }
 
-std::int64_t write_state(Connection& connection, const std::map<Uuid, SeenEvent>& found, const char* state,
+std::optional<std::string> doubt_of(const Findings& findings) {
+    if (findings.not_found == 0 || findings.doubts.empty()) {
+        return std::nullopt;
+    }
+    return fmt::format(
+        "it cannot be known whether {} unsent events were sent, which are not found: {}; look for them as"
+        " docs/operations.md says under 'What reconcile cannot know', then --force has sent again what is "
+        "left",
+        findings.not_found, fmt::join(findings.doubts, "; "));
+}
+
+std::int64_t write_state(Connection& connection, const std::map<Uuid, SeenRecord>& found, const char* state,
                          const AuditEntry& entry) {
-    std::vector<SeenEvent> events;
+    std::vector<SeenRecord> events;
     for (const auto& [id, event] : found) {
         events.push_back(event);
     }
@@ -189,14 +95,14 @@ std::int64_t write_state(Connection& connection, const std::map<Uuid, SeenEvent>
         const auto some = std::span(events).subspan(at, std::min(step, events.size() - at));
         Transaction transaction(connection, Deadline::in(long_answer));
         const auto column = [&](auto member) {
-            return store::array_of(some, [member](std::string& text, const SeenEvent& event) {
+            return store::array_of(some, [member](std::string& text, const SeenRecord& event) {
                 fmt::format_to(std::back_inserter(text), "{}", event.*member);
             });
         };
         const auto ids = store::array_of(
-            some, [](std::string& text, const SeenEvent& event) { text += event.id.to_string(); });
+            some, [](std::string& text, const SeenRecord& event) { text += event.id->to_string(); });
         const auto rows =
-            transaction.run(settle, {ids, column(&SeenEvent::partition), column(&SeenEvent::offset), state})
+            transaction.run(settle, {ids, column(&SeenRecord::partition), column(&SeenRecord::offset), state})
                 .affected();
         entry.add(transaction, rows);
         transaction.commit();
@@ -278,15 +184,9 @@ Outcome reconcile(Connection& connection, Cluster& cluster, const Reconciliation
                 " OUTBOX_NAME",
                 foreign->outbox_id.to_string())};
     }
-    const auto findings = search(connection, cluster, wanted.dead_letter_topic);
+    const auto findings = search(connection, cluster, {wanted.dead_letter_topic, wanted.ids_are_foreign});
     const auto seen = summary(findings);
-    std::optional<std::string> doubt;
-    if (!findings.doubtful.empty()) {
-        doubt = fmt::format(
-            "topics do not have all their records any more, so it cannot be known whether these events"
-            " were sent: {}; --force has them sent",
-            fmt::join(findings.doubtful, ", "));
-    }
+    auto doubt = doubt_of(findings);
     if (!wanted.apply) {
         return {"nothing is changed without --apply: " + seen, std::move(doubt)};
     }

@@ -1,5 +1,6 @@
 // An event that is given up goes to the dead-letter topic as it would have been sent, with the headers that
 // Kafka Connect gives a dead letter.
+#include "outbox/relay/headers.hpp"
 #include "pending.hpp"
 
 #include <fmt/format.h>
@@ -12,16 +13,16 @@ namespace {
 
 void add_error_headers(Batch& batch, kafka::Record& record, const Refusal& refusal, const std::string& name,
                        int shard) {
-    const auto add = [&](const char* header, const std::string& text) {
+    const auto add = [&](std::string_view header, std::string_view text) {
         record.headers.push_back({header, batch.arena.keep(text)});
     };
-    add("__connect.errors.topic", std::string(record.topic));
+    add("__connect.errors.topic", record.topic);
     add("__connect.errors.partition", std::to_string(record.partition)); // -1: the topic has none
     add("__connect.errors.offset", "-1");                                // it never got one
     add("__connect.errors.connector.name", name);
     add("__connect.errors.task.id", std::to_string(shard));
     add("__connect.errors.stage", refusal.code == 0 ? "TRANSFORMATION" : "KAFKA_PRODUCE");
-    add("__connect.errors.class.name", "outbox-relay");
+    add(headers::error_class, headers::error_class_here);
     add("__connect.errors.exception.class.name",
         refusal.code == 0 ? "std::exception" : kafka::exception_class(refusal.code));
     add("__connect.errors.exception.message", refusal.reason);

@@ -1,5 +1,6 @@
 // The formats, byte for byte as docs/messages.md shows them.
 #include "json_text.hpp"
+#include "outbox/relay/headers.hpp"
 #include "outbox/relay/record.hpp"
 #include "rfc3339.hpp"
 
@@ -18,9 +19,9 @@ using kafka::Record;
 using store::Row;
 
 constexpr std::array cloudevents_names =
-    std::to_array<std::string_view>({"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time",
-                                     "ce_subject", "ce_partitionkey", "content-type"});
-constexpr std::array debezium_names = std::to_array<std::string_view>({"id", "eventType"});
+    std::to_array<std::string_view>({"ce_specversion", headers::ce_id, "ce_source", "ce_type", "ce_time",
+                                     "ce_subject", "ce_partitionkey", headers::content_type});
+constexpr std::array debezium_names = std::to_array<std::string_view>({headers::debezium_id, "eventType"});
 
 std::string_view id_text(const Row& row, Arena& arena) {
     char* const text = arena.take(Uuid::text_size);
@@ -61,13 +62,13 @@ public:
         record.key = row.key;
         record.value = row.data;
         record.headers = {{"ce_specversion", "1.0"},
-                          {"ce_id", id_text(row, arena)},
+                          {headers::ce_id, id_text(row, arena)},
                           {"ce_source", source_},
                           {"ce_type", row.event_type},
                           {"ce_time", time_text(time_us, arena)},
                           {"ce_subject", row.aggregate_id},
                           {"ce_partitionkey", row.key},
-                          {"content-type", "application/json"}};
+                          {headers::content_type, "application/json"}};
         add_row_headers(row, cloudevents_names, arena, record);
     }
 
@@ -83,7 +84,7 @@ public:
     void encode(const Row& row, std::int64_t time_us, Arena& arena, Record& record) const override {
         record.key = row.key;
         record.value = envelope(row, time_us, arena);
-        record.headers = {{"content-type", "application/cloudevents+json; charset=UTF-8"}};
+        record.headers = {{headers::content_type, structured_type_}};
         add_row_headers(row, cloudevents_names, arena, record);
     }
 
@@ -119,6 +120,7 @@ private:
     }
 
     std::string source_;
+    std::string structured_type_ = std::string(headers::structured_event) + "; charset=UTF-8";
 };
 
 /// As Debezium's outbox event router sends the same row.
@@ -129,7 +131,7 @@ public:
     void encode(const Row& row, std::int64_t, Arena& arena, Record& record) const override {
         record.key = row.aggregate_id;
         record.value = row.data;
-        record.headers.push_back({"id", id_text(row, arena)});
+        record.headers.push_back({headers::debezium_id, id_text(row, arena)});
         if (event_type_) {
             record.headers.push_back({"eventType", row.event_type});
         }

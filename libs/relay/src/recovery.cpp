@@ -6,8 +6,9 @@ namespace outbox::relay {
 namespace {
 
 constexpr auto lost_log =
-    "the control topic was emptied or replaced, or the database belongs to another cluster or backup;"
-    " compare the rows with the topics before anything else";
+    "the control topic was emptied or replaced, or the database belongs to another cluster or backup; bring"
+    " back the two that belong together or, where one is gone, stop the relays and see what `outbox-relay"
+    " reconcile` says";
 
 StopShard stop(const std::string& what, const char* advice) {
     return {fmt::format("{}: {}", what, advice)};
@@ -42,7 +43,8 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
         const auto manifest = decode(record.value);
         if (!manifest) {
             return stop(fmt::format("control record at offset {} cannot be read", record.offset),
-                        "a newer relay or a foreign program wrote it");
+                        "a newer relay wrote it: upgrade this one; or a foreign program: see"
+                        " docs/operations.md, 'A shard is stopped'");
         }
         if (manifest->outbox_id != outbox_id) {
             return stop(fmt::format("control record at offset {} belongs to outbox {}", record.offset,
@@ -54,7 +56,8 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
             return stop(
                 fmt::format("batch {} was sent under epoch {}, but this database knows only {}",
                             manifest->batch, manifest->epoch, acquired.ownership.epoch),
-                "a copy of this database is in use elsewhere, or it was restored from an older backup");
+                "a copy of this database is in use elsewhere: stop it; or this one was restored from an older"
+                " backup: stop the relays and see what `outbox-relay reconcile` says");
         }
         if (manifest->batch != expected) {
             return stop(fmt::format("batch {} follows where {} is due", manifest->batch, expected), lost_log);

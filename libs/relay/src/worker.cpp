@@ -243,8 +243,8 @@ void ShardWorker::check_fencing() {
     if (breaker_.fenced_too_often(SteadyClock::now())) {
         throw Error(Action::stop,
                     "fenced more than three times in a minute while still the owner: a second deployment"
-                    " uses the same outbox (a copy of this database?); stop one of the two, then restart this"
-                    " relay");
+                    " uses the same outbox; stop one of the two, and give a copy of this database an"
+                    " OUTBOX_NAME of its own with `outbox-relay adopt`");
     }
 }
 

@@ -1,9 +1,13 @@
 #include <outbox/relay/recovery.hpp>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace outbox::relay {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
 
 class Recovery : public testing::Test {
 protected:
@@ -65,24 +69,32 @@ TEST_F(Recovery, AFreshShardTakesBatchesFromTheFirst) {
 }
 
 TEST_F(Recovery, StopsWhenTheLastMarkedManifestIsGone) {
-    EXPECT_NE(stopped(), "");
+    const auto told = AllOf(HasSubstr("is not at offset 100"), HasSubstr("`outbox-relay reconcile`"));
+    EXPECT_THAT(stopped(), told);
     add(105, 11, 4, before);
-    EXPECT_NE(stopped(), "");
+    EXPECT_THAT(stopped(), told);
 }
 
 TEST_F(Recovery, StopsAtAGap) {
     add(100, 10, 4, before);
     add(110, 12, 4, before);
-    EXPECT_NE(stopped(), "");
+    EXPECT_THAT(stopped(),
+                AllOf(HasSubstr("batch 12 follows where 11 is due"), HasSubstr("`outbox-relay reconcile`")));
+}
+
+TEST_F(Recovery, StopsAtARecordThatIsNoManifest) {
+    add(100, 10, 4, before);
+    tail.records.push_back({105, "hello"});
+    EXPECT_THAT(stopped(), AllOf(HasSubstr("offset 105 cannot be read"), HasSubstr("docs/operations.md")));
 }
 
 TEST_F(Recovery, StopsAtAForeignOutboxAndAtAnEpochAboveItsOwn) {
     add(100, 10, 4, before);
     add(105, 11, 6, before);
-    EXPECT_NE(stopped(), "");
+    EXPECT_THAT(stopped(), AllOf(HasSubstr("under epoch 6"), HasSubstr("`outbox-relay reconcile`")));
     tail.records.pop_back();
     outbox = Uuid::random();
-    EXPECT_NE(stopped(), "");
+    EXPECT_THAT(stopped(), AllOf(HasSubstr("belongs to outbox"), HasSubstr("choose another OUTBOX_NAME")));
 }
 
 TEST_F(Recovery, RaisesTheEpochWhenAFailoverLostABump) {

@@ -67,11 +67,13 @@ Identity establish_identity(postgres::Connection& connection, const Identity& fi
     Identity identity = first;
     identity.outbox_id = meta.uuid(0, 0);
     if (!meta.is_null(0, 1)) {
-        check_same("the name", meta.text(0, 1), first.name, "set OUTBOX_NAME to the first");
+        check_same("the name", meta.text(0, 1), first.name,
+                   "set OUTBOX_NAME to the first; a copy that lives beside it needs `outbox-relay adopt`");
     }
     if (!meta.is_null(0, 2)) {
         check_same("the Kafka cluster", meta.text(0, 2), first.cluster_id,
-                   "check KAFKA_BROKERS; what was sent is known only to the first cluster");
+                   "check KAFKA_BROKERS; what was sent is known only to the first cluster. Where the outbox"
+                   " is to belong to this one from now on: `outbox-relay adopt`");
     }
     if (!meta.is_null(0, 3)) {
         identity.shard_count = static_cast<int>(meta.integer(0, 3));

@@ -140,7 +140,8 @@ void check_digests(const Result& settled, std::span<const ManifestedRow> rows) {
                 Action::stop,
                 fmt::format(
                     "seq {} is another event than the one the manifest names: the database was restored"
-                    " from a backup or failed over asynchronously and gave the number out again",
+                    " from a backup or failed over asynchronously and gave the number out again; stop the"
+                    " relays and see what `outbox-relay reconcile` says",
                     seq));
         }
     }

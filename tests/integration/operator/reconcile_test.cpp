@@ -24,6 +24,46 @@ protected:
     bool wait_all_sent() {
         return wait_until([&] { return count("status <> 'SENT'") == 0; }, 90s);
     }
+    void back_up() {
+        database.query("CREATE TABLE saved_shards AS SELECT * FROM outbox_shards");
+        database.query("CREATE TABLE saved_events AS SELECT id, status, seq FROM outbox_events");
+    }
+    /// Later rows are gone, and their numbers are given out again.
+    void restore() {
+        database.query("DELETE FROM outbox_events WHERE id NOT IN (SELECT id FROM saved_events)");
+        database.query("UPDATE outbox_events AS e SET status = s.status, processed_at = NULL"
+                       " FROM saved_events AS s WHERE s.id = e.id AND s.status <> 'SENT'");
+        database.query(
+            "SELECT setval(pg_get_serial_sequence('outbox_events', 'seq'), max(seq)) FROM saved_events");
+        database.query("DELETE FROM outbox_shards");
+        database.query("INSERT INTO outbox_shards SELECT * FROM saved_shards");
+    }
+    /// A relay comes, sends this event and whatever waits besides, and goes.
+    void come_and_go(const std::string& key) {
+        Process relay = ready_relay();
+        insert({.key = key});
+        EXPECT_TRUE(wait_all_sent()) << relay.errors();
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+    /// Three events, sent by a relay with these settings and known to nobody but the topics any more.
+    void send_and_forget(const Variables& changes) {
+        Process relay = ready_relay(changes);
+        for (const char* key : {"a", "b", "c"}) {
+            const auto id = insert({.key = key});
+            ASSERT_TRUE(wait_sent(id)) << relay.errors();
+        }
+        EXPECT_EQ(stop(relay).exit_code, 0);
+        forget();
+    }
+    void forget() {
+        database.query("UPDATE outbox_events SET status = 'NEW', processed_at = NULL, kafka_partition = NULL,"
+                       " kafka_offset = NULL");
+    }
+    [[nodiscard]] std::string refused_with(const Words& words, const Variables& changes) const {
+        const auto outcome = verb(words, changes);
+        EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
+        return outcome.errors;
+    }
     bool wait_dead() {
         return wait_until(
             [&] {
@@ -76,9 +116,7 @@ TEST_F(Reconcile, SettlesByTheTopicsWhatAnOlderBackupDoesNotKnow) {
         EXPECT_EQ(stop(first).exit_code, 0);
     }
     ASSERT_EQ(support::run(load({"--events", "100"}), 60s).exit_code, 0);
-    // The backup: 100 events are not sent yet.
-    database.query("CREATE TABLE saved_shards AS SELECT * FROM outbox_shards");
-    database.query("CREATE TABLE saved_events AS SELECT id FROM outbox_events");
+    back_up(); // 100 events are not sent yet
     {
         Process second = ready_relay();
         ASSERT_EQ(support::run(load({"--events", "100"}), 60s).exit_code, 0);
@@ -90,12 +128,7 @@ TEST_F(Reconcile, SettlesByTheTopicsWhatAnOlderBackupDoesNotKnow) {
         ASSERT_TRUE(wait_sent(insert({.key = "later"}))) << third.errors();
         EXPECT_EQ(stop(third).exit_code, 0);
     }
-    // Restored: later rows are gone, their numbers are given out again.
-    database.query("DELETE FROM outbox_events WHERE id NOT IN (SELECT id FROM saved_events)");
-    database.query("UPDATE outbox_events SET status = 'NEW', processed_at = NULL WHERE seq > 200");
-    database.query("SELECT setval(pg_get_serial_sequence('outbox_events', 'seq'), 300)");
-    database.query("DELETE FROM outbox_shards");
-    database.query("INSERT INTO outbox_shards SELECT * FROM saved_shards");
+    restore();
     EXPECT_THAT(done({"reconcile", "--apply"}),
                 testing::AllOf(HasSubstr("100 events are SENT"), HasSubstr("101 records have no row here")));
     const Process relay = ready_relay();
@@ -104,6 +137,31 @@ TEST_F(Reconcile, SettlesByTheTopicsWhatAnOlderBackupDoesNotKnow) {
     const auto messages = read_topic(topic);
     EXPECT_EQ(messages.size(), 501U);
     expect_each_once(messages);
+}
+
+TEST_F(Reconcile, IsWhatAShardAsksForThatMeetsAnOlderBackup) {
+    come_and_go("a");
+    const auto forgotten = insert({.key = "a"});
+    back_up();
+    for (int i = 0; i < 3; ++i) { // so that one epoch at least is above that of the next owner
+        come_and_go("a");
+    }
+    restore();
+    const auto later = insert({.key = "a"});
+    {
+        Process relay = start_relay();
+        const auto shard = fmt::format(" FROM outbox_shards WHERE shard = {}", shard_of("a"));
+        ASSERT_TRUE(wait_until([&] { return database.number("SELECT count(stopped)" + shard) == 1; }, 60s))
+            << relay.errors();
+        EXPECT_THAT(database.value("SELECT stopped" + shard), HasSubstr("`outbox-relay reconcile`"));
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+    EXPECT_EQ(status(forgotten), "NEW");
+    EXPECT_THAT(done({"reconcile", "--apply"}), HasSubstr("reconcile: 1 events are SENT"));
+    const Process relay = ready_relay();
+    EXPECT_TRUE(wait_sent(later)) << relay.errors();
+    EXPECT_TRUE(sent(forgotten));
+    expect_each_once(read_topic(topic));
 }
 
 TEST_F(Reconcile, RefusesToGuessWhereATopicHasLostRecords) {
@@ -117,11 +175,114 @@ TEST_F(Reconcile, RefusesToGuessWhereATopicHasLostRecords) {
     delete_topic(topic);
     create_topic(topic, 6);
     const auto id = insert({.key = "second"});
-    EXPECT_THAT(refused({"reconcile", "--apply"}), HasSubstr(topic + " (1 events)"));
+    EXPECT_THAT(refused({"reconcile", "--apply"}),
+                testing::AllOf(HasSubstr("whether 1 unsent events were sent"),
+                               HasSubstr("1 events that are SENT stand in none")));
     EXPECT_EQ(status(id), "NEW");
     EXPECT_THAT(done({"reconcile", "--apply", "--force"}), HasSubstr("0 events are SENT"));
     const Process relay = ready_relay();
     EXPECT_TRUE(wait_sent(id)) << relay.errors();
+}
+
+struct Sending {
+    const char* name;
+    Variables variables;
+};
+
+class ReconcileAfter : public Reconcile, public testing::WithParamInterface<Sending> {};
+
+TEST_P(ReconcileAfter, FindsEachEventWhateverItsRecordAndItsTopicLookLike) {
+    const auto& variables = GetParam().variables;
+    send_and_forget(variables);
+    const auto again = insert({.key = "d"});
+    const auto outcome = verb({"reconcile", "--apply"}, variables);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_THAT(outcome.output, HasSubstr("reconcile: 3 events are SENT"));
+    EXPECT_EQ(count("status = 'SENT' AND kafka_partition >= 0 AND kafka_offset >= 0"), 3);
+    EXPECT_EQ(status(again), "NEW");
+}
+
+INSTANTIATE_TEST_SUITE_P(Sendings, ReconcileAfter,
+                         testing::Values(Sending{"structured", {{"RELAY_FORMAT", "cloudevents-structured"}}},
+                                         Sending{"debezium", {{"RELAY_FORMAT", "debezium"}}},
+                                         Sending{"template",
+                                                 {{"RELAY_TOPIC_TEMPLATE", "${topic}.${aggregate_type}"}}}),
+                         [](const auto& sending) { return std::string(sending.param.name); });
+
+TEST_F(Reconcile, KnowsTheTopicsOfATemplateThatAnOlderBackupDoesNotAndThoseThatNoTemplateNames) {
+    const Variables variables{{"RELAY_TOPIC_TEMPLATE", "${topic}.${aggregate_type}"}};
+    send_and_forget(variables);
+    EXPECT_THAT(done({"reconcile"}), HasSubstr("3 events that the database has not as SENT"))
+        << "by outbox_topics";
+    database.query("DELETE FROM outbox_topics");
+    EXPECT_THAT(verb({"reconcile"}, variables).output,
+                HasSubstr("3 events that the database has not as SENT"));
+}
+
+TEST_F(Reconcile, RefusesToGuessWhereRecordsNameNoEvent) {
+    const Variables raw{{"RELAY_FORMAT", "raw"}};
+    send_and_forget(raw);
+    for (const Words& words : {Words{"reconcile"}, Words{"reconcile", "--apply"}}) {
+        EXPECT_THAT(refused_with(words, raw),
+                    testing::AllOf(HasSubstr("whether 3 unsent events were sent"),
+                                   HasSubstr("topic " + topic + " holds 3 records that name no event"),
+                                   HasSubstr("What reconcile cannot know"), HasSubstr("--force")));
+        EXPECT_EQ(count("status = 'NEW'"), 3);
+    }
+    EXPECT_THAT(audit(), IsEmpty());
+    EXPECT_THAT(done({"reconcile", "--apply", "--force"}), HasSubstr("0 events are SENT"));
+}
+
+TEST_F(Reconcile, TrustsAnIdInARawRecordOnlyWhereItIsAnEvents) {
+    const Variables raw{{"RELAY_FORMAT", "raw"}};
+    {
+        Process relay = ready_relay(raw);
+        for (const char* headers :
+             {"jsonb_build_object('ce_id', i)", "jsonb_build_object('id', gen_random_uuid())"}) {
+            const auto id = database.value(fmt::format("INSERT INTO outbox_events (id, aggregate_type, "
+                                                       "aggregate_id, event_type, event_data, topic, headers)"
+                                                       " SELECT i, 'user', 'a', 'user.created', '{{}}', "
+                                                       "'{}', {} FROM gen_random_uuid() AS i RETURNING id",
+                                                       topic, headers));
+            ASSERT_TRUE(wait_sent(id)) << relay.errors();
+        }
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+    forget();
+    EXPECT_THAT(refused_with({"reconcile", "--apply"}, raw),
+                testing::AllOf(HasSubstr("whether 1 unsent events were sent"), HasSubstr("holds 1 records")));
+}
+
+TEST_F(Reconcile, TakesAReplayInAnotherTopicForNoProof) {
+    const auto other = topic + ".other";
+    {
+        Process relay = ready_relay();
+        ASSERT_TRUE(wait_sent(insert({.key = "a", .topic = other}))) << relay.errors();
+        ASSERT_TRUE(wait_sent(insert({.key = "b"}))) << relay.errors();
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+    const auto replayed = support::run(
+        {{support::program("outbox-backfill"), "--aggregate-id", "b", "--topic", other}, environment()},
+        120s);
+    ASSERT_EQ(replayed.exit_code, 0) << replayed.errors;
+    forget();
+    ASSERT_TRUE(wait_until([&] { return read_topic(topic).size() == 1; }, 30s));
+    delete_topic(topic);
+    EXPECT_THAT(refused({"reconcile", "--apply"}), HasSubstr("whether 1 unsent events were sent"));
+}
+
+TEST_F(Reconcile, RefusesToGuessWhereATopicIsGoneOrMadeAnewOrCompactedThoughNoSentEventIsLeft) {
+    send_and_forget({});
+    const auto apply = [&] { return refused({"reconcile", "--apply"}); };
+    ASSERT_TRUE(wait_until([&] { return read_topic(topic).size() == 3; }, 30s));
+    delete_topic(topic);
+    EXPECT_THAT(apply(), HasSubstr("topic " + topic + " does not exist"));
+    create_topic(topic, 6);
+    EXPECT_THAT(apply(), HasSubstr("topic " + topic + " is empty, though events were sent there"));
+    delete_topic(topic);
+    create_topic(topic, 6, {{"cleanup.policy", "compact"}});
+    EXPECT_THAT(apply(), HasSubstr("topic " + topic + " does not keep all its records"));
+    EXPECT_EQ(count("status = 'NEW'"), 3);
 }
 
 class Adopt : public Reconcile {

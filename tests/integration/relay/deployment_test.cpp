@@ -112,6 +112,7 @@ TEST_F(TwoDeployments, OfOneDatabaseOnAnotherClusterTheRelayEndsWithTheReason) {
     EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_THAT(outcome.errors, HasSubstr("the Kafka cluster"));
     EXPECT_THAT(outcome.errors, HasSubstr("another-cluster"));
+    EXPECT_THAT(outcome.errors, HasSubstr("`outbox-relay adopt`"));
     EXPECT_EQ(count("status = 'NEW'"), 1);
 }
 

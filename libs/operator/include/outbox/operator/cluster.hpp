@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,11 +20,25 @@ struct ControlEnd {
     std::int64_t largest_seq = 0; ///< that a manifest of the partition names
 };
 
-/// A committed record with a `ce_id` that is a UUID.
-struct SeenEvent {
-    Uuid id;
+/// A committed record.
+struct SeenRecord {
+    enum class Kind {
+        event,
+        dead_letter,
+        replay ///< of outbox-backfill
+    };
+
+    std::optional<Uuid> id; ///< of the event; nullopt: the record names none
+    Kind kind = Kind::event;
     std::int32_t partition = 0;
     std::int64_t offset = 0;
+};
+
+/// What there is of a topic.
+struct TopicExtent {
+    bool exists = false;
+    bool whole = false;   ///< it still has all that it ever had
+    bool written = false; ///< it ever had anything
 };
 
 /// What adopt and reconcile ask of Kafka. Every call may throw outbox::Error.
@@ -37,8 +52,12 @@ public:
     /// Aborts the transactions that relays of this outbox have left open, and waits for those that are
     /// ending.
     virtual void end_transactions(const Uuid& outbox_id, const std::vector<int>& shards) = 0;
-    /// Every committed event of a topic. @return whether the topic still has all that it ever had
-    virtual bool read_events(const std::string& topic, const std::function<void(const SeenEvent&)>& seen) = 0;
+    /// Where relays send an event, by RELAY_TOPIC_TEMPLATE. @return nullopt when that is no topic's name
+    virtual std::optional<std::string> topic_of(const std::string& topic, const std::string& aggregate_type,
+                                                const std::string& event_type) = 0;
+    /// Every committed record of a topic.
+    virtual TopicExtent read_topic(const std::string& topic,
+                                   const std::function<void(const SeenRecord&)>& seen) = 0;
 };
 
 } // namespace outbox::verbs

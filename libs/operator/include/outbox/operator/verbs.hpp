@@ -69,13 +69,14 @@ Outcome adopt(postgres::Connection& connection, Cluster& cluster, const std::str
 struct Reconciliation {
     std::string name;              ///< OUTBOX_NAME
     std::string dead_letter_topic; ///< empty: none
+    bool ids_are_foreign = false;  ///< RELAY_FORMAT=raw: an id without row may stand in any event's record
     bool apply = false;            ///< else it only says what it would do
 };
 
 /// Settles events by what the topics hold, after a restore of the database or the loss of the control topic;
 /// then the shards go on after the newest manifests that there are. Refuses while a relay is alive and,
-/// without force, when a topic has lost records that could have told. What it would do it says without
-/// `apply`, which leaves no audit.
+/// without force, when unsent events are not found and a topic has lost records or holds some that name no
+/// event. What it would do it says without `apply`, which leaves no audit.
 Outcome reconcile(postgres::Connection& connection, Cluster& cluster, const Reconciliation& wanted,
                   const Motive& motive);
 
