@@ -86,8 +86,8 @@ int thrd_join(thrd_t thread, int* result) {
     return answer(error);
 }
 
-/// Not by pthread_mutex_init, which the sanitizer takes for a write that mtx_lock in another thread races with: the
-/// rwlocks by which librdkafka hands a new mutex to others are not seen (tsan.supp).
+/// Not by pthread_mutex_init, which the sanitizer takes for a write that mtx_lock in another thread races
+/// with: the rwlocks by which librdkafka hands a new mutex to others are not seen (tsan.supp).
 [[gnu::no_sanitize("thread")]] int mtx_init(mtx_t* mutex, int type) {
     if (type != mtx_plain) {
         return thrd_error; // librdkafka makes no others

@@ -44,7 +44,8 @@ std::map<std::string, int> count_by_kind(const std::vector<Step>& plan) {
 }
 
 bool Verdict::good() const {
-    return error.empty() && died == 0 && bad_exits == 0 && planned == played && parsed(check).value("passed", false);
+    return error.empty() && died == 0 && bad_exits == 0 && planned == played &&
+           parsed(check).value("passed", false);
 }
 
 std::string write_verdict(const Verdict& verdict, const Options& options) {
