@@ -262,9 +262,8 @@ TEST_F(Faults, CountFromTheNthRequestAndAfterAnotherRule) {
 }
 
 TEST_F(Faults, DueAtTheSameRequestAreMetOneAfterTheOther) {
-    for (const std::int16_t error : {8, 9}) {
-        inject({.kind = Kind::replace_error, .error = error});
-    }
+    inject({.kind = Kind::replace_error, .error = 8});
+    inject({.kind = Kind::replace_error, .error = 9});
     std::vector<int> errors;
     for (int n = 1; n <= 4; ++n) {
         errors.push_back(ask(n).second);
