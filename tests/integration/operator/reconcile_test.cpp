@@ -261,9 +261,10 @@ TEST_F(Reconcile, TakesAReplayInAnotherTopicForNoProof) {
         ASSERT_TRUE(wait_sent(insert({.key = "b"}))) << relay.errors();
         EXPECT_EQ(stop(relay).exit_code, 0);
     }
-    const auto replayed = support::run(
-        {{support::program("outbox-backfill"), "--aggregate-id", "b", "--topic", other}, environment()},
-        120s);
+    const auto replayed =
+        support::run({{support::program("outbox-backfill"), "--aggregate-id", "b", "--topic", other, "--yes"},
+                      environment()},
+                     120s);
     ASSERT_EQ(replayed.exit_code, 0) << replayed.errors;
     forget();
     ASSERT_TRUE(wait_until([&] { return read_topic(topic).size() == 1; }, 30s));
