@@ -2,6 +2,7 @@
 #include "proxy/proxy.hpp"
 
 #include <outbox/support/environment.hpp>
+#include <outbox/support/topics.hpp>
 
 #include <fmt/format.h>
 
@@ -67,6 +68,7 @@ TEST_F(HealthTest, TheTopicIsMadeAtStartWithItsPartitions) {
     ASSERT_TRUE(server.process().wait_for_text("topic created", Deadline::in(seconds(20))))
         << server.process().errors();
     EXPECT_TRUE(wait_until([&] { return dependency(server, "kafka").at("status") == "up"; }));
+    EXPECT_EQ(support::shape_of(topic).partitions, 3);
     TestServer second = start({{"KAFKA_TOPIC", topic}, {"KAFKA_TOPIC_PARTITIONS", "3"}});
     EXPECT_TRUE(wait_until([&] { return dependency(second, "kafka").at("status") == "up"; }));
     EXPECT_EQ(second.process().errors().find("topic created"), std::string::npos);

@@ -11,6 +11,8 @@ using nlohmann::json;
 
 class UsersTest : public HttpTest {
 protected:
+    UsersTest() : HttpTest({{"RELAY_MAX_RETRIES", "7"}}) {} // the column's own default is 3
+
     json event(int number) {
         const auto rows =
             database.query("SELECT event_type, aggregate_type, aggregate_id, partition_key, topic,"
@@ -49,7 +51,7 @@ TEST_F(UsersTest, PostAddsTheUserAndItsEvent) {
     EXPECT_EQ(written.at("aggregate_id"), id);
     EXPECT_EQ(written.at("partition_key"), id);
     EXPECT_EQ(written.at("topic"), "user-events");
-    EXPECT_EQ(written.at("max_retries"), "3");
+    EXPECT_EQ(written.at("max_retries"), "7");
     EXPECT_EQ(written.at("headers"), "NULL");
     EXPECT_EQ(written.at("status"), "NEW");
     EXPECT_EQ(written.at("id").get<std::string>().at(14), '7');

@@ -10,10 +10,10 @@ constexpr auto insert_event =
 constexpr auto denied = "42501";
 constexpr auto accepted = "accepted";
 
-/// The two roles of deploy/postgres/roles.sql.
+/// The programs' roles of deploy/postgres/roles.sql.
 class Roles : public testing::Test {
 protected:
-    Roles() { support::grant_least(database_, app_, relay_); }
+    Roles() { support::grant_least(database_, app_, relay_, nullptr, &backfill_); }
 
     std::string as(const Role& role, const std::string& sql) {
         auto options = database_.options();
@@ -31,6 +31,7 @@ protected:
 
     Role app_;
     Role relay_;
+    Role backfill_;
     TestDatabase database_;
 };
 
@@ -105,6 +106,30 @@ TEST_F(Roles, TheRelayHasNoBusinessWithUsersNorWithTheOperatorsTables) {
     EXPECT_EQ(as(relay_, "SELECT * FROM outbox_pauses"), accepted);
     EXPECT_EQ(as(relay_, "DELETE FROM outbox_pauses"), denied);
     EXPECT_EQ(as(relay_, "SELECT * FROM outbox_audit"), denied);
+}
+
+TEST_F(Roles, TheBackfillReadsEventsAndWritesDownItsRunsAndThatIsAll) {
+    EXPECT_EQ(as(backfill_,
+                 "SELECT * FROM outbox_events, outbox_meta, outbox_shards, outbox_relays, outbox_pauses"),
+              accepted);
+    EXPECT_EQ(
+        as(backfill_,
+           "INSERT INTO outbox_backfills (run, id, generated, who, selection, target, done_by, last_seq, "
+           "log_position, events, lanes, control_offset) "
+           "VALUES ('r', gen_random_uuid(), true, 'w', 's', 't', now(), 1, '0/0', 1, 4, 0); "
+           "UPDATE outbox_backfills SET published = 1, finished_at = now(), cancelled_at = now(), "
+           "cancelled_by = 'w'"),
+        accepted);
+    EXPECT_EQ(as(backfill_, "UPDATE outbox_backfills SET last_seq = 2"), denied);
+    EXPECT_EQ(as(backfill_, "DELETE FROM outbox_backfills"), denied);
+    EXPECT_EQ(as(backfill_, insert_event), denied);
+    EXPECT_EQ(as(backfill_, "UPDATE outbox_events SET status = 'NEW'"), denied);
+    EXPECT_EQ(as(backfill_, "DELETE FROM outbox_events"), denied);
+    EXPECT_EQ(as(backfill_, "UPDATE outbox_meta SET name = 'x'"), denied);
+    EXPECT_EQ(as(backfill_, "UPDATE outbox_shards SET epoch = 1"), denied);
+    for (const char* table : {"users", "idempotency_keys", "outbox_audit", "outbox_blocked_keys"}) {
+        EXPECT_EQ(as(backfill_, "SELECT * FROM " + std::string(table)), denied) << table;
+    }
 }
 
 } // namespace

@@ -108,6 +108,13 @@ TEST_F(Delivery, AMessageCarriesKeyTimestampAndCloudEventsHeaders) {
     expect_exactly_once(); // the partition is the Java client's, which outbox-check computes by itself
 }
 
+TEST_F(Delivery, AnOutboxWithoutANameIsCalledAsItsDatabase) {
+    const Process relay = ready_relay({{"OUTBOX_NAME", ""}});
+    ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
+    EXPECT_EQ(support::shape_of("outbox." + database.name() + ".control").partitions, shards);
+    EXPECT_EQ(read_topic(topic).at(0).headers.at("ce_source"), "/outbox/" + database.name());
+}
+
 TEST_F(Delivery, AMissingTopicIsMadeWithThePartitionsAskedFor) {
     const Process relay = ready_relay({{"KAFKA_TOPIC_PARTITIONS", "4"}});
     ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();

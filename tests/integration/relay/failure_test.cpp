@@ -87,7 +87,8 @@ TEST_F(Failure, ATooLargeRowInABatchOf1000DelaysOnlyItsOwnKey) {
     EXPECT_EQ(retries_of(poison), 3);
     EXPECT_THAT(error_of(poison), HasSubstr("max.message.bytes"));
     EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 1001; }, 10s));
-    EXPECT_THAT(relay.errors(), HasSubstr("given up"));
+    EXPECT_EQ(count("retry_count > 0"), 1) << "a neighbour paid for it";
+    EXPECT_LT(database.number("SELECT sum(marked_batch) FROM outbox_shards"), 100);
     expect_exactly_once({"--wait", "30", "--allow-failed"});
 }
 
@@ -100,6 +101,29 @@ TEST_F(Failure, AnInvalidTopicNameFailsWithItsReason) {
     EXPECT_EQ(retries_of(bad), 1);
     EXPECT_THAT(error_of(bad), HasSubstr("is not a topic name"));
     expect_exactly_once({"--wait", "30", "--allow-failed"});
+}
+
+TEST_F(Failure, AnEventThatIsGivenUpIsAnErrorInTheLog) {
+    const Process relay = ready_relay();
+    const auto bad = insert({.key = "bad", .topic = "no/such topic", .max_retries = 1});
+    EXPECT_TRUE(wait_failed(bad)) << relay.errors();
+    const std::string log = relay.errors();
+    const auto words = log.find("event given up");
+    ASSERT_NE(words, std::string::npos) << log;
+    const auto begin = log.rfind('\n', words) + 1;
+    const auto line = log.substr(begin, log.find('\n', words) - begin);
+    EXPECT_THAT(line, HasSubstr(R"("level":"error")"));
+    EXPECT_THAT(line, HasSubstr(R"("seq":1,)"));
+}
+
+TEST_F(Failure, WhereARowNamesNoLimitTheRelaysOwnCounts) {
+    const Process relay = ready_relay({{"RELAY_MAX_RETRIES", "2"}});
+    const auto bad = database.value(
+        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic,"
+        " max_retries) VALUES (gen_random_uuid(), 'user', 'bad', 'user.created', '{}', 'no/such topic', NULL)"
+        " RETURNING id");
+    EXPECT_TRUE(wait_failed(bad)) << relay.errors();
+    EXPECT_EQ(retries_of(bad), 2);
 }
 
 TEST_F(Failure, AnEventForTheControlTopicIsRefusedAndTheShardGoesOn) {

@@ -131,6 +131,19 @@ TEST_F(Outage, PostgresKilledInMidBatchLosesAndRepeatsNothing) {
     EXPECT_EQ(count_now("retry_count > 0"), 0);
 }
 
+TEST_F(Outage, PostgresKilledBetweenACommitAndItsMarkLosesAndRepeatsNothing) {
+    Process relay = start_relay_with_fault("after-commit:1:stop");
+    ASSERT_EQ(support::run(load({"--events", "200"}), 60s).exit_code, 0);
+    ASSERT_TRUE(wait_until([&] { return relay.stopped(); }, 60s)) << relay.errors();
+    EXPECT_FALSE(read_topic(topic).empty());
+    EXPECT_EQ(count_now("status = 'SENT'"), 0);
+    stack->run({"kill-postgres"});
+    stack->run({"start-postgres"});
+    relay.signal(SIGCONT);
+    expect_exactly_once();
+    EXPECT_GT(count_now("status = 'SENT' AND kafka_offset IS NULL"), 0) << "not told by the manifest";
+}
+
 TEST_F(Outage, AnImmediateRestartUnderAsynchronousCommitsLeavesNoPhantom) {
     const Process relay = ready_relay();
     for (int round = 0; round < 3; ++round) {

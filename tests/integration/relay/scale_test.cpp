@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <set>
@@ -30,10 +31,9 @@ protected:
         std::cout << "shards are spread " << wanted << " after " << took.count() << " ms\n";
         return took;
     }
-    Process joined(const Variables& changes = {}) {
-        Variables variables{{"RELAY_SHARDS", "8"}};
-        variables.insert(changes.begin(), changes.end());
-        Process relay = start_relay(variables);
+    Process joined(Variables changes = {}) {
+        changes.insert({"RELAY_SHARDS", "8"});
+        Process relay = start_relay(changes);
         start_took_ =
             time_until([&] { return relay.errors().find("relay starts") != std::string::npos; }, 30s);
         EXPECT_LT(start_took_, 30s) << relay.errors();
@@ -95,6 +95,32 @@ TEST_F(Scale, AKilledRelayIsReplacedWithinASecondAndAHungOneWhenItsLeaseEnds) {
     EXPECT_LT(took, 4'500ms * slowness) << first.errors();
     third.signal(SIGCONT);
     EXPECT_LT(until_spread("4,4", 20s), 20s);
+}
+
+TEST_F(Scale, OfThreeRelaysOnOneShardTwoStandByAndOneOfThemTakesOver) {
+    std::vector<Process> relays;
+    for (int i = 0; i < 3; ++i) {
+        relays.push_back(joined({{"RELAY_SHARDS", "1"}}));
+    }
+    ASSERT_LT(until_spread("1", 20s), 20s);
+    ASSERT_TRUE(wait_sent(insert({.key = "a"})));
+    const auto dead = database.value("SELECT owner FROM outbox_shards");
+    const auto first = std::ranges::find(relays, dead, [&](const Process& relay) { return owner(relay); });
+    ASSERT_NE(first, relays.end());
+    const Activity standing_by = watch_relays(3s);
+    EXPECT_LT(standing_by.with_snapshot, standing_by.samples / 4) << "more than statements met in passing";
+
+    first->kill();
+    relays.erase(first);
+    EXPECT_LT(until_replaced(dead), soon());
+    const auto heirs = [&] {
+        return std::ranges::count_if(
+            relays, [](const Process& relay) { return lines_with("shard taken", relay.errors()) > 0; });
+    };
+    EXPECT_TRUE(wait_until([&] { return heirs() > 0; }));
+    EXPECT_TRUE(wait_sent(insert({.key = "b"})));
+    EXPECT_EQ(heirs(), 1);
+    expect_exactly_once();
 }
 
 TEST_F(Scale, WithSteadyMembersOwnershipStandsStill) {

@@ -22,7 +22,8 @@ std::map<std::string, std::string> Role::variables() const {
     return {{"DB_USER", name_}, {"DB_PASSWORD", password_}};
 }
 
-void grant_least(const TestDatabase& database, const Role& app, const Role& relay, const Role* operate) {
+void grant_least(const TestDatabase& database, const Role& app, const Role& relay, const Role* operate,
+                 const Role* backfill) {
     const auto options = database.options();
     const std::string roles = OUTBOX_SOURCE_DIR "/deploy/postgres/roles.sql";
     Command psql{.words = {"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "app=" + app.name(), "-v",
@@ -34,6 +35,9 @@ void grant_least(const TestDatabase& database, const Role& app, const Role& rela
                                  {"PGDATABASE", options.database}}};
     if (operate != nullptr) {
         psql.words.insert(psql.words.end(), {"-v", "operator=" + operate->name()});
+    }
+    if (backfill != nullptr) {
+        psql.words.insert(psql.words.end(), {"-v", "backfill=" + backfill->name()});
     }
     const Outcome outcome = run(psql);
     if (outcome.exit_code != 0) {

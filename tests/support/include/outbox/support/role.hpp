@@ -26,8 +26,9 @@ private:
 };
 
 /// Runs deploy/postgres/roles.sql as its own first lines say. @throws std::runtime_error when it fails.
-/// @param operate  the operator's role, if there is one
+/// @param operate   the operator's role, if there is one
+/// @param backfill  outbox-backfill's, if there is one
 void grant_least(const TestDatabase& database, const Role& app, const Role& relay,
-                 const Role* operate = nullptr);
+                 const Role* operate = nullptr, const Role* backfill = nullptr);
 
 } // namespace outbox::support
