@@ -17,6 +17,7 @@ store::FailedAttempt next_attempt(const store::Row& row, std::int32_t default_ma
     store::FailedAttempt attempt;
     attempt.tid = row.tid;
     attempt.seq = row.seq;
+    attempt.id = row.id;
     attempt.retry_count = row.retry_count + 1;
     attempt.give_up = attempt.retry_count >= row.max_retries.value_or(default_max_retries);
     attempt.wait = waits.after(attempt.retry_count, dice);

@@ -185,11 +185,9 @@ void ShardWorker::note_topics(const Batch& batch) {
 }
 
 void ShardWorker::note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic) {
-    const log::Fields fields{{"shard", shard_},
-                             {"seq", attempt.seq},
-                             {"attempt", attempt.retry_count},
-                             {"error", attempt.error},
-                             {"dead_letter_topic", dead_letter_topic}};
+    const log::Fields fields{{"shard", shard_},        {"event", attempt.id.to_string()},
+                             {"seq", attempt.seq},     {"attempt", attempt.retry_count},
+                             {"error", attempt.error}, {"dead_letter_topic", dead_letter_topic}};
     if (!attempt.give_up) {
         log::warn("event could not be sent; it is tried again", fields);
     } else if (attempt.block_key) {

@@ -139,9 +139,8 @@ TEST_F(Delivery, AnIdleRelayIssuesFewStatementsAndHoldsNoSnapshot) {
     stay_quiet(5s);
     const Activity activity = watch_relays(10s);
     RecordProperty("statements_in_10_s", std::to_string(activity.statements));
-    EXPECT_GE(activity.statements, 10U) << "the heartbeat alone is more";
-    // Of those that follow each other at once only the last is seen; a slow relay's are seen one by one.
-    EXPECT_LE(activity.statements, 40U * slowness);
+    EXPECT_GE(activity.statements, 10) << "the heartbeat alone is more";
+    EXPECT_LE(activity.statements, 40) << testing::PrintToString(activity.by_text);
     EXPECT_LE(activity.with_snapshot, activity.samples / 10) << "a statement may be met in passing, not more";
 }
 

@@ -113,6 +113,7 @@ TEST_F(Failure, AnEventThatIsGivenUpIsAnErrorInTheLog) {
     const auto begin = log.rfind('\n', words) + 1;
     const auto line = log.substr(begin, log.find('\n', words) - begin);
     EXPECT_THAT(line, HasSubstr(R"("level":"error")"));
+    EXPECT_THAT(line, HasSubstr("\"event\":\"" + bad + '"')) << "what retry --id takes";
     EXPECT_THAT(line, HasSubstr(R"("seq":1,)"));
 }
 

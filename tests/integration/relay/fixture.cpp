@@ -315,32 +315,46 @@ bool Relays::wait_sent(const std::string& id, std::chrono::milliseconds limit) {
     return wait_until([&] { return sent(id); }, limit);
 }
 
-Relays::Activity Relays::watch_relays(std::chrono::milliseconds span) const {
-    auto onlooker = postgres::Connection::open(support::server_options("postgres"), Deadline::in(30s));
-    const auto look = [&] {
-        return onlooker.query(
-            "SELECT pid || ' ' || query_start, backend_xmin IS NOT NULL OR backend_xid IS NOT NULL"
-            " OR state LIKE 'idle in%' FROM pg_stat_activity WHERE datname = $1"
-            " AND application_name LIKE 'outbox-relay%'",
-            {database.name()}, Deadline::in(30s));
-    };
-    std::set<std::string> seen; // by session and start
-    Activity activity;
-    const auto take = [&](const postgres::Result& sessions) {
-        bool holds = false;
-        for (int i = 0; i < sessions.rows(); ++i) {
-            seen.insert(sessions.text(i, 0));
-            holds = holds || sessions.boolean(i, 1);
-        }
-        ++activity.samples;
-        activity.with_snapshot += holds ? 1 : 0;
-    };
-    take(look());
-    const std::size_t before = seen.size();
-    for (const Deadline end = Deadline::in(span); !end.passed(); stay_quiet(10ms)) {
-        take(look());
+namespace {
+
+std::map<std::string, std::int64_t> statements_so_far(postgres::Connection& session) {
+    const auto counts =
+        session.query("SELECT regexp_replace(left(query, 100), '\\s+', ' ', 'g'), sum(calls)::bigint FROM "
+                      "pg_stat_statements"
+                      " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                      " AND query NOT LIKE '%pg_stat_statements%' GROUP BY 1",
+                      {}, Deadline::in(30s));
+    std::map<std::string, std::int64_t> calls;
+    for (int i = 0; i < counts.rows(); ++i) {
+        calls[counts.text(i, 0)] = std::stoll(counts.text(i, 1));
     }
-    activity.statements = seen.size() - before;
+    return calls;
+}
+
+} // namespace
+
+Relays::Activity Relays::watch_relays(std::chrono::milliseconds span) const {
+    auto counter = database.connect();
+    script(counter, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
+    auto onlooker = postgres::Connection::open(support::server_options("postgres"), Deadline::in(30s));
+    Activity activity;
+    const auto before = statements_so_far(counter);
+    for (const Deadline end = Deadline::in(span); !end.passed(); stay_quiet(10ms)) {
+        const auto holding = onlooker.query(
+            "SELECT FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE 'outbox-relay%'"
+            " AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL OR state LIKE 'idle in%')",
+            {database.name()}, Deadline::in(30s));
+        ++activity.samples;
+        activity.with_snapshot += holding.rows() > 0 ? 1 : 0;
+    }
+    for (const auto& [text, calls] : statements_so_far(counter)) {
+        const auto found = before.find(text);
+        const auto more = calls - (found == before.end() ? 0 : found->second);
+        activity.statements += more;
+        if (more > 0) {
+            activity.by_text[text] = more;
+        }
+    }
     return activity;
 }
 

@@ -86,11 +86,12 @@ protected:
     bool wait_sent(const std::string& id, std::chrono::milliseconds limit = 30s);
 
     struct Activity {
-        std::size_t statements = 0; ///< of the relays' sessions; autovacuum's do not count
+        std::int64_t statements = 0;                 ///< of the database, its server's own count
+        std::map<std::string, std::int64_t> by_text; ///< how often each, by how it begins
         int samples = 0;
-        int with_snapshot = 0; ///< samples that met a session holding one
+        int with_snapshot = 0; ///< samples that met a session of a relay holding one
     };
-    /// What the relays' sessions do in the given time.
+    /// What is done in this database in the given time, by relays alone if the test itself waits for this.
     [[nodiscard]] Activity watch_relays(std::chrono::milliseconds span) const;
 
     /// outbox-check, with these words more.

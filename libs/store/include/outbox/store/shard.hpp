@@ -49,6 +49,7 @@ struct SentRow {
 struct FailedAttempt {
     Tid tid;
     std::int64_t seq = 0;
+    Uuid id;
     std::int32_t retry_count = 0; ///< this attempt included
     bool give_up = false;         ///< -> FAILED
     bool block_key = false;       ///< given up: later events of the key wait for an operator
