@@ -130,6 +130,49 @@ void assign_from_beginning(rd_kafka_t* consumer, const std::string& topic, int f
     check(assigned, "assign " + topic);
 }
 
+/// By partition; none where there is no such topic.
+std::vector<std::int64_t> high_watermarks(const std::string& name) {
+    const Client handle = client(RD_KAFKA_CONSUMER, {{"isolation.level", "read_uncommitted"}});
+    std::vector<std::int64_t> ends(static_cast<std::size_t>(partitions_of(handle.get(), name)));
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        auto code = RD_KAFKA_RESP_ERR_NO_ERROR;
+        wait_until([&] { // a new partition's leader may not know yet that it leads
+            std::int64_t low = 0;
+            code = rd_kafka_query_watermark_offsets(handle.get(), name.c_str(), static_cast<std::int32_t>(i),
+                                                    &low, &ends[i], patience_ms);
+            return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+        });
+        check(code, "high watermark of " + name);
+    }
+    return ends;
+}
+
+/// Every committed record up to a last stable offset that is `ends` or later, by partition.
+std::vector<Message> read_beyond(const std::vector<std::int64_t>& ends, const std::string& name) {
+    const Client consumer = committed_reader();
+    assign_from_beginning(consumer.get(), name, 0, static_cast<int>(ends.size()));
+    std::set<std::int32_t> open;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        open.insert(static_cast<std::int32_t>(i));
+    }
+    std::vector<Message> messages;
+    const Deadline deadline = Deadline::in(30s);
+    while (!open.empty()) {
+        if (deadline.passed()) {
+            throw std::runtime_error("topic " + name + " could not be read to its end");
+        }
+        const Record record(rd_kafka_consumer_poll(consumer.get(), 100));
+        if (record && record->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            if (record->offset >= ends.at(static_cast<std::size_t>(record->partition))) {
+                open.erase(record->partition);
+            }
+        } else if (record && record->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            messages.push_back(message_of(*record));
+        }
+    }
+    return messages;
+}
+
 } // namespace
 
 void script(postgres::Connection& session, const std::string& sql) {
@@ -237,23 +280,11 @@ int lines_with(const std::string& words, const std::string& log) {
 }
 
 std::vector<Message> read_topic(const std::string& name) {
-    const Client consumer = committed_reader();
-    int open = partitions_of(consumer.get(), name);
-    assign_from_beginning(consumer.get(), name, 0, open);
-    std::vector<Message> messages;
-    const Deadline deadline = Deadline::in(30s);
-    while (open > 0) {
-        if (deadline.passed()) {
-            throw std::runtime_error("topic " + name + " could not be read to its end");
-        }
-        const Record record(rd_kafka_consumer_poll(consumer.get(), 100));
-        if (record && record->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-            --open;
-        } else if (record && record->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            messages.push_back(message_of(*record));
-        }
-    }
-    return messages;
+    return read_beyond(high_watermarks(name), name);
+}
+
+std::vector<Message> read_visible(const std::string& name) {
+    return read_beyond(std::vector<std::int64_t>(high_watermarks(name).size(), 0), name);
 }
 
 Variables Relays::environment(const Variables& changes) const {

@@ -56,8 +56,11 @@ void delete_topic(const std::string& name);
 void alter_topic(const std::string& name, const Variables& config);
 /// The oldest committed record that the partition still has, -1: none.
 std::int64_t first_offset_of(const std::string& name, std::int32_t partition);
-/// Every committed record from the topic's beginning to its end as of now.
+/// Every committed record from the topic's beginning to its high watermark as of now: of a transaction that
+/// is open there it waits for the end, since commits are answered before all of their markers are written.
 std::vector<Message> read_topic(const std::string& name);
+/// What a consumer sees now, up to the last stable offset.
+std::vector<Message> read_visible(const std::string& name);
 
 /// Lines of a log that hold these words.
 int lines_with(const std::string& words, const std::string& log);
