@@ -6,6 +6,11 @@
 #include <algorithm>
 
 namespace outbox::model {
+
+void PrintTo(const NamedCure& cure, std::ostream* out) { // NOLINT(readability-identifier-naming): gtest's
+    *out << cure.name;
+}
+
 namespace {
 
 constexpr std::uint64_t first_seed = 1;

@@ -189,6 +189,10 @@ struct Sending {
     Variables variables;
 };
 
+void PrintTo(const Sending& sending, std::ostream* out) { // NOLINT(readability-identifier-naming): gtest's
+    *out << sending.name;
+}
+
 class ReconcileAfter : public Reconcile, public testing::WithParamInterface<Sending> {};
 
 TEST_P(ReconcileAfter, FindsEachEventWhateverItsRecordAndItsTopicLookLike) {
