@@ -2,7 +2,9 @@
 // it has not seen. In builds for it these stand in for glibc's, whose types are those of pthreads. Linked in
 // no other build. So does what std::timed_mutex is made of, and the sanitizer of gcc 12 does not know.
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <threads.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -34,13 +36,14 @@ int answer(int error) {
     }
 }
 
-/// A moment of another clock by the one that pthread_mutex_timedlock goes by.
+/// A moment of another clock by the one that pthread_mutex_timedlock goes by: the kernel's, also in a test
+/// that puts its process's clock wrong.
 timespec by_real_time(clockid_t clock, const timespec& moment) {
     constexpr long second_ns = 1'000'000'000;
     timespec there{};
     timespec here{};
-    clock_gettime(clock, &there);
-    clock_gettime(CLOCK_REALTIME, &here);
+    syscall(SYS_clock_gettime, clock, &there);
+    syscall(SYS_clock_gettime, CLOCK_REALTIME, &here);
     here.tv_sec += moment.tv_sec - there.tv_sec;
     here.tv_nsec += moment.tv_nsec - there.tv_nsec;
     here.tv_sec += here.tv_nsec < 0 ? -1 : here.tv_nsec / second_ns;
