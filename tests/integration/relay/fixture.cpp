@@ -173,6 +173,20 @@ std::vector<Message> read_beyond(const std::vector<std::int64_t>& ends, const st
     return messages;
 }
 
+std::map<std::string, std::int64_t> statements_so_far(postgres::Connection& session) {
+    const auto counts =
+        session.query("SELECT regexp_replace(left(query, 100), '\\s+', ' ', 'g'), sum(calls)::bigint FROM "
+                      "pg_stat_statements"
+                      " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                      " AND query NOT LIKE '%pg_stat_statements%' GROUP BY 1",
+                      {}, Deadline::in(30s));
+    std::map<std::string, std::int64_t> calls;
+    for (int i = 0; i < counts.rows(); ++i) {
+        calls[counts.text(i, 0)] = std::stoll(counts.text(i, 1));
+    }
+    return calls;
+}
+
 } // namespace
 
 void script(postgres::Connection& session, const std::string& sql) {
@@ -345,24 +359,6 @@ std::string Relays::status(const std::string& id) {
 bool Relays::wait_sent(const std::string& id, std::chrono::milliseconds limit) {
     return wait_until([&] { return sent(id); }, limit);
 }
-
-namespace {
-
-std::map<std::string, std::int64_t> statements_so_far(postgres::Connection& session) {
-    const auto counts =
-        session.query("SELECT regexp_replace(left(query, 100), '\\s+', ' ', 'g'), sum(calls)::bigint FROM "
-                      "pg_stat_statements"
-                      " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
-                      " AND query NOT LIKE '%pg_stat_statements%' GROUP BY 1",
-                      {}, Deadline::in(30s));
-    std::map<std::string, std::int64_t> calls;
-    for (int i = 0; i < counts.rows(); ++i) {
-        calls[counts.text(i, 0)] = std::stoll(counts.text(i, 1));
-    }
-    return calls;
-}
-
-} // namespace
 
 Relays::Activity Relays::watch_relays(std::chrono::milliseconds span) const {
     auto counter = database.connect();
