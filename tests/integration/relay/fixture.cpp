@@ -298,7 +298,9 @@ std::vector<Message> read_topic(const std::string& name) {
 }
 
 std::vector<Message> read_visible(const std::string& name) {
-    return read_beyond(std::vector<std::int64_t>(high_watermarks(name).size(), 0), name);
+    const Client handle = client(RD_KAFKA_CONSUMER, {});
+    return read_beyond(std::vector<std::int64_t>(static_cast<std::size_t>(partitions_of(handle.get(), name))),
+                       name);
 }
 
 Variables Relays::environment(const Variables& changes) const {
