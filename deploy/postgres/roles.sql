@@ -40,5 +40,7 @@ GRANT SELECT, INSERT, UPDATE (rows) ON outbox_audit TO :"operator";
 \if :{?backfill}
 GRANT SELECT ON outbox_events, outbox_meta, outbox_shards, outbox_relays, outbox_pauses, outbox_topics
     TO :"backfill";
+GRANT SELECT ON SEQUENCE outbox_events_seq_seq TO :"backfill";
+GRANT EXECUTE ON FUNCTION outbox_summarize_seq TO :"backfill";
 GRANT SELECT, INSERT, UPDATE (published, finished_at, cancelled_at, cancelled_by) ON outbox_backfills TO :"backfill";
 \endif

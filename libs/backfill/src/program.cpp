@@ -1,5 +1,6 @@
 #include "outbox/backfill/program.hpp"
 
+#include "count.hpp"
 #include "outbox/backfill/replay.hpp"
 #include "outbox/backfill/survey.hpp"
 #include "registration.hpp"
@@ -52,29 +53,43 @@ Surroundings surroundings_of(const Settings& settings, const Request& request) {
     return all;
 }
 
-/// A bar that is drawn anew on a terminal; elsewhere a line now and then.
+/// A line that is drawn anew on a terminal; elsewhere one now and then.
 class ProgressPrinter {
 public:
-    void print(const std::string& run, const Progress& progress) {
-        if (terminal_) {
-            std::cerr << "\r\x1b[K" << progress.bar() << std::flush;
-            drawn_ = true;
-        } else if (const auto now = SteadyClock::now(); now >= next_ || progress.complete()) {
-            next_ = now + 5s;
-            std::cerr << program << ": " << run << ": " << progress.line() << '\n';
-        }
-    }
-    void note(const std::string& run, const std::string& text) {
-        end_bar();
-        std::cerr << program << ": " << run << ": " << text << '\n';
-    }
-    void end_bar() {
+    ProgressPrinter() = default;
+    ProgressPrinter(const ProgressPrinter&) = delete;
+    ProgressPrinter& operator=(const ProgressPrinter&) = delete;
+    ~ProgressPrinter() { end_line(); }
+
+    /// What the lines are about from now on.
+    void name(const std::string& run) { about_ = fmt::format("{}: {}", program, run); }
+    void end_line() {
         if (std::exchange(drawn_, false)) {
             std::cerr << '\n';
         }
     }
+    Reporter reporter() {
+        return {
+            [this](const std::string& text) { print(text, text, false); },
+            [this](const Progress& progress) { print(progress.bar(), progress.line(), progress.complete()); },
+            [this](const std::string& text) {
+                end_line();
+                std::cerr << about_ << ": " << text << '\n';
+            }};
+    }
 
 private:
+    void print(const std::string& drawn, const std::string& line, bool last) {
+        if (terminal_) {
+            std::cerr << "\r\x1b[K" << drawn << std::flush;
+            drawn_ = true;
+        } else if (const auto now = SteadyClock::now(); now >= next_ || last) {
+            next_ = now + 5s;
+            std::cerr << about_ << ": " << line << '\n';
+        }
+    }
+
+    std::string about_ = program;
     bool terminal_ = isatty(STDERR_FILENO) == 1;
     bool drawn_ = false;
     SteadyClock::time_point next_ = SteadyClock::now() + 5s;
@@ -90,9 +105,10 @@ int dry_run(const Surroundings& surroundings, const Request& request, const std:
     const Selection selection = with_times(runs, request.selection);
     store::History history([&] { return open_source(surroundings, primary, runs.log_position(), go_on); },
                            selection.filter, statement_time);
-    const Survey survey =
-        take_survey(history, selection, request.target.messages.topic, selection.to_seq, go_on);
-    refuse_nothing(survey, selection);
+    ProgressPrinter printer;
+    const Survey survey = count_events(runs, history, selection, request.target.messages.topic,
+                                       runs.last_seq(selection.filter.archived), printer.reporter(), go_on);
+    printer.end_line();
     Outlook outlook{history.describe(survey.first), history.describe(survey.last), 0, {}};
     std::tie(outlook.events_per_second, outlook.speed_of) = expected_speed(runs.all(), request.rate);
     std::cout << report(survey, request.target, outlook);
@@ -130,7 +146,9 @@ void find_archive(const Surroundings& surroundings, Selection& selection) {
 }
 
 int replay(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
-    const Registered registered = register_run(surroundings, request, go_on);
+    ProgressPrinter printer;
+    const Registered registered = register_run(surroundings, request, printer.reporter(), go_on);
+    printer.end_line();
     const store::BackfillRun& run = registered.run;
     if (run.finished_at) {
         return conclude(run, Ending::done, run.published);
@@ -142,19 +160,11 @@ int replay(const Surroundings& surroundings, const Request& request, const std::
                              run.events)
               << std::flush;
     relay::warn_of_order(*request.target.messages.strategy);
-    ProgressPrinter printer;
-    Replay replay(surroundings, request, run,
-                  {[&](const Progress& progress) { printer.print(run.run, progress); },
-                   [&](const std::string& text) { printer.note(run.run, text); }},
-                  go_on);
-    try {
-        const Ending ending = replay.run();
-        printer.end_bar();
-        return conclude(run, ending, replay.published());
-    } catch (...) {
-        printer.end_bar();
-        throw;
-    }
+    printer.name(run.run);
+    Replay replay(surroundings, request, run, printer.reporter(), go_on);
+    const Ending ending = replay.run();
+    printer.end_line();
+    return conclude(run, ending, replay.published());
 }
 
 store::BackfillRun named(store::Backfills& runs, const std::string& name) {

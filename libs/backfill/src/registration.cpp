@@ -1,5 +1,6 @@
 #include "registration.hpp"
 
+#include "count.hpp"
 #include "shaper.hpp"
 #include "source.hpp"
 
@@ -117,7 +118,8 @@ std::int64_t control_end(const kafka::Admin& admin, const std::string& topic, st
 /// Fixes what the run is about, and writes it down.
 store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary,
                            const Surroundings& surroundings, const kafka::Admin& admin,
-                           const Request& request, const std::function<bool()>& go_on) {
+                           const Request& request, const Reporter& reporter,
+                           const std::function<bool()>& go_on) {
     store::BackfillRun run;
     run.id = Uuid::random();
     run.run = request.run.value_or(generated_name(run.id));
@@ -134,9 +136,8 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
 
     store::History history([&] { return open_source(surroundings, primary, run.still.log_position, go_on); },
                            selection.filter, statement_time);
-    const Survey survey =
-        take_survey(history, selection, request.target.messages.topic, run.still.last_seq, go_on);
-    refuse_nothing(survey, selection);
+    const Survey survey = count_events(runs, history, selection, request.target.messages.topic,
+                                       run.still.last_seq, reporter, go_on);
     run.events = survey.events;
     run.still.last_seq = survey.last;
 
@@ -164,12 +165,6 @@ Selection with_times(store::Backfills& runs, Selection selection) {
     return selection;
 }
 
-void refuse_nothing(const Survey& survey, const Selection& selection) {
-    if (survey.events == 0) {
-        throw Error(Action::stop, fmt::format("no event matches {}", selection.text));
-    }
-}
-
 std::pair<double, std::string> expected_speed(const std::vector<store::BackfillRun>& runs,
                                               std::optional<std::int64_t> rate) {
     constexpr double usual = 20'000;
@@ -184,7 +179,7 @@ std::pair<double, std::string> expected_speed(const std::vector<store::BackfillR
                : std::pair(usual, std::string("a guess: no run has finished here yet"));
 }
 
-Registered register_run(const Surroundings& surroundings, const Request& request,
+Registered register_run(const Surroundings& surroundings, const Request& request, const Reporter& reporter,
                         const std::function<bool()>& go_on) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
     store::Backfills runs(primary, statement_time);
@@ -193,7 +188,7 @@ Registered register_run(const Surroundings& surroundings, const Request& request
     if (auto found = find_run(runs, request)) {
         return {std::move(*found), true};
     }
-    Registered registered{add_run(runs, primary, surroundings, admin, request, go_on), false};
+    Registered registered{add_run(runs, primary, surroundings, admin, request, reporter, go_on), false};
     relay::fault_point("after-registration");
     return registered;
 }

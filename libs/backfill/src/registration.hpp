@@ -1,7 +1,6 @@
 #pragma once
 
 #include "outbox/backfill/replay.hpp"
-#include "outbox/backfill/survey.hpp"
 
 #include <string>
 #include <utility>
@@ -17,14 +16,11 @@ struct Registered {
 /// Finds the run that the request goes on with, or fixes the range of a new one and writes it down.
 /// @throws UsageError when the run was about something else, or into its original topic without --yes;
 ///     Error(stop) when nothing matches, or the target cannot be sent to
-Registered register_run(const Surroundings& surroundings, const Request& request,
+Registered register_run(const Surroundings& surroundings, const Request& request, const Reporter& reporter,
                         const std::function<bool()>& go_on);
 
 /// The selection with times that mean the same whenever they are read. @throws UsageError for what is no time
 Selection with_times(store::Backfills& runs, Selection selection);
-
-/// @throws Error(stop) when it is empty
-void refuse_nothing(const Survey& survey, const Selection& selection);
 
 /// Events a second, and why: what was asked for, what the last finished run did, or what is usual.
 std::pair<double, std::string> expected_speed(const std::vector<store::BackfillRun>& runs,

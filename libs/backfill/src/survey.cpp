@@ -73,13 +73,13 @@ std::string report(const Survey& survey, const Target& target, const Outlook& ou
 }
 
 Survey take_survey(store::History& history, const Selection& selection, const relay::TopicTemplate& topic,
-                   std::int64_t last_seq, const std::function<bool()>& go_on) {
+                   std::int64_t last_seq, const std::function<bool(const Survey&)>& go_on) {
     Survey survey;
     std::int64_t left = selection.limit.value_or(std::numeric_limits<std::int64_t>::max());
     std::int64_t at = selection.from_seq - 1;
     const std::int64_t upto = std::min(selection.to_seq, last_seq);
     while (at < upto && left > 0) {
-        if (!go_on()) {
+        if (!go_on(survey)) {
             throw Error(Action::stop, "stopped while counting; nothing was changed");
         }
         const store::WindowCounts window = history.count(at, upto, left);

@@ -1,11 +1,9 @@
 #include "outbox/store/backfills.hpp"
 
-#include "outbox/store/archive.hpp"
-#include "outbox/store/sql.hpp"
-
 #include <outbox/core/error.hpp>
 #include <outbox/core/user.hpp>
 
+#include <fmt/format.h>
 #include <poll.h>
 
 namespace outbox::store {
@@ -31,8 +29,17 @@ constexpr Statement read_time{"outbox_read_time", "SELECT $1::timestamptz"};
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"                     \
     " AND l.mode = 'RowExclusiveLock' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()"
 
-constexpr const char* read_moment =
-    "SELECT clock_timestamp(), coalesce(max(o.seq), 0) FROM {} AS o WHERE NOT o.unsent";
+constexpr Statement read_moment{"outbox_read_moment", "SELECT clock_timestamp()"};
+
+constexpr const char* read_last_seq =
+    "SELECT greatest(last_value, (SELECT max(a.seq) FROM ({}) AS a)) FROM outbox_events_seq_seq";
+
+constexpr Statement read_pages{
+    "outbox_read_pages", "SELECT pg_relation_size('outbox_events') / current_setting('block_size')::bigint"};
+
+constexpr Statement summarize_pages{"outbox_summarize_pages", "SELECT outbox_summarize_seq($1, $2)"};
+
+constexpr auto lock_not_available = "55P03";
 
 constexpr Statement read_writers{
     "outbox_read_writers",
@@ -154,10 +161,32 @@ std::string Backfills::time_of(const std::string& text) {
     return connection_.run(read_time, {text}, Deadline::in(timeout_)).text(0, 0);
 }
 
+std::int64_t Backfills::pages() {
+    return connection_.run(read_pages, {}, Deadline::in(timeout_)).integer(0, 0);
+}
+
+bool Backfills::summarize(std::int64_t first_page, std::int64_t end_page) {
+    try {
+        connection_.run(summarize_pages, {first_page, end_page}, Deadline::in(timeout_));
+        return true;
+    } catch (const postgres::DatabaseError& error) {
+        if (error.sqlstate() != lock_not_available) {
+            throw;
+        }
+        return false;
+    }
+}
+
+std::int64_t Backfills::last_seq(const std::string& archived) {
+    const std::string elsewhere = archived.empty() ? "SELECT 0::bigint AS seq" : archived;
+    return connection_.query(fmt::format(fmt::runtime(read_last_seq), elsewhere), {}, Deadline::in(timeout_))
+        .integer(0, 0);
+}
+
 Stillness Backfills::stand_still(const std::string& archived, Deadline deadline) {
-    const Result moment =
-        connection_.query(fmt::format(read_moment, events_with(archived)), {}, Deadline::in(timeout_));
-    Stillness still{moment.text(0, 0), moment.integer(0, 1), {}};
+    Stillness still;
+    still.done_by = connection_.run(read_moment, {}, Deadline::in(timeout_)).text(0, 0);
+    still.last_seq = last_seq(archived);
     const std::string writers = connection_.run(read_writers, {}, Deadline::in(timeout_)).text(0, 0);
     while (true) {
         const Result left = connection_.run(find_writer, {writers}, Deadline::in(timeout_));

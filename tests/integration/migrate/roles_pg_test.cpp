@@ -120,6 +120,10 @@ TEST_F(Roles, TheBackfillReadsEventsAndWritesDownItsRunsAndThatIsAll) {
            "UPDATE outbox_backfills SET published = 1, finished_at = now(), cancelled_at = now(), "
            "cancelled_by = 'w'"),
         accepted);
+    const std::string look = "SELECT last_value, outbox_summarize_seq(0, 100) FROM outbox_events_seq_seq";
+    EXPECT_EQ(as(backfill_, look), accepted);
+    EXPECT_EQ(as(relay_, "SELECT outbox_summarize_seq(0, 100)"), denied);
+    EXPECT_EQ(as(backfill_, "SELECT nextval('outbox_events_seq_seq')"), denied);
     EXPECT_EQ(as(backfill_, "UPDATE outbox_backfills SET last_seq = 2"), denied);
     EXPECT_EQ(as(backfill_, "DELETE FROM outbox_backfills"), denied);
     EXPECT_EQ(as(backfill_, insert_event), denied);

@@ -39,8 +39,9 @@ enum class Ending { done, stopped, cancelled };
 
 /// What somebody who waits is told.
 struct Reporter {
-    std::function<void(const Progress&)> progress; ///< about once a second
-    std::function<void(const std::string&)> note;  ///< one line
+    std::function<void(const std::string&)> preparing; ///< how far it is before it begins, in words; often
+    std::function<void(const Progress&)> progress;     ///< about once a second
+    std::function<void(const std::string&)> note;      ///< one line
 };
 
 /// One run, from where Kafka says that it stands to its end. It goes on by itself after errors that pass.

@@ -37,8 +37,8 @@ struct Outlook {
 std::string report(const Survey& survey, const Target& target, const Outlook& outlook);
 
 /// Counts what is selected, up to `last_seq`, in short statements.
-/// @param topic  the relay's, @param go_on  false ends it early
+/// @param topic  the relay's, @param go_on  is told what was counted so far; false ends it early
 Survey take_survey(store::History& history, const Selection& selection, const relay::TopicTemplate& topic,
-                   std::int64_t last_seq, const std::function<bool()>& go_on);
+                   std::int64_t last_seq, const std::function<bool(const Survey&)>& go_on);
 
 } // namespace outbox::backfill

@@ -67,8 +67,17 @@ public:
     /// @throws Error(stop) naming one that does not, at the deadline.
     /// @param archived  as of HistoryFilter
     Stillness stand_still(const std::string& archived, Deadline deadline);
+    /// No event has a greater one yet.
+    std::int64_t last_seq(const std::string& archived);
     /// A replica that has replayed it shows all that is committed now.
     std::string log_position();
+
+    /// Of outbox_events, as of now.
+    std::int64_t pages();
+    /// Has the index on seq look at pages that it does not know yet. Those that it knows cost next to
+    /// nothing.
+    /// @return false when something that excludes it, such as a VACUUM, has the table
+    bool summarize(std::int64_t first_page, std::int64_t end_page);
 
     std::optional<BackfillRun> find(const std::string& run);
     /// The newest one of a generated name that was meant to do the same and is not finished.

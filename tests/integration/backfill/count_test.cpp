@@ -1,0 +1,66 @@
+// What is counted before a replay begins, on a table that was filled faster than VACUUM comes by.
+#include "fixture.hpp"
+
+#include <csignal>
+
+namespace outbox::relays {
+namespace {
+
+class BackfillCount : public Backfill {
+protected:
+    /// Ranges of pages that the index on seq knew nothing of until now.
+    std::int64_t unknown_ranges() {
+        return database.number("SELECT brin_summarize_new_values('outbox_events_seq')");
+    }
+};
+
+TEST_F(BackfillCount, HasTheIndexLookAtPagesThatNoVacuumHasSeen) {
+    fill(20'000);
+    done({"--dry-run"});
+    EXPECT_EQ(unknown_ranges(), 0) << "a dry run";
+    fill(20'000);
+    done({"--topic", replays});
+    EXPECT_EQ(unknown_ranges(), 0) << "a replay";
+    expect_once();
+}
+
+TEST_F(BackfillCount, GivesWayToAVacuum) {
+    fill(20'000);
+    auto vacuum = database.connect(); // as its lock
+    script(vacuum, "BEGIN; LOCK TABLE outbox_events IN SHARE UPDATE EXCLUSIVE MODE");
+    Process run = start({"--topic", replays});
+    ASSERT_TRUE(run.wait_for_text("waiting for a VACUUM", Deadline::in(60s))) << run.errors();
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 0);
+    script(vacuum, "COMMIT");
+    const auto outcome = run.wait(Deadline::in(60s));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_EQ(unknown_ranges(), 0);
+    expect_once();
+}
+
+TEST_F(BackfillCount, SaysHowFarItIs) {
+    fill(20'000);
+    const std::string command = support::program("outbox-backfill") + " --dry-run";
+    const auto drawn = support::run(
+        {{"sh", "-c", "script -qec '" + command + "' /dev/null </dev/null"}, environment()}, 120s);
+    EXPECT_EQ(drawn.exit_code, 0) << drawn.output;
+    EXPECT_THAT(drawn.output, AllOf(HasSubstr("\r\x1b[Klooking where events lie, 100 %"),
+                                    HasSubstr("\r\x1b[Kcounting, 5000 events so far"),
+                                    HasSubstr("\r\n20000 events would be replayed")));
+}
+
+TEST_F(BackfillCount, StopsWhenAsked) {
+    fill(100);
+    auto vacuum = database.connect();
+    script(vacuum, "BEGIN; LOCK TABLE outbox_events IN SHARE UPDATE EXCLUSIVE MODE");
+    Process run = start({"--topic", replays});
+    ASSERT_TRUE(run.wait_for_text("waiting for a VACUUM", Deadline::in(60s))) << run.errors();
+    run.signal(SIGTERM);
+    const auto outcome = run.wait(Deadline::in(30s));
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.errors, HasSubstr("stopped while counting; nothing was changed"));
+    script(vacuum, "COMMIT");
+}
+
+} // namespace
+} // namespace outbox::relays
