@@ -12,7 +12,6 @@ bench_backfill() {
     wait_sent
     stop
     drained=$(sql "SELECT round(count(*) / extract(epoch FROM max(processed_at) - min(processed_at))) FROM outbox_events")
-    sql "VACUUM (ANALYZE) outbox_events" # as autovacuum does before long: docs/operations.md
     sql "CHECKPOINT"
     start outbox-backfill --topic "$DB_NAME-replay" --run bench
     while now=$(awk '/VmHWM/ {printf "%.0f", $2 / 1024}' "/proc/$program_pid/status" 2>/dev/null) && [[ -n $now ]]; do
