@@ -21,8 +21,13 @@ void keep_on(const std::function<bool()>& go_on) {
     }
 }
 
-/// Without it each statement would read all pages that came since the last VACUUM.
-void summarize(store::Backfills& runs, const Reporter& reporter, const std::function<bool()>& go_on) {
+} // namespace
+
+void summarize(store::Backfills& runs, const Selection& selection, const Reporter& reporter,
+               const std::function<bool()>& go_on) {
+    if (!selection.filter.ids.empty()) { // they are found by their primary key
+        return;
+    }
     const std::int64_t pages = runs.pages();
     const Deadline deadline = Deadline::in(patience);
     for (std::int64_t at = 0; at < pages;) {
@@ -42,14 +47,10 @@ void summarize(store::Backfills& runs, const Reporter& reporter, const std::func
     }
 }
 
-} // namespace
-
 Survey count_events(store::Backfills& runs, store::History& history, const Selection& selection,
                     const relay::TopicTemplate& topic, std::int64_t last_seq, const Reporter& reporter,
                     const std::function<bool()>& go_on) {
-    if (selection.filter.ids.empty()) { // named events are found by their primary key
-        summarize(runs, reporter, go_on);
-    }
+    summarize(runs, selection, reporter, go_on);
     Survey survey = take_survey(history, selection, topic, last_seq, [&](const Survey& so_far) {
         reporter.preparing(fmt::format("counting, {} events so far", so_far.events));
         return go_on();

@@ -186,6 +186,9 @@ Registered register_run(const Surroundings& surroundings, const Request& request
     const kafka::Admin admin(surroundings.kafka);
     check_identity(runs, admin, surroundings);
     if (auto found = find_run(runs, request)) {
+        if (!found->finished_at && !found->cancelled_at) {
+            summarize(runs, request.selection, reporter, go_on);
+        }
         return {std::move(*found), true};
     }
     Registered registered{add_run(runs, primary, surroundings, admin, request, reporter, go_on), false};

@@ -25,6 +25,11 @@ constexpr std::int64_t most_window = 50'000;
 constexpr int most_conflicts = 20; // in a row, a tenth of a second apart
 constexpr int most_refusals = 3;   // of a new session, which may be ended in its beginning as well
 
+// Before the first ANALYZE the planner takes the index on seq for useless. One processor is enough for a
+// window.
+constexpr auto session_settings =
+    "SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0";
+
 #define OUTBOX_DONE "NOT o.unsent"
 
 constexpr const char* next_done =
@@ -99,6 +104,7 @@ auto History::again(const Ask& ask) {
             if (!connection_ || !connection_->usable()) {
                 connection_.reset();
                 connection_ = open_();
+                connection_->script(session_settings, Deadline::in(timeout_));
             }
             return ask();
         } catch (const postgres::DatabaseError& error) {
