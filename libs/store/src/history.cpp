@@ -223,6 +223,7 @@ WindowCounts History::count_window(std::int64_t after, std::int64_t upto, std::i
         counts.first = i == 0 ? found.integer(i, 6) : std::min(counts.first, found.integer(i, 6));
         counts.last = std::max(counts.last, found.integer(i, 7));
     }
+    window_ = std::min(window_ * 2, most_window);
     if (counts.events == 0) {
         counts.through = std::max(counts.through, skip_gap(counts.through, upto));
     }
