@@ -163,6 +163,25 @@ TEST_F(Cluster, ATopicWhoseLeaderIsAwayIsParkedAloneAndCostsNoRetry) {
     expect_no_retry_spent();
 }
 
+TEST_F(Cluster, ATopicWithoutALeaderIsNotTried) {
+    const auto leaderless =
+        topic + "-leaderless"; // and never sent to, so that no marker can be missing there
+    create_topic(leaderless, 2, {}, {3});
+    create_topic(topic, 6, {}, {1, 2, 3});
+    Away third("stop-kafka", 3);
+    const Process relay = ready_relay();
+    watch(relay);
+    write(100, leaderless + ',' + topic);
+    write(500);
+    EXPECT_TRUE(wait_all_sent(fmt::format("topic = '{}'", topic)));
+    EXPECT_EQ(count(fmt::format("status = 'SENT' AND topic = '{}'", leaderless)), 0);
+    EXPECT_THAT(relay.errors(), testing::HasSubstr("topic parked"));
+    EXPECT_EQ(lines_with("shard recovers", relay.errors()), 0) << "a transaction that could not succeed";
+    third.come_back();
+    expect_exactly_once();
+    expect_no_retry_spent();
+}
+
 TEST_F(Cluster, ACoordinatorThatDiesInMidTransactionCostsNoEvent) {
     create_topic(topic, 6, {}, {1, 2, 3});
     Process relay = relay_in_mid_transaction();
