@@ -54,13 +54,22 @@ void play(const Options& options, const std::vector<Step>& plan, Verdict& verdic
     verdict.died = campaign.relays_that_died();
 }
 
+/// What programs append to must not be another campaign's.
+void clear_folder(const Options& options) {
+    std::filesystem::create_directories(options.folder);
+    std::filesystem::remove(options.folder / "acknowledged.ids");
+    for (int relay = 1; relay <= options.scale.relays; ++relay) {
+        std::filesystem::remove(options.folder / fmt::format("relay-{}.log", relay));
+    }
+}
+
 int run(const Options& options) {
     const auto plan = draw_plan(options.scale);
     if (options.only_plan) {
         std::cout << lines_of(plan);
         return 0;
     }
-    std::filesystem::create_directories(options.folder);
+    clear_folder(options);
     std::ofstream(options.folder / "plan.txt") << lines_of(plan);
     std::signal(SIGINT, interrupt);
     std::signal(SIGTERM, interrupt);
