@@ -29,11 +29,12 @@ void summarize(store::Backfills& runs, const Selection& selection, const Reporte
         return;
     }
     const std::int64_t pages = runs.pages();
-    const Deadline deadline = Deadline::in(patience);
+    Deadline deadline = Deadline::in(patience);
     for (std::int64_t at = 0; at < pages;) {
         keep_on(go_on);
         if (runs.summarize(at, std::min(at + pages_at_once, pages))) {
             at += pages_at_once;
+            deadline = Deadline::in(patience);
             reporter.preparing(
                 fmt::format("looking where events lie, {} %", std::min(at, pages) * 100 / pages));
         } else if (deadline.passed()) {
