@@ -137,10 +137,10 @@ TEST_F(Delivery, AnIdleRelayIssuesFewStatementsAndHoldsNoSnapshot) {
     const Process relay = ready_relay({{"RELAY_SHARDS", "8"}});
     ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
     stay_quiet(5s);
-    const Activity activity = watch_relays(10s);
-    RecordProperty("statements_in_10_s", std::to_string(activity.statements));
-    EXPECT_GE(activity.statements, 10) << "the heartbeat alone is more";
-    EXPECT_LE(activity.statements, 40) << testing::PrintToString(activity.by_text);
+    const Activity activity = watch_relays(30s); // so long that where its ends fall does not matter
+    RecordProperty("statements_in_30_s", std::to_string(activity.statements));
+    EXPECT_GE(activity.statements, 30) << "the heartbeat alone is more";
+    EXPECT_LE(activity.statements, 120) << testing::PrintToString(activity.by_text);
     EXPECT_LE(activity.with_snapshot, activity.samples / 10) << "a statement may be met in passing, not more";
 }
 
