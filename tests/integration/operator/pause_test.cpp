@@ -124,9 +124,9 @@ TEST_F(Pause, LeavesAnIdleRelayAsQuietAsBefore) {
         insert({.key = fmt::format("k{}", i), .topic = paused});
     }
     stay_quiet(5s);
-    const Activity activity = watch_relays(10s);
-    RecordProperty("statements_in_10_s", std::to_string(activity.statements));
-    EXPECT_LE(activity.statements, 40) << testing::PrintToString(activity.by_text);
+    const Activity activity = watch_relays(30s); // so long that where its ends fall does not matter
+    RecordProperty("statements_in_30_s", std::to_string(activity.statements));
+    EXPECT_LE(activity.statements, 120) << testing::PrintToString(activity.by_text);
     EXPECT_EQ(count("status = 'SENT'"), 1);
 }
 

@@ -104,12 +104,13 @@ TEST_F(Failure, AnInvalidTopicNameFailsWithItsReason) {
 }
 
 TEST_F(Failure, AnEventThatIsGivenUpIsAnErrorInTheLog) {
-    const Process relay = ready_relay();
+    Process relay = ready_relay();
     const auto bad = insert({.key = "bad", .topic = "no/such topic", .max_retries = 1});
     EXPECT_TRUE(wait_failed(bad)) << relay.errors();
+    // The log says it after the commit.
+    ASSERT_TRUE(relay.wait_for_text("event given up", Deadline::in(30s))) << relay.errors();
     const std::string log = relay.errors();
     const auto words = log.find("event given up");
-    ASSERT_NE(words, std::string::npos) << log;
     const auto begin = log.rfind('\n', words) + 1;
     const auto line = log.substr(begin, log.find('\n', words) - begin);
     EXPECT_THAT(line, HasSubstr(R"("level":"error")"));
