@@ -2,6 +2,7 @@
 
 #include "fixture.hpp"
 
+#include <outbox/support/topics.hpp>
 #include <outbox/support/wait.hpp>
 
 #include <fmt/format.h>
@@ -10,6 +11,8 @@ namespace outbox::chaos {
 namespace {
 
 using Kind = Fault::Kind;
+
+constexpr std::int16_t not_authorised = 29;
 
 struct Code {
     std::string api;
@@ -71,6 +74,48 @@ TEST_F(AnOwner, ThatIsFencedAgainAndAgainStopsAndSaysWhatToDo) {
     kafka->lift(rule);
     relay->kill();
     start_relay();
+    expect_exactly_once();
+}
+
+using ATopic = Chaos;
+
+TEST_F(ATopic, ThatRefusesARecordCostsTheOtherEventsOfTheBatchAFewTransactions) {
+    const auto secret = database.name() + "_secret";
+    start_relay({{"RELAY_TRANSACTION_EVENTS", "1000"}});
+    ASSERT_TRUE(support::wait_until(
+        [&] { return database.number("SELECT marked_batch FROM outbox_shards") == 1; }, 30s));
+    kafka->inject({.match = {"AddPartitionsToTxn", secret + '['},
+                   .fault = {.kind = Kind::replace_error, .error = not_authorised},
+                   .times = 1'000});
+    database.query(
+        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic)"
+        " SELECT gen_random_uuid(), 'user', i, 'user.created', '{}', CASE i WHEN 500 THEN $1 ELSE $2 END"
+        " FROM generate_series(1, 1000) AS i",
+        {secret, database.name()});
+    EXPECT_TRUE(support::wait_until(
+        [&] { return database.number("SELECT count(*) FROM outbox_events WHERE status = 'SENT'") == 999; },
+        60s));
+    EXPECT_LE(recoveries(), 16) << "ten halve 1,000";
+    EXPECT_EQ(
+        database.number("SELECT count(*) FROM outbox_events WHERE retry_count > 0 AND topic <> $1", {secret}),
+        0);
+    support::delete_topics({secret});
+}
+
+using AControlTopic = Chaos;
+
+TEST_F(AControlTopic, ThatRefusesRecordsCostsNoEventAnAttempt) {
+    start_relay();
+    ASSERT_TRUE(support::wait_until(
+        [&] { return database.number("SELECT marked_batch FROM outbox_shards") == 1; }, 30s))
+        << "the first batch names no event";
+    const auto rule = kafka->inject({.match = {"AddPartitionsToTxn", ".control["},
+                                     .fault = {.kind = Kind::replace_error, .error = not_authorised},
+                                     .times = 1'000});
+    write_events();
+    EXPECT_TRUE(relay->wait_for_text(
+        "the control topic outbox." + database.name() + ".control refuses records", soon()));
+    kafka->lift(rule);
     expect_exactly_once();
 }
 

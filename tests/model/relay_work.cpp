@@ -39,7 +39,7 @@ relay::InHand Relay::hand(const Surroundings& world) const {
     hand.ready = ready_.has_value();
     hand.publishing = !publishing_.empty();
     hand.published = !published_.empty();
-    hand.first = hand.publishing && publishing_.front().number == 1 && publishing_.front().seqs.empty();
+    hand.alone = hand.publishing && publishing_.front().number == 1 && publishing_.front().seqs.empty();
     if (!world.have(Cure::bounded_unmarked) && published_.size() < most_unmarked) {
         hand.published = hand.published && !more_to_claim(world.database.now);
     }

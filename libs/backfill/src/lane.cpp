@@ -1,18 +1,22 @@
 #include "lane.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/relay/batch_policy.hpp>
 
 #include <fmt/format.h>
 
 namespace outbox::backfill {
 namespace {
 
-Error error_of(const kafka::TransactionEnd& end) {
+Error error_of(const relay::Batch& batch, const kafka::TransactionEnd& end) {
     if (!end.failure) {
         return {Action::reconnect, "Kafka's answers came late or twice"};
     }
     const bool final = end.failure->blame == kafka::Blame::record ||
                        end.failure->blame == kafka::Blame::topic || end.failure->blame == kafka::Blame::setup;
+    if (end.failure->blame == kafka::Blame::topic && relay::one_topic(batch)) {
+        return {Action::stop, fmt::format("topic {}: {}", batch.records.front().topic, end.failure->message)};
+    }
     return {final ? Action::stop : Action::reconnect, end.failure->message};
 }
 
@@ -44,7 +48,7 @@ std::shared_ptr<OpenPage> Lane::collect() {
         return nullptr;
     }
     if (end->end.failure || end->end.strays) {
-        throw error_of(end->end);
+        throw error_of(*end->batch, end->end);
     }
     position_ = next_;
     auto page = std::move(sending_->of);

@@ -125,6 +125,12 @@ bool is_topic_name(std::string_view name) noexcept {
            std::all_of(name.begin(), name.end(), allowed);
 }
 
+bool is_internal_topic(std::string_view name) noexcept {
+    constexpr std::array names{"__consumer_offsets", "__transaction_state", "__share_group_state",
+                               "__cluster_metadata", "__remote_log_metadata"};
+    return std::ranges::find(names, name) != names.end();
+}
+
 TopicLimits limits_from(const Properties& config) {
     TopicLimits limits;
     limits.max_message_bytes = number_or(config, "max.message.bytes", limits.max_message_bytes);

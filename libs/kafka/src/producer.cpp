@@ -83,6 +83,13 @@ Failure failure_of(const rd_kafka_error_t* error) {
     return failure_of(rd_kafka_error_code(error), rd_kafka_error_string(error));
 }
 
+/// Why the transaction has failed already, while records were still added to it: each call that a failed
+/// transaction does not allow says it, and begin_transaction has no other effect in a transaction.
+[[noreturn]] void throw_transaction_error(rd_kafka_s* client) {
+    const ErrorObject error(rd_kafka_begin_transaction(client));
+    throw KafkaError(rd_kafka_error_code(error.get()), rd_kafka_error_string(error.get()));
+}
+
 rd_kafka_headers_t* headers_of(const Record& record) {
     rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
     for (const Header& header : record.headers) {
@@ -177,6 +184,9 @@ void Producer::produce(const Record& record, std::size_t index, Deadline deadlin
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_headers_destroy(headers); // taken over on success only
         deliveries_[index].error = error;
+        if (error == RD_KAFKA_RESP_ERR__STATE) {
+            throw_transaction_error(client_.get());
+        }
         throw KafkaError(error, fmt::format("produce to {} [{}]", record.topic, record.partition));
     }
 }

@@ -64,8 +64,9 @@ void check(const std::string& variable, const std::string& property, const std::
     }
 }
 
-/// Some values are refused only beside others: asks librdkafka, without a broker.
-void check_together(const Properties& properties) {
+/// Some values are refused only beside others, or beside what a transaction needs: asks librdkafka, without a
+/// broker.
+void check_together(const std::string& said, const Properties& properties) {
     LaneOptions sample;
     sample.client.client_id = "check";
     sample.client.producer = properties;
@@ -73,7 +74,7 @@ void check_together(const Properties& properties) {
     try {
         make_client(RD_KAFKA_PRODUCER, make_configuration(sample.client, properties_of(sample)));
     } catch (const KafkaError& error) {
-        throw UsageError(fmt::format("KAFKA_PRODUCER_*: {}", error.what()));
+        throw UsageError(fmt::format("KAFKA_PRODUCER_{} is refused: {}", said, error.what()));
     }
 }
 
@@ -84,10 +85,11 @@ Properties producer_properties(const ConfigFile::Group& variables) {
     for (const auto& [variable, value] : variables) {
         const std::string property = property_name(variable);
         check(variable, property, value);
+        check_together(variable + '=' + value, {{property, value}});
         properties[property] = value;
     }
-    if (!properties.empty()) {
-        check_together(properties);
+    if (properties.size() > 1) {
+        check_together("*", properties);
     }
     return properties;
 }

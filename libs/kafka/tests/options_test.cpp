@@ -1,6 +1,7 @@
 #include <outbox/core/error.hpp>
 #include <outbox/kafka/options.hpp>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace outbox::kafka {
@@ -62,6 +63,14 @@ TEST(ProducerProperties, ThatLibrdkafkaDoesNotKnowOrTakeAreNamed) {
               "KAFKA_PRODUCER_LINGERS_MS=5 is not allowed: No such configuration property: \"lingers.ms\"");
     EXPECT_EQ(
         message_of({}, {{"COMPRESSION_TYPE", "zip"}}).find("KAFKA_PRODUCER_COMPRESSION_TYPE=zip is not"), 0U);
+}
+
+TEST(ProducerProperties, ThatATransactionCannotHaveAreRefusedByName) {
+    for (const auto& [name, value] : {std::pair{"MAX_IN_FLIGHT", "10"}, {"RETRIES", "0"}}) {
+        EXPECT_EQ(message_of({}, {{"LINGER_MS", "5"}, {name, value}})
+                      .find(fmt::format("KAFKA_PRODUCER_{}={} is refused: ", name, value)),
+                  0U);
+    }
 }
 
 TEST(Security, IsPlainByDefault) {

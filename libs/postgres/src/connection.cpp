@@ -35,12 +35,13 @@ short poll_one(int fd, short events, Deadline deadline) {
     }
 }
 
+/// The server's tcp_user_timeout bounds what the others do not: its sending to a client that does not read.
 /// @param set  "SET" or "SET LOCAL"
 std::string timeouts(const ConnectOptions& options, const char* set) {
     return fmt::format("{0} statement_timeout = {1}; {0} lock_timeout = {2}; "
-                       "{0} idle_in_transaction_session_timeout = {3}",
+                       "{0} idle_in_transaction_session_timeout = {3}; {0} tcp_user_timeout = {4}",
                        set, options.statement_timeout.count(), options.lock_timeout.count(),
-                       options.idle_in_transaction_timeout.count());
+                       options.idle_in_transaction_timeout.count(), options.tcp_user_timeout.count());
 }
 
 void ignore_notice(void*, const pg_result*) {}
@@ -120,7 +121,12 @@ void Connection::begin_session(const ConnectOptions& options, Deadline deadline)
         transaction_settings_ = "; " + timeouts(options, "SET LOCAL");
     }
     // PgBouncer gives each session that a client meets the client's time zone.
-    script(pooled_ ? "SET timezone = 'UTC'" : timeouts(options, "SET") + "; SET timezone = 'UTC'", deadline);
+    std::string settings = "SET timezone = 'UTC'";
+    if (!pooled_) {
+        // What is read behind a lock must be as new as the lock, whatever the database's default is.
+        settings += "; SET default_transaction_isolation = 'read committed'; " + timeouts(options, "SET");
+    }
+    script(settings, deadline);
 }
 
 bool Connection::usable() const noexcept {

@@ -35,10 +35,15 @@ Published::Published(const BatchEnd& end)
 }
 
 TopicVerdict BatchBuilder::ask(const std::string& topic, Deadline deadline) const {
+    TopicVerdict verdict;
+    if (left_out_.topics.contains(topic)) {
+        verdict.kind = TopicVerdict::Kind::parked;
+        verdict.reason = fmt::format("topic {} waits for a leader, or for a marker that was lost", topic);
+        return verdict;
+    }
     if (topic != context_.options.control_topic()) {
         return context_.topics.look_up(topic, deadline);
     }
-    TopicVerdict verdict;
     verdict.kind = TopicVerdict::Kind::refused;
     verdict.code = kafka::invalid_topic;
     verdict.reason = fmt::format("topic {} is this outbox's control topic: no event goes there", topic);
@@ -122,7 +127,7 @@ BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, 
     const std::string_view topic = messages.topic.topic_of(event.row, batch.arena);
     const TopicVerdict& verdict = verdict_for(topic, deadline);
     if (verdict.kind == TopicVerdict::Kind::parked) {
-        context_.topics.note_parked(topic, row.topic);
+        built.parked.emplace(topic, row.topic);
         built.put_back.push_back(row);
         return Place::held;
     }

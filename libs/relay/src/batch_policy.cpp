@@ -28,6 +28,15 @@ Remedy remedy_for(const kafka::Failure& failure, const Batch& batch) {
     return batch.claimed.rows.size() == 1 ? Remedy::blame_row : Remedy::split;
 }
 
+bool needs_proof(const kafka::Failure& failure, Remedy remedy) {
+    return failure.blame == kafka::Blame::topic &&
+           (remedy == Remedy::refuse_topic || remedy == Remedy::blame_dead_letter);
+}
+
+bool goes_alone(const Batch& batch) {
+    return batch.claimed.empty() || (batch.dead_letter && batch.dead_letter->block_key);
+}
+
 bool one_topic(const Batch& batch) {
     const auto& records = batch.records; // the last one is the manifest
     return std::all_of(records.begin(), records.end() - 1,

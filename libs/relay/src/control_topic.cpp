@@ -15,25 +15,25 @@ const kafka::Properties& control_config() {
     return config;
 }
 
-std::string create_control_command(const ControlTopic& topic, std::int32_t replication) {
-    std::string command = create_command(topic.name, {true, topic.partitions, replication});
+std::string create_control_command(const ControlTopic& topic, TopicPolicy policy) {
+    policy.partitions = topic.partitions;
+    std::string command = create_command(topic.name, policy);
     for (const auto& [name, value] : control_config()) {
         command += fmt::format(" --config {}={}", name, value);
     }
     return command;
 }
 
-void verify(const ControlTopic& topic, const kafka::Properties& config) {
+void verify(const ControlTopic& topic, const kafka::Properties& config, const std::string& brokers) {
     for (const char* name : {"cleanup.policy", "unclean.leader.election.enable"}) {
         const auto& wanted = control_config().at(name);
         const auto found = config.find(name);
         if (found != config.end() && found->second != wanted) {
             throw Error(
                 Action::stop,
-                fmt::format(
-                    "control topic {} has {}={}, but only {} keeps what it holds; set it: "
-                    "kafka-configs.sh --bootstrap-server <broker> --alter --topic {} --add-config {}={}",
-                    topic.name, name, found->second, wanted, topic.name, name, wanted));
+                fmt::format("control topic {} has {}={}, but only {} keeps what it holds; set it: "
+                            "kafka-configs.sh --bootstrap-server {} --alter --topic {} --add-config {}={}",
+                            topic.name, name, found->second, wanted, brokers, topic.name, name, wanted));
         }
     }
 }
@@ -45,8 +45,9 @@ void add_partitions(const kafka::Admin& admin, const ControlTopic& topic, std::i
         return Error(
             Action::stop,
             fmt::format("control topic {} has {} partitions, it needs {}{}; add them: kafka-topics.sh"
-                        " --bootstrap-server <broker> --alter --topic {} --partitions {}",
-                        topic.name, found, topic.partitions, why, topic.name, topic.partitions));
+                        " --bootstrap-server {} --alter --topic {} --partitions {}",
+                        topic.name, found, topic.partitions, why, policy.brokers, topic.name,
+                        topic.partitions));
     };
     if (!policy.create) {
         throw needs("");
@@ -71,13 +72,13 @@ void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, 
             throw Error(
                 Action::stop,
                 fmt::format("control topic {} does not exist and KAFKA_CREATE_TOPICS is off; create it: {}",
-                            topic.name, create_control_command(topic, policy.replication)));
+                            topic.name, create_control_command(topic, policy)));
         }
         admin.create_topic({topic.name, topic.partitions, policy.replication, control_config()}, deadline);
         state = admin.topic(topic.name, deadline);
     }
     if (state) {
-        verify(topic, admin.topic_config(topic.name, deadline));
+        verify(topic, admin.topic_config(topic.name, deadline), policy.brokers);
         if (state->partitions() < topic.partitions) {
             add_partitions(admin, topic, state->partitions(), policy, deadline);
         }

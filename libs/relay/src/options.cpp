@@ -21,6 +21,7 @@ std::string event_source(const Settings& settings) {
 
 TopicPolicy topic_policy(const Settings& settings) {
     TopicPolicy policy;
+    policy.brokers = settings.text("KAFKA_BROKERS");
     policy.create = settings.on("KAFKA_CREATE_TOPICS");
     policy.partitions = static_cast<std::int32_t>(settings.integer("KAFKA_TOPIC_PARTITIONS"));
     if (settings.has("KAFKA_REPLICATION_FACTOR")) {

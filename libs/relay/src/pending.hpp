@@ -23,8 +23,8 @@ struct ShardWorker::Pending {
     std::vector<Published> published;
 
     [[nodiscard]] InHand in_hand() const {
-        const bool first = publishing != nullptr && publishing->number == 1;
-        return {ready != nullptr, publishing != nullptr, !published.empty(), first};
+        return {ready != nullptr, publishing != nullptr, !published.empty(),
+                publishing != nullptr && goes_alone(*publishing)};
     }
 
     [[nodiscard]] std::size_t events() const {
@@ -69,15 +69,18 @@ struct BuiltBatch {
     std::vector<store::SkippedRow> skipped;
     std::vector<store::Row> put_back;
     std::vector<store::Row> postponed; ///< have failed before: each travels alone
+    std::set<std::pair<std::string, std::string>>
+        parked; ///< topics not sent to now, and what rows called them
 };
 
 /// Makes a batch of claimed rows, and sorts out those that cannot be sent.
 class BatchBuilder {
 public:
-    BatchBuilder(const RelayContext& context, int shard, const BlamedRows& blamed)
+    BatchBuilder(const RelayContext& context, int shard, const BlamedRows& blamed, LeftOut left_out)
         : context_(context),
           shard_(shard),
-          blamed_(blamed) {}
+          blamed_(blamed),
+          left_out_(std::move(left_out)) {}
 
     /// @throws KafkaError when the cluster cannot say what it accepts.
     BuiltBatch build(store::RowSet claimed, Deadline deadline);
@@ -105,6 +108,7 @@ private:
     const RelayContext& context_;
     int shard_;
     const BlamedRows& blamed_;
+    LeftOut left_out_; ///< by the claim of these rows; one answer for all rows of a key
     std::map<std::string, TopicVerdict, std::less<>> verdicts_;
 };
 

@@ -15,7 +15,6 @@ store::FailedAttempt next_attempt(const store::Row& row, std::int32_t default_ma
                                   double dice) {
     static const Backoff waits(milliseconds(1'000), milliseconds(60'000));
     store::FailedAttempt attempt;
-    attempt.tid = row.tid;
     attempt.seq = row.seq;
     attempt.id = row.id;
     attempt.retry_count = row.retry_count + 1;

@@ -64,7 +64,7 @@ void ShardMachine::stop() {
 Pass ShardMachine::plan_pass(const InHand& hand, const Wishes& wishes, bool look_due) {
     Pass pass;
     pass.mark = hand.published;
-    pass.claim = !hand.ready && !hand.first && !wishes.release && !wishes.pause && look_due;
+    pass.claim = !hand.ready && !hand.alone && !wishes.release && !wishes.pause && look_due;
     pass.peek_first = pass.claim && hand.nothing();
     return pass;
 }

@@ -13,6 +13,9 @@ using Kind = TopicVerdict::Kind;
 
 constexpr std::chrono::milliseconds keep_parked{500};
 
+/// Writers may name ever new topics.
+constexpr std::size_t most_known = 10'000;
+
 TopicVerdict refused(int code, std::string reason) {
     TopicVerdict verdict;
     verdict.kind = Kind::refused;
@@ -21,11 +24,18 @@ TopicVerdict refused(int code, std::string reason) {
     return verdict;
 }
 
+/// Of any outbox on the cluster. Others may have such names too, but they are not compacted.
+bool is_control_topic(std::string_view name, const kafka::Properties& config) {
+    const auto policy = config.find("cleanup.policy");
+    return name.starts_with("outbox.") && (name.ends_with(".control") || name.ends_with(".backfill")) &&
+           policy != config.end() && policy->second.find("compact") != std::string::npos;
+}
+
 } // namespace
 
 std::string create_command(const std::string& topic, const TopicPolicy& policy) {
-    return fmt::format("kafka-topics.sh --bootstrap-server <broker> --create --topic {} --partitions {}{}",
-                       topic, policy.partitions,
+    return fmt::format("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {}{}",
+                       policy.brokers, topic, policy.partitions,
                        policy.replication > 0 ? fmt::format(" --replication-factor {}", policy.replication)
                                               : "");
 }
@@ -47,6 +57,10 @@ TopicVerdict Topics::ask(const std::string& name, Deadline deadline) const {
             kafka::invalid_topic,
             fmt::format("'{}' is not a topic name: 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'", name));
     }
+    if (kafka::is_internal_topic(name)) {
+        return refused(kafka::invalid_topic,
+                       fmt::format("topic {} is Kafka's own: no event goes there", name));
+    }
     try {
         const auto state = admin_.topic(name, deadline);
         if (!state) {
@@ -59,7 +73,12 @@ TopicVerdict Topics::ask(const std::string& name, Deadline deadline) const {
             verdict.reason = fmt::format("a partition of topic {} has no leader", name);
             return verdict;
         }
-        verdict.limits = kafka::limits_from(admin_.topic_config(name, deadline));
+        const auto config = admin_.topic_config(name, deadline);
+        if (is_control_topic(name, config)) {
+            return refused(kafka::invalid_topic,
+                           fmt::format("topic {} is an outbox's control topic: no event goes there", name));
+        }
+        verdict.limits = kafka::limits_from(config);
         return verdict;
     } catch (const kafka::KafkaError& error) {
         if (error.blame() != kafka::Blame::topic) {
@@ -94,6 +113,7 @@ TopicVerdict Topics::look_up(const std::string& name, Deadline deadline) {
 
 TopicVerdict Topics::keep(const std::string& name, TopicVerdict verdict) {
     const std::lock_guard lock(mutex_);
+    drop_expired();
     Known& known = known_[name];
     known.verdict = std::move(verdict);
     switch (known.verdict.kind) {
@@ -110,6 +130,13 @@ TopicVerdict Topics::keep(const std::string& name, TopicVerdict verdict) {
         break;
     }
     return known.verdict;
+}
+
+void Topics::drop_expired() {
+    if (known_.size() >= most_known) {
+        const auto now = SteadyClock::now();
+        std::erase_if(known_, [now](const auto& entry) { return entry.second.until <= now; });
+    }
 }
 
 void Topics::refuse(const std::string& name, const Refusal& why) {
@@ -141,15 +168,17 @@ void Topics::note_parked(std::string_view name, std::string_view row_topic) {
     }
 }
 
-std::vector<std::string> Topics::parked() {
+LeftOut Topics::parked() {
     const std::lock_guard lock(mutex_);
-    std::vector<std::string> names;
+    LeftOut parked;
     for (const auto& [name, known] : known_) {
         if (known.verdict.kind == Kind::parked && known.until > SteadyClock::now()) {
-            names.insert(names.end(), known.row_topics.begin(), known.row_topics.end());
+            parked.topics.insert(name);
+            parked.row_topics.insert(parked.row_topics.end(), known.row_topics.begin(),
+                                     known.row_topics.end());
         }
     }
-    return names;
+    return parked;
 }
 
 std::int64_t Topics::smallest_batch_limit() {

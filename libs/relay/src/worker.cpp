@@ -5,7 +5,10 @@
 
 #include <outbox/telemetry/log.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 namespace outbox::relay {
 namespace {
@@ -60,7 +63,7 @@ void ShardWorker::check_unmarked() {
         return;
     }
     next_unmarked_look_ = SteadyClock::now() + unmarked_pace;
-    for (const std::string& name : unmarked_topics_) {
+    for (const auto& [name, row_topics] : unmarked_topics_) {
         const auto state = context_.admin.topic(name, Deadline::in(std::chrono::seconds(1)));
         if (!state || state->led()) {
             throw NeedsRecovery("topic " + name + " can be asked again for a marker that was lost");
@@ -195,8 +198,7 @@ void ShardWorker::collect() {
     if (end->end.failure) {
         on_failure(*end->batch, *end->end.failure);
     } else {
-        breaker_.sent();
-        batch_limit_.sent();
+        on_sent(*end->batch);
     }
     if (const auto doubt = doubt_about(end->end)) {
         throw NeedsRecovery(*doubt);
@@ -212,26 +214,64 @@ void ShardWorker::submit() {
 }
 
 void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) {
-    const auto& rows = batch.claimed.rows;
     context_.topics.forget();
     if (failure.blame == kafka::Blame::fenced) {
         check_fencing();
     }
-    switch (remedy_for(failure, batch)) {
+    if (batch.claimed.empty() && failure.blame == kafka::Blame::topic) {
+        on_refusing_control_topic(failure);
+    }
+    const Remedy remedy = remedy_for(failure, batch);
+    if (remedy == Remedy::none) {
+        return;
+    }
+    breaker_.answered(); // Kafka is well
+    const auto& rows = batch.claimed.rows;
+    BatchVerdict verdict{remedy,
+                         {failure.code, failure.message},
+                         rows.size(),
+                         rows.front().seq,
+                         std::string(batch.records.front().topic)};
+    if (needs_proof(failure, remedy)) {
+        unproven_ = std::move(verdict);
+    } else {
+        apply(verdict);
+    }
+}
+
+void ShardWorker::on_refusing_control_topic(const kafka::Failure& failure) {
+    if (unproven_) {
+        unproven_->remedy = Remedy::none; // it was not the events' topic
+    }
+    throw NeedsRecovery(fmt::format("the control topic {} refuses records, so nothing can be sent: {}",
+                                    context_.options.control_topic(), failure.message));
+}
+
+void ShardWorker::on_sent(const Batch& batch) {
+    breaker_.answered();
+    if (!batch.claimed.empty()) {
+        batch_limit_.sent();
+    } else if (unproven_) {
+        apply(*std::exchange(unproven_, std::nullopt));
+    }
+}
+
+void ShardWorker::apply(const BatchVerdict& verdict) {
+    switch (verdict.remedy) {
     case Remedy::none:
         break;
     case Remedy::split:
-        batch_limit_.spoilt(rows.size());
+        batch_limit_.spoilt(verdict.events);
         break;
     case Remedy::blame_row:
-        blamed_[rows.front().seq].refusal = {failure.code, failure.message};
+        blamed_[verdict.seq].refusal = verdict.why;
         batch_limit_.found();
         break;
     case Remedy::blame_dead_letter:
-        blamed_[rows.front().seq].no_dead_letter = failure.message;
+        blamed_[verdict.seq].no_dead_letter = verdict.why.reason;
         break;
     case Remedy::refuse_topic:
-        context_.topics.refuse(std::string(batch.records.front().topic), {failure.code, failure.message});
+        context_.topics.refuse(verdict.topic, verdict.why);
         break;
     }
 }
@@ -268,7 +308,7 @@ void ShardWorker::wait_for_work() {
 /// Holds the doorbell's locks, so every writer from now on rings. Polls once more, then waits.
 void ShardWorker::sleep_exactly() {
     while (!rung_ && !releasing()) {
-        const auto seen = store_->peek(left_out());
+        const auto seen = store_->peek(left_out().row_topics);
         const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
         const bool tend = seen.blocked && SteadyClock::now() >= next_tend_;
         if (seen.work || due || tend) {
@@ -278,7 +318,7 @@ void ShardWorker::sleep_exactly() {
         if (seen.next_attempt) {
             wait = std::min(wait, *seen.next_attempt);
         }
-        if (!context_.topics.parked().empty() || !unmarked_topics_.empty()) {
+        if (!context_.topics.parked().topics.empty() || !unmarked_topics_.empty()) {
             wait = std::min(wait, unmarked_pace);
         }
         signal_.wait(Deadline::in(wait));

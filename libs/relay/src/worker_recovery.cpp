@@ -60,8 +60,9 @@ void ShardWorker::fence() {
     lost.note();
     publisher_.start(static_cast<std::size_t>(context_.topics.smallest_batch_limit()), deadline, go_on);
     fault_point("after-init");
-    unmarked_topics_ = lost.write();
-    for (const std::string& topic : unmarked_topics_) {
+    unmarked_topics_.clear();
+    for (const std::string& topic : lost.write()) {
+        unmarked_topics_[topic];
         log::warn("topic parked", {{"shard", shard_},
                                    {"topic", topic},
                                    {"reason", "a partition that may lack a marker has no leader to ask"}});
@@ -109,11 +110,11 @@ void ShardWorker::settle() {
     machine_.done();
 }
 
-/// Nothing is in hand but a first batch where there was none, and what was known is looked up again.
+/// Nothing is in hand but a batch without events where one is needed, and what was known is looked up again.
 void ShardWorker::begin_work() {
     pending_ = std::make_unique<Pending>();
-    if (next_batch_ == 1) {
-        pending_->ready = first_batch();
+    if (next_batch_ == 1 || unproven_) {
+        pending_->ready = empty_batch();
     }
     pace_ = {};
     pace_.busy(SteadyClock::now());

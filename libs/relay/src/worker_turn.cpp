@@ -17,13 +17,16 @@ store::ClaimLimits ShardWorker::limits() const {
     return limits;
 }
 
-/// Topics that nothing is claimed for now: without a leader, paused, or with a marker still to be written.
-std::vector<std::string> ShardWorker::left_out() const {
-    auto topics = context_.topics.parked();
-    topics.insert(topics.end(), unmarked_topics_.begin(), unmarked_topics_.end());
+/// Nothing is claimed for topics without a leader, with a marker still to be written, or paused.
+LeftOut ShardWorker::left_out() const {
+    LeftOut out = context_.topics.parked();
+    for (const auto& [topic, row_topics] : unmarked_topics_) {
+        out.topics.insert(topic);
+        out.row_topics.insert(out.row_topics.end(), row_topics.begin(), row_topics.end());
+    }
     const auto paused = context_.pauses.topics();
-    topics.insert(topics.end(), paused.begin(), paused.end());
-    return topics;
+    out.row_topics.insert(out.row_topics.end(), paused.begin(), paused.end());
+    return out;
 }
 
 /// Ready rows and waiting ones take turns: neither keeps the other from being sent.
@@ -65,16 +68,16 @@ bool ShardWorker::turn(const Wishes& wished) {
     if (pass.nothing()) {
         return false;
     }
-    const auto parked = left_out();
-    if (pass.peek_first && !worth_a_claim(parked)) {
+    const LeftOut out = left_out();
+    if (pass.peek_first && !worth_a_claim(out.row_topics)) {
         return false;
     }
     fault_point("before-mark");
-    store::RowSet claimed = mark_and_claim(pass, parked);
+    store::RowSet claimed = mark_and_claim(pass, out.row_topics);
     fault_point(claimed.empty() ? "after-mark" : "after-claim");
     forget_published();
     if (!claimed.empty()) {
-        build(std::move(claimed), std::move(held));
+        build(std::move(claimed), std::move(held), out);
         pace_.busy(SteadyClock::now());
         return true;
     }
@@ -198,20 +201,31 @@ void ShardWorker::note_attempt(const store::FailedAttempt& attempt, const std::s
     blamed_.erase(attempt.seq);
 }
 
-/// Names no rows, and is marked before anything is claimed: from then on a control topic that was lost is
-/// missed.
-std::unique_ptr<Batch> ShardWorker::first_batch() {
+void ShardWorker::note_parked(const BuiltBatch& built) {
+    for (const auto& [topic, row_topic] : built.parked) {
+        if (const auto unmarked = unmarked_topics_.find(topic); unmarked != unmarked_topics_.end()) {
+            unmarked->second.insert(row_topic);
+        } else {
+            context_.topics.note_parked(topic, row_topic);
+        }
+    }
+}
+
+/// A manifest alone. Once a shard's first one is marked, a control topic that was lost is missed; a later one
+/// shows whether the control topic takes records.
+std::unique_ptr<Batch> ShardWorker::empty_batch() {
     auto batch = std::make_unique<Batch>();
-    BatchBuilder(context_, shard_, blamed_).add_manifest(*batch, acquired_->ownership, next_batch_++);
+    BatchBuilder(context_, shard_, blamed_, {}).add_manifest(*batch, acquired_->ownership, next_batch_++);
     return batch;
 }
 
 /// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their
 /// keys.
-void ShardWorker::build(store::RowSet claimed, ClaimBudget::Held held) {
+void ShardWorker::build(store::RowSet claimed, ClaimBudget::Held held, const LeftOut& left_out) {
     held.shrink_to(claimed.bytes());
-    BatchBuilder builder(context_, shard_, blamed_);
+    BatchBuilder builder(context_, shard_, blamed_, left_out);
     auto built = builder.build(std::move(claimed), Deadline::in(milliseconds(10'000)));
+    note_parked(built);
     write_refusals(built);
     if (!built.batch) {
         return;

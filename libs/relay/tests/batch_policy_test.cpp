@@ -42,6 +42,25 @@ TEST(BatchPolicy, ASpoiltBatchIsSplitUntilTheEventStandsAlone) {
     EXPECT_EQ(remedy(Blame::topic, {"a"}, true), Remedy::blame_dead_letter);
 }
 
+TEST(BatchPolicy, OnlyWhatSpendsAttemptsNeedsAProofThatTheTopicIsNotTheControlTopic) {
+    const kafka::Failure of_topic{0, Blame::topic, ""};
+    EXPECT_TRUE(needs_proof(of_topic, Remedy::refuse_topic));
+    EXPECT_TRUE(needs_proof(of_topic, Remedy::blame_dead_letter));
+    EXPECT_FALSE(needs_proof(of_topic, Remedy::split));
+    EXPECT_FALSE(needs_proof({0, Blame::record, ""}, Remedy::blame_dead_letter));
+}
+
+TEST(BatchPolicy, NothingIsClaimedBesideABatchThatNamesNoEventOrWhoseMarkBlocksAKey) {
+    Batch batch;
+    EXPECT_TRUE(goes_alone(batch));
+    batch.claimed.rows.emplace_back();
+    EXPECT_FALSE(goes_alone(batch));
+    batch.dead_letter.emplace();
+    EXPECT_FALSE(goes_alone(batch));
+    batch.dead_letter->block_key = true;
+    EXPECT_TRUE(goes_alone(batch));
+}
+
 TEST(BatchPolicy, TheLimitHalvesTheSpoiltBatchAndGrowsBack) {
     BatchLimit limit(1000);
     limit.spoilt(600);

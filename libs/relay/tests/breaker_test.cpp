@@ -21,7 +21,7 @@ TEST(Breaker, WaitsLongerAfterEachFailureUntilABatchIsSent) {
         breaker.failed();
     }
     EXPECT_EQ(breaker.wait(0), 500ms);
-    breaker.sent();
+    breaker.answered();
     breaker.failed();
     EXPECT_EQ(breaker.wait(0), 50ms);
 }

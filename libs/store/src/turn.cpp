@@ -72,15 +72,15 @@ constexpr Statement write_quiet{"outbox_write_quiet",
     " INSERT INTO outbox_blocked_keys (bucket, key) SELECT DISTINCT bucket, key FROM waiting"                \
     " ON CONFLICT DO NOTHING"
 
+// These find their rows by id, which stays when somebody else's change moves a row.
 constexpr Statement fail_attempts{
     "outbox_fail_attempts",
     "WITH failed AS (UPDATE outbox_events AS o SET status = CASE WHEN m.give_up THEN 'FAILED' ELSE 'NEW' END,"
     " retry_count = m.retry_count, error_message = m.error,"
     " next_attempt_at = CASE WHEN NOT m.give_up THEN clock_timestamp() + m.wait_ms * interval '1 "
     "millisecond' END, processed_at = CASE WHEN m.give_up THEN clock_timestamp() END"
-    " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::boolean[], $5::bigint[], $6::text[], "
-    "$7::boolean[])"
-    " AS m(tid, seq, retry_count, give_up, wait_ms, error, block_key) WHERE o.ctid = m.tid AND o.seq = m.seq "
+    " FROM unnest($1::uuid[], $2::integer[], $3::boolean[], $4::bigint[], $5::text[], $6::boolean[])"
+    " AS m(id, retry_count, give_up, wait_ms, error, block_key) WHERE o.id = m.id "
     "AND " OUTBOX_STILL_UNSENT " RETURNING o.bucket, " OUTBOX_KEY_OF(
         "o") " AS key, o.seq, m.give_up, m.block_key)"
              " INSERT INTO outbox_blocked_keys (bucket, key, failed_seq) SELECT bucket, key,"
@@ -103,12 +103,12 @@ constexpr Statement to_skipped{
                          " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_READY};
 
 constexpr Statement to_new{"outbox_to_new",
-                           "UPDATE outbox_events AS o SET " OUTBOX_BACK " WHERE o.ctid = ANY ($1::tid[])"
+                           "UPDATE outbox_events AS o SET " OUTBOX_BACK " WHERE o.id = ANY ($1::uuid[])"
                            " AND o.status = 'PROCESSING'"};
 
 constexpr Statement to_due{"outbox_to_due",
                            "WITH waiting AS (UPDATE outbox_events AS o SET status = 'NEW', next_attempt_at = "
-                           "clock_timestamp() WHERE o.ctid = ANY ($1::tid[]) AND " OUTBOX_STILL_UNSENT
+                           "clock_timestamp() WHERE o.id = ANY ($1::uuid[]) AND " OUTBOX_STILL_UNSENT
                            " RETURNING o.bucket, " OUTBOX_KEY_OF("o") " AS key)" OUTBOX_BLOCK_KEYS};
 
 /// Leaves a record in the log, so that the commit flushes everything the claim could see.
@@ -124,6 +124,11 @@ constexpr std::size_t most_ahead = 8;
 template <class Rows>
 std::string tids(const Rows& rows) {
     return array_of(rows, [](std::string& text, const auto& row) { print_tid(text, row.tid); });
+}
+
+template <class Rows>
+std::string ids(const Rows& rows) {
+    return array_of(rows, [](std::string& text, const auto& row) { text += row.id.to_string(); });
 }
 
 template <class Rows, class Member>
@@ -269,9 +274,8 @@ void Turn::fail(std::span<const FailedAttempt> attempts) {
         block_key.push_back(attempt.block_key ? "t" : "f");
         waits.push_back(attempt.wait.count());
     }
-    transaction_.run(fail_attempts, {tids(attempts), column(attempts, &FailedAttempt::seq),
-                                     column(attempts, &FailedAttempt::retry_count), numbers(given_up),
-                                     numbers(waits), texts(errors), numbers(block_key)});
+    transaction_.run(fail_attempts, {ids(attempts), column(attempts, &FailedAttempt::retry_count),
+                                     numbers(given_up), numbers(waits), texts(errors), numbers(block_key)});
 }
 
 void Turn::fail_dead_lettered(std::int16_t bucket, const FailedAttempt& attempt) {
@@ -296,14 +300,14 @@ void Turn::skip(std::span<const SkippedRow> rows) {
 void Turn::put_back(std::span<const Row> rows) {
     if (!rows.empty()) {
         written_ = true;
-        transaction_.run(to_new, {tids(rows)});
+        transaction_.run(to_new, {ids(rows)});
     }
 }
 
 void Turn::postpone(std::span<const Row> rows) {
     if (!rows.empty()) {
         written_ = true;
-        transaction_.run(to_due, {tids(rows)});
+        transaction_.run(to_due, {ids(rows)});
     }
 }
 

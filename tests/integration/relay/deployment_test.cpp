@@ -2,6 +2,8 @@
 
 #include "fixture.hpp"
 
+#include <outbox/support/environment.hpp>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -124,9 +126,9 @@ protected:
     void expect_refused(const std::string& setting) {
         const auto outcome = start_relay().wait(Deadline::in(60s));
         EXPECT_EQ(outcome.exit_code, 1);
-        EXPECT_THAT(outcome.errors,
-                    HasSubstr("kafka-configs.sh --bootstrap-server <broker> --alter --topic " + control +
-                              " --add-config " + setting));
+        EXPECT_THAT(outcome.errors, HasSubstr("kafka-configs.sh --bootstrap-server " +
+                                              support::required_variable("KAFKA_BROKERS") +
+                                              " --alter --topic " + control + " --add-config " + setting));
     }
 };
 

@@ -139,6 +139,22 @@ TEST_F(Failure, AnEventForTheControlTopicIsRefusedAndTheShardGoesOn) {
     stop(relay);
 }
 
+TEST_F(Failure, AnEventForAnotherOutboxsControlTopicOrForOneOfKafkasOwnIsRefused) {
+    const auto name = "outbox." + database.name();
+    create_topic(name + "-other.control", 1, {{"cleanup.policy", "compact"}});
+    create_topic(name + "-other.backfill", 1, {{"cleanup.policy", "compact"}});
+    create_topic(name + "-events.control", 1); // it is only called so
+    const Process relay = ready_relay();
+    for (const auto& refusing :
+         {name + "-other.control", name + "-other.backfill", std::string("__consumer_offsets")}) {
+        const auto bad = insert({"k", "{}", refusing, 1});
+        EXPECT_TRUE(wait_failed(bad)) << refusing;
+        EXPECT_THAT(database.value("SELECT error_message FROM outbox_events WHERE id = $1", {bad}),
+                    testing::EndsWith("no event goes there"));
+    }
+    EXPECT_TRUE(wait_sent(insert({"k", "{}", name + "-events.control"})));
+}
+
 TEST_F(Failure, AMissingTopicThatMayNotBeCreatedIsRefusedWithTheCommandToType) {
     {
         Process first = ready_relay(); // creates the control topic

@@ -86,4 +86,7 @@ TopicLimits limits_from(const Properties& config);
 /// Kafka's rule: 1 to 249 of [a-zA-Z0-9._-], not "." and not "..".
 bool is_topic_name(std::string_view name) noexcept;
 
+/// Kafka keeps its own state there: nobody else may write to it, nor make it.
+bool is_internal_topic(std::string_view name) noexcept;
+
 } // namespace outbox::kafka

@@ -32,7 +32,8 @@ struct ConnectOptions {
     milliseconds statement_timeout{0};           ///< 0: none
     milliseconds lock_timeout{0};                ///< 0: none
     milliseconds idle_in_transaction_timeout{0}; ///< 0: none
-    milliseconds tcp_user_timeout{5'000};        ///< unacknowledged data for this long ends the connection
+    /// Data that the other end does not take for so long ends the connection, at this end and the server's.
+    milliseconds tcp_user_timeout{5'000};
     /// False: a connection pooler in transaction mode will do. Then the timeouts above hold in transactions
     /// alone, and nothing of the session's may be relied on.
     bool own_session = true;

@@ -22,6 +22,13 @@ enum class Remedy {
 };
 Remedy remedy_for(const kafka::Failure& failure, const Batch& batch);
 
+/// Whether events can spend attempts because of it although the control topic may be the one that refuses:
+/// the broker does not always say which topic it means. A batch that names no event tells.
+bool needs_proof(const kafka::Failure& failure, Remedy remedy);
+
+/// Whether it is marked before anything is claimed: it names no event, or its mark may block a key.
+bool goes_alone(const Batch& batch);
+
 /// Whether all its events go to one topic.
 bool one_topic(const Batch& batch);
 

@@ -13,8 +13,8 @@ public:
 
     /// A recovery, or what came after it, failed. @return how many in a row
     int failed() { return ++failures_; }
-    /// A batch was sent.
-    void sent() { failures_ = 0; }
+    /// A batch was sent, or refused by its own fault.
+    void answered() { failures_ = 0; }
     /// Before the next recovery. @param dice  uniform in [0, 1)
     [[nodiscard]] milliseconds wait(double dice) const;
 

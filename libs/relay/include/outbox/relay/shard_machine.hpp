@@ -29,7 +29,7 @@ struct InHand {
     bool ready = false;      ///< built, waits for the publisher
     bool publishing = false; ///< at the broker
     bool published = false;  ///< Kafka has it, its rows are not marked
-    bool first = false;      ///< the one at the broker is the shard's first: it is marked before any claim
+    bool alone = false;      ///< the one at the broker is marked before anything is claimed
 
     [[nodiscard]] bool nothing() const { return !ready && !publishing && !published; }
 };

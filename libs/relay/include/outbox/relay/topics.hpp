@@ -14,6 +14,7 @@
 namespace outbox::relay {
 
 struct TopicPolicy {
+    std::string brokers; ///< for commands that a person shall type
     bool create = true;
     std::int32_t partitions = 6;
     std::int32_t replication = -1;                                     ///< -1: the broker's default
@@ -40,6 +41,12 @@ struct TopicVerdict {
     std::string reason;
 };
 
+/// What is not sent for now, because a leader or a marker is missing.
+struct LeftOut {
+    std::set<std::string, std::less<>> topics; ///< of Kafka
+    std::vector<std::string> row_topics;       ///< what rows name that go there, as far as is known
+};
+
 /// What is known about the topics, shared by the shards of one relay. Thread-safe.
 class Topics {
 public:
@@ -61,8 +68,8 @@ public:
     /// Rows that name `row_topic` go to this topic, which is parked; by a template it may have another name.
     void note_parked(std::string_view name, std::string_view row_topic);
 
-    /// What rows name that go to topics whose leader is away at the moment; claims leave them out.
-    [[nodiscard]] std::vector<std::string> parked();
+    /// Topics whose leader is away at the moment.
+    [[nodiscard]] LeftOut parked();
 
     /// Smallest max.message.bytes of the topics in use; record batches must not be larger.
     [[nodiscard]] std::int64_t smallest_batch_limit();
@@ -76,6 +83,7 @@ private:
     };
 
     std::optional<TopicVerdict> recall(const std::string& name);
+    void drop_expired();
     TopicVerdict keep(const std::string& name, TopicVerdict verdict);
     TopicVerdict ask(const std::string& name, Deadline deadline) const;
     [[nodiscard]] TopicVerdict missing(const std::string& name, Deadline deadline) const;

@@ -36,6 +36,15 @@ struct BlamedRow {
 };
 using BlamedRows = std::map<std::int64_t, BlamedRow>;
 
+/// What a failed transaction means for its events.
+struct BatchVerdict {
+    Remedy remedy = Remedy::none;
+    Refusal why;
+    std::size_t events = 0;
+    std::int64_t seq = 0; ///< the first one's
+    std::string topic;    ///< the first one's
+};
+
 /// What the shards of one relay share. Outlives every worker.
 struct RelayContext {
     const RelayOptions& options;
@@ -97,11 +106,15 @@ private:
     bool worth_a_claim(const std::vector<std::string>& parked);
     void forget_published();
     void tend_waiting();
-    std::unique_ptr<Batch> first_batch();
-    void build(store::RowSet claimed, ClaimBudget::Held held);
+    std::unique_ptr<Batch> empty_batch();
+    void build(store::RowSet claimed, ClaimBudget::Held held, const LeftOut& left_out);
+    void note_parked(const BuiltBatch& built);
     void write_refusals(const BuiltBatch& built);
     void note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic);
     void on_failure(const Batch& batch, const kafka::Failure& failure);
+    [[noreturn]] void on_refusing_control_topic(const kafka::Failure& failure);
+    void on_sent(const Batch& batch);
+    void apply(const BatchVerdict& verdict);
     void check_fencing();
     void wait_for_work();
     void sleep_exactly();
@@ -110,7 +123,7 @@ private:
     void note_topics(const Batch& batch);
     void note_quiet(bool quiet);
     [[nodiscard]] Patience patience();
-    [[nodiscard]] std::vector<std::string> left_out() const;
+    [[nodiscard]] LeftOut left_out() const;
     [[nodiscard]] Wishes wishes() const { return {release_, context_.pauses.has_shard(shard_)}; }
     [[nodiscard]] bool releasing() const { return release_; }
     [[nodiscard]] store::ClaimLimits limits() const;
@@ -132,15 +145,17 @@ private:
     Publisher publisher_;
 
     SteadyClock::time_point recovery_limit_{};
-    Settle settle_;                            ///< what the manifests ask for
-    std::vector<std::string> unmarked_topics_; ///< where a lost marker must be written first
+    Settle settle_; ///< what the manifests ask for
+    /// Topics where a lost marker must be written first, each with what rows name that go there.
+    std::map<std::string, std::set<std::string, std::less<>>, std::less<>> unmarked_topics_;
 
     std::unique_ptr<Pending> pending_;
     std::int64_t next_batch_ = 1;
     BatchLimit batch_limit_;
     Pace pace_;
-    BlamedRows blamed_;                               ///< by seq
-    std::deque<store::BlockedKey> free_keys_;         ///< whose held rows need wait no more
+    BlamedRows blamed_;                       ///< by seq
+    std::optional<BatchVerdict> unproven_;    ///< the control topic must be seen to take records first
+    std::deque<store::BlockedKey> free_keys_; ///< whose held rows need wait no more
     std::set<std::string, std::less<>> noted_topics_; ///< the database knows that events go there
     bool waiting_ = false;                            ///< rows wait or keys are blocked, as far as is known
     bool ready_first_ = false;                        ///< the last claim took waiting rows

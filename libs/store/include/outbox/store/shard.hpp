@@ -47,7 +47,6 @@ struct SentRow {
 
 /// A row that could not be sent, for a reason that lies with it or its topic.
 struct FailedAttempt {
-    Tid tid;
     std::int64_t seq = 0;
     Uuid id;
     std::int32_t retry_count = 0; ///< this attempt included

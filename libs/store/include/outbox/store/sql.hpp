@@ -24,8 +24,8 @@ inline constexpr int backfill_locks = 1868693509; ///< key: outbox_backfills.loc
 #define OUTBOX_READY OUTBOX_READY_OF("o")
 #define OUTBOX_WAITING OUTBOX_WAITING_OF("o")
 
-/// The same as `unsent`, for rows that are found by ctid: in other words than the partial indexes', or the
-/// planner, when it thinks such an index small, walks all of it instead.
+/// The same as `unsent`, for rows that are found by ctid or id: in other words than the partial indexes', or
+/// the planner, when it thinks such an index small, walks all of it instead.
 #define OUTBOX_STILL_UNSENT "coalesce(o.status, 'NEW') IN ('NEW', 'PROCESSING')"
 
 /// Waits for a retry, as opposed to rows held aside until 'infinity'.
@@ -60,9 +60,10 @@ inline constexpr int backfill_locks = 1868693509; ///< key: outbox_backfills.loc
     "status = 'NEW', next_attempt_at = CASE WHEN " OUTBOX_BLOCKED " THEN 'infinity'::timestamptz END"
 
 /// A relay is alive while its lease runs and its session stands. Right after a restart of the server, when
-/// every session is new, the lease alone counts.
+/// every session is new, the lease alone counts. A heartbeat from the future is from before the server's
+/// clock was set back.
 #define OUTBOX_RELAY_ALIVE                                                                                   \
-    "(r.heartbeat_at > clock_timestamp() - r.lease"                                                          \
+    "(r.heartbeat_at BETWEEN clock_timestamp() - r.lease AND clock_timestamp() + r.lease"                    \
     " AND (pg_postmaster_start_time() > clock_timestamp() - interval '3 seconds'"                            \
     " OR EXISTS (SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.classid = 1868693507"       \
     " AND l.objid = r.lock_key::oid AND l.objsubid = 2 AND l.granted"                                        \

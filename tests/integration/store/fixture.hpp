@@ -1,0 +1,44 @@
+#pragma once
+
+#include <outbox/store/relays.hpp>
+#include <outbox/store/shard.hpp>
+#include <outbox/store/sql.hpp>
+#include <outbox/support/database.hpp>
+#include <outbox/support/wait.hpp>
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <vector>
+
+namespace outbox::store {
+
+using namespace std::chrono_literals;
+
+/// A database of the test's own whose only shard belongs to a relay that the test plays.
+class StoreTest : public testing::Test {
+protected:
+    static constexpr milliseconds patience = 30s;
+
+    StoreTest() {
+        establish_identity(session_, {{}, "store-test", "no-cluster", 1}, patience);
+        ownership_ = store_.acquire(relay_, 1)->ownership;
+    }
+
+    [[nodiscard]] static ShardStore only_shard(postgres::Connection& session) {
+        std::vector<int> buckets(64);
+        std::iota(buckets.begin(), buckets.end(), 0);
+        return {session, 0, std::move(buckets), patience};
+    }
+    static void script(postgres::Connection& session, const std::string& sql) {
+        session.script(sql, Deadline::in(patience));
+    }
+
+    support::TestDatabase database_;
+    postgres::Connection session_ = database_.connect();
+    const Uuid relay_ = Uuid::random();
+    ShardStore store_ = only_shard(session_);
+    Ownership ownership_;
+};
+
+} // namespace outbox::store
