@@ -72,6 +72,21 @@ std::optional<store::BackfillRun> find_run(store::Backfills& runs, const Request
     return found;
 }
 
+/// What is counted now cannot be found yet, and counting takes long. A killed process's session ends within
+/// moments.
+void hold_registration(store::Backfills& runs, const Request& request, const std::function<bool()>& go_on) {
+    const Deadline deadline = Deadline::in(10s);
+    const auto words = request.run.value_or(request.selection.text + '\n' + request.target.text);
+    while (!runs.hold_registration(words)) {
+        if (deadline.passed() || !go_on()) {
+            throw Error(Action::stop,
+                        "another process is counting the events of the same run: wait until it has"
+                        " begun to send, or end it");
+        }
+        poll(nullptr, 0, 100);
+    }
+}
+
 /// @throws UsageError when consumers of the relay's events read the topic
 void check_consumers(store::Backfills& runs, const std::string& topic, const Survey& survey) {
     if (const auto found = survey.topics.find(topic); found != survey.topics.end()) {
@@ -149,6 +164,7 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
     relay::ensure_control_topic(admin, {surroundings.prefix(), control_partitions}, surroundings.topics,
                                 deadline);
     run.control_offset = control_end(admin, surroundings.prefix(), control_partition(run.id), deadline);
+    relay::fault_point("before-registration");
     return runs.add(run);
 }
 
@@ -185,6 +201,7 @@ Registered register_run(const Surroundings& surroundings, const Request& request
     store::Backfills runs(primary, statement_time);
     const kafka::Admin admin(surroundings.kafka);
     check_identity(runs, admin, surroundings);
+    hold_registration(runs, request, go_on);
     if (auto found = find_run(runs, request)) {
         if (!found->finished_at && !found->cancelled_at) {
             summarize(runs, request.selection, reporter, go_on);

@@ -126,6 +126,15 @@ private:
         if (part.required && column.nullable) {
             note_nullable(*part.source);
         }
+        if (part.target == "partition_key") {
+            sql_.misfits += " OR length(v.partition_key) > 255";
+        }
+        if (part.target == "headers") {
+            sql_.misfits += " OR jsonb_typeof(v.headers) <> 'object'";
+            sql_.notices.push_back(
+                fmt::format("column {}: an insert will be refused when it holds JSON that is no object",
+                            quoted(*part.source)));
+        }
         if (part.convert != &text_of && is_text(column.type)) {
             sql_.notices.push_back(
                 fmt::format("column {} is {}: an insert will be refused when it holds no {}",

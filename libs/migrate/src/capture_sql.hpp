@@ -21,10 +21,11 @@ using Columns = std::map<std::string, Column, std::less<>>;
 
 /// How rows of the user's table become rows of outbox_events.
 struct CaptureSql {
-    std::string targets;              ///< columns of outbox_events
-    std::string values;               ///< what goes into them, of a row called n
-    std::string order;                ///< of rows that stand already, oldest first
-    std::string description;          ///< "id=id aggregate_type=aggregatetype ..."
+    std::string targets;     ///< columns of outbox_events
+    std::string values;      ///< what goes into them, of a row called n
+    std::string misfits;     ///< conditions, each after an OR, for a row v of the targets that makes no event
+    std::string order;       ///< of rows that stand already, oldest first
+    std::string description; ///< "id=id aggregate_type=aggregatetype ..."
     std::vector<std::string> notices; ///< which inserts will be refused; one line each
 };
 

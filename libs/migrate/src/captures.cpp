@@ -171,8 +171,8 @@ std::int64_t count_misfits(postgres::Connection& connection, const Table& table,
                            " OR v.aggregate_type IS NULL OR v.aggregate_id IS NULL OR v.event_type IS NULL"
                            " OR v.event_data IS NULL OR v.topic IS NULL"
                            " OR greatest(length(v.aggregate_type), length(v.aggregate_id),"
-                           " length(v.event_type), length(v.topic)) > 255",
-                           sql.values, table.name, sql.targets),
+                           " length(v.event_type), length(v.topic)) > 255{}",
+                           sql.values, table.name, sql.targets, sql.misfits),
                {}, deadline)
         .integer(0, 0);
 }

@@ -88,8 +88,8 @@ void TableMapper::check_rows(const Table& table, const CaptureSql& sql, const Ma
         const auto misfits = captures::count_misfits(connection_, table, sql, Deadline::in(patience_.step));
         if (misfits > 0) {
             throw Error(Action::stop,
-                        fmt::format("{} row(s) of {} cannot become events: what an event needs is NULL, or "
-                                    "longer than 255 characters. {}",
+                        fmt::format("{} row(s) of {} cannot become events: what an event needs is NULL, "
+                                    "longer than 255 characters, or headers that are no JSON object. {}",
                                     misfits, table.name, way_out));
         }
     } catch (const DatabaseError& error) {

@@ -52,7 +52,7 @@ void Node::connect() {
     // it.
     connection_->script("SET synchronous_commit = off; SET jit = off",
                         Deadline::in(options_.statement_timeout));
-    relays_.emplace(*connection_, options_.statement_timeout);
+    relays_.emplace(*connection_, identity_.outbox_id, options_.statement_timeout);
 }
 
 /// Who we are, in a database and a cluster that both answer.

@@ -40,7 +40,7 @@ void ShardWorker::take() {
         open_connection();
     }
     store_->wake();
-    acquired_ = store_->acquire(context_.relay, context_.identity.shard_count);
+    acquired_ = store_->acquire(context_.relay, context_.identity);
     if (!acquired_) {
         throw store::NotOwner("another relay owns it");
     }

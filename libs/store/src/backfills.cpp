@@ -96,6 +96,10 @@ constexpr Statement insert_run{
 
 constexpr Statement hold_run{"outbox_hold_backfill", "SELECT pg_try_advisory_lock(1868693509, $1::integer)"};
 
+// 1868693510 is the class of the locks of runs that are not registered yet.
+constexpr Statement hold_registration{"outbox_hold_registration",
+                                      "SELECT pg_try_advisory_lock(1868693510, hashtext($1))"};
+
 constexpr Statement note_run{
     "outbox_note_backfill", "UPDATE outbox_backfills SET published = $2 WHERE run = $1 RETURNING cancelled_at"
                             " IS NOT NULL"};
@@ -245,6 +249,10 @@ BackfillRun Backfills::add(const BackfillRun& run) {
                      run.still.log_position, run.events, run.lanes, run.control_offset});
     transaction.commit();
     return find(run.run).value();
+}
+
+bool Backfills::hold_registration(const std::string& words) {
+    return connection_.run(store::hold_registration, {words}, Deadline::in(timeout_)).boolean(0, 0);
 }
 
 bool Backfills::hold(const BackfillRun& run) {

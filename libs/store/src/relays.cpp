@@ -22,16 +22,17 @@ constexpr Statement make_shards{"outbox_make_shards",
                                 " ON CONFLICT DO NOTHING"};
 
 constexpr Statement join_relays{
-    "outbox_join", "INSERT INTO outbox_relays (relay, name, lease)"
-                   " VALUES ($1, $2, $3::bigint * interval '1 millisecond')"
-                   " ON CONFLICT (relay) DO UPDATE SET heartbeat_at = clock_timestamp() RETURNING lock_key"};
+    "outbox_join",
+    "INSERT INTO outbox_relays (relay, name, lease)"
+    " SELECT $1, $2, $3::bigint * interval '1 millisecond' FROM outbox_meta WHERE outbox_id = $4"
+    " ON CONFLICT (relay) DO UPDATE SET heartbeat_at = clock_timestamp() RETURNING lock_key"};
 
 constexpr Statement hold_lock{"outbox_hold_relay", "SELECT pg_try_advisory_lock(1868693507, $1::integer)"};
 
 constexpr Statement beat_relay{
     "outbox_beat",
     "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp() WHERE relay = $1 "
-    "RETURNING relay)"
+    "AND EXISTS (SELECT FROM outbox_meta WHERE outbox_id = $2) RETURNING relay)"
     " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive, NULL::bigint AS since, false AS paused,"
     " NULL AS topic FROM outbox_relays AS r"
     " WHERE r.relay IN (SELECT relay FROM beat) OR (r.relay <> $1 AND " OUTBOX_RELAY_ALIVE ")"
@@ -87,7 +88,13 @@ Identity establish_identity(postgres::Connection& connection, const Identity& fi
 }
 
 void Relays::join(const Uuid& relay, const std::string& name, milliseconds lease) {
-    const Result joined = connection_.run(join_relays, {relay, name, lease.count()}, Deadline::in(timeout_));
+    const Result joined =
+        connection_.run(join_relays, {relay, name, lease.count(), outbox_id_}, Deadline::in(timeout_));
+    if (joined.empty()) {
+        throw Error(Action::stop, "this database's outbox has got another id since this relay started, by "
+                                  "`outbox-relay adopt`: start it again, with the name and the cluster that "
+                                  "the outbox belongs to now");
+    }
     lock_key_ = joined.integer(0, 0);
     try_to_hold();
     connection_.script(fmt::format("LISTEN {}", doorbell_channel), Deadline::in(timeout_));
@@ -105,7 +112,7 @@ std::optional<Membership> Relays::beat(const Uuid& relay) {
             announce();
         }
     }
-    const Result seen = connection_.run(beat_relay, {relay}, Deadline::in(timeout_));
+    const Result seen = connection_.run(beat_relay, {relay, outbox_id_}, Deadline::in(timeout_));
     Membership membership;
     bool registered = false;
     for (int i = 0; i < seen.rows(); ++i) {

@@ -1,5 +1,6 @@
 #include "outbox/store/shard.hpp"
 
+#include "outbox/store/relays.hpp"
 #include "outbox/store/sql.hpp"
 
 #include <outbox/core/event.hpp>
@@ -23,7 +24,7 @@ constexpr Statement take_shard{
     "= NULL"
     " WHERE s.shard = $1 AND (s.owner IS NULL OR s.owner = $2 OR NOT EXISTS"
     " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE "))"
-    " AND EXISTS (SELECT 1 FROM outbox_meta AS m WHERE m.shard_count = $3)"
+    " AND EXISTS (SELECT 1 FROM outbox_meta AS m WHERE m.shard_count = $3 AND m.outbox_id = $4)"
     " RETURNING s.epoch, s.marked_batch, s.marked_offset"};
 
 constexpr Statement release_shard{"outbox_release_shard",
@@ -157,9 +158,10 @@ ShardStore::ShardStore(postgres::Connection& connection, int shard, std::vector<
       bucket_array_(numbers(buckets_)),
       timeout_(timeout) {}
 
-std::optional<Acquired> ShardStore::acquire(const Uuid& relay, int shard_count) {
+std::optional<Acquired> ShardStore::acquire(const Uuid& relay, const Identity& identity) {
     Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard_));
-    const Result taken = transaction.run(take_shard, {shard_, relay, shard_count});
+    const Result taken =
+        transaction.run(take_shard, {shard_, relay, identity.shard_count, identity.outbox_id});
     transaction.commit();
     if (taken.empty()) {
         return std::nullopt;

@@ -3,9 +3,9 @@
 namespace outbox::users {
 namespace {
 
-// The class of these advisory locks; the doorbell's is 1868693505.
+// The class of these advisory locks is the server's own; the outbox has some from 1868693505 on.
 constexpr postgres::Statement lock_statement{"idempotency_lock",
-                                             "SELECT pg_advisory_xact_lock(1868693506, hashtext($1))"};
+                                             "SELECT pg_advisory_xact_lock(1970496882, hashtext($1))"};
 
 constexpr postgres::Statement find_statement{
     "idempotency_find", "SELECT status, location, body, request_hash = sha256(convert_to($2, 'UTF8'))"

@@ -20,10 +20,10 @@ constexpr postgres::Statement update_statement{
 constexpr postgres::Statement lock_row_statement{"users_lock",
                                                  "SELECT email FROM users WHERE id = $1 FOR UPDATE"};
 
-// In the order of the hashes. The class of these advisory locks; the doorbell's is 1868693505.
+// In the order of the hashes. The class of these advisory locks is the server's own.
 constexpr postgres::Statement lock_addresses_statement{
     "users_lock_addresses",
-    "SELECT pg_advisory_xact_lock(1868693507, hash) FROM"
+    "SELECT pg_advisory_xact_lock(1970496883, hash) FROM"
     " (SELECT DISTINCT hashtext(address) AS hash FROM unnest(ARRAY[$1, $2]::text[]) address"
     "  ORDER BY 1) sorted"};
 

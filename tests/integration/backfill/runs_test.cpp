@@ -1,6 +1,8 @@
 // The register of runs: list, show, cancel, and who may go on with what.
 #include "fixture.hpp"
 
+#include <csignal>
+
 namespace outbox::relays {
 namespace {
 
@@ -43,6 +45,18 @@ TEST_F(BackfillRuns, AreHeldByOneProcessAndEndWhenCancelled) {
     EXPECT_THAT(done({"list"}), HasSubstr("cancelled"));
     EXPECT_EQ(static_cast<std::int64_t>(read_topic(replays).size()),
               database.number("SELECT published FROM outbox_backfills"));
+}
+
+TEST_F(BackfillRuns, ThatAreStartedTwiceWhileTheirEventsAreCountedAreOneRun) {
+    fill(100);
+    const Words command{"--topic", replays};
+    Process run = start_with_fault(command, "before-registration:1:stop");
+    ASSERT_TRUE(wait_until([&] { return run.stopped(); }, 60s)) << run.errors();
+    EXPECT_THAT(failed(command), HasSubstr("another process is counting the events of the same run"));
+    run.signal(SIGCONT);
+    EXPECT_EQ(run.wait(Deadline::in(60s)).exit_code, 0) << run.errors();
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 1);
+    expect_once();
 }
 
 TEST_F(BackfillRuns, GoOnOnlyWhileTheControlTopicKnowsThem) {

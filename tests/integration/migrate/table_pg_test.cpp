@@ -158,6 +158,13 @@ TEST_F(Table, WhatCannotBeServedIsRefusedByItsName) {
                     " UPDATE outbox SET aggregateid = NULL");
     expect_refused(up("name = 'outbox'", {"--existing=send"}),
                    "1 row(s) of public.outbox cannot become events");
+    database_.query("UPDATE outbox SET aggregateid = '1'; ALTER TABLE outbox ADD headers json DEFAULT '[]',"
+                    " ADD key text DEFAULT 'k'");
+    expect_refused(up("name = 'outbox'\nheaders = 'headers'", {"--existing=send"}),
+                   "1 row(s) of public.outbox cannot become events");
+    database_.query("UPDATE outbox SET headers = NULL, key = repeat('k', 256)");
+    expect_refused(up("name = 'outbox'\nheaders = 'headers'\npartition_key = 'key'", {"--existing=send"}),
+                   "1 row(s) of public.outbox cannot become events");
     database_.query("CREATE VIEW outbox_view AS SELECT * FROM outbox");
     expect_refused(up("name = 'outbox_view'"), "is no table");
 }

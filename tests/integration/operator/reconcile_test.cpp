@@ -323,6 +323,29 @@ TEST_F(Adopt, GivesACopyAnOutboxOfItsOwnAndRefusesWhatIsNotSettled) {
     EXPECT_EQ(read_topic(topic).size(), 2U);
 }
 
+TEST_F(Adopt, EndsARelayThatWasAwayMeanwhileBeforeItSendsAnything) {
+    Process away = ready_relay({{"RELAY_LEASE", "2"}});
+    ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << away.errors();
+    away.signal(SIGSTOP);
+    support::Outcome adopted;
+    EXPECT_TRUE(wait_until(
+        [&] {
+            adopted = verb({"adopt", "--force"}, renamed); // it cannot be asked whether it is settled
+            return adopted.exit_code == 0;
+        },
+        60s))
+        << adopted.errors;
+    const auto id = insert({.key = "second"});
+    away.signal(SIGCONT);
+    const auto ended = away.wait(Deadline::in(60s));
+    EXPECT_EQ(ended.exit_code, 1);
+    EXPECT_THAT(ended.errors, HasSubstr("has got another id since this relay started"));
+    EXPECT_EQ(status(id), "NEW");
+    const Process relay = ready_relay(renamed);
+    EXPECT_TRUE(wait_sent(id)) << relay.errors();
+    EXPECT_EQ(read_topic(topic).size(), 2U);
+}
+
 TEST_F(Adopt, IsTheWayPastAnotherCluster) {
     {
         Process first = ready_relay();

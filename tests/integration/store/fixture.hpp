@@ -20,10 +20,7 @@ class StoreTest : public testing::Test {
 protected:
     static constexpr milliseconds patience = 30s;
 
-    StoreTest() {
-        establish_identity(session_, {{}, "store-test", "no-cluster", 1}, patience);
-        ownership_ = store_.acquire(relay_, 1)->ownership;
-    }
+    StoreTest() { ownership_ = store_.acquire(relay_, identity_)->ownership; }
 
     [[nodiscard]] static ShardStore only_shard(postgres::Connection& session) {
         std::vector<int> buckets(64);
@@ -36,6 +33,7 @@ protected:
 
     support::TestDatabase database_;
     postgres::Connection session_ = database_.connect();
+    const Identity identity_ = establish_identity(session_, {{}, "store-test", "no-cluster", 1}, patience);
     const Uuid relay_ = Uuid::random();
     ShardStore store_ = only_shard(session_);
     Ownership ownership_;

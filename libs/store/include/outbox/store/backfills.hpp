@@ -84,6 +84,9 @@ public:
     std::optional<BackfillRun> find_unfinished(const std::string& selection, const std::string& target);
     std::vector<BackfillRun> all();
 
+    /// Keeps others from registering what is found by the same words, until the connection ends.
+    /// @return false when another session does
+    bool hold_registration(const std::string& words);
     /// Durable when it returns, with everything that the run is about. @return it, with what the database
     /// added
     /// @throws DatabaseError of class 23 when the name is taken

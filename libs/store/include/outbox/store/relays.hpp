@@ -47,15 +47,18 @@ struct Membership {
 /// The relays' register. Not thread-safe.
 class Relays {
 public:
-    Relays(postgres::Connection& connection, milliseconds timeout)
+    /// @param outbox_id  that the relays know the outbox by
+    Relays(postgres::Connection& connection, const Uuid& outbox_id, milliseconds timeout)
         : connection_(connection),
+          outbox_id_(outbox_id),
           timeout_(timeout) {}
 
     /// Registers `relay` and holds its lock until the connection ends; while an earlier connection of its own
     /// still has it, as after a network that lost both, beat() tries again. Starts to hear the doorbell.
+    /// @throws Error(stop) when the outbox has got another id
     void join(const Uuid& relay, const std::string& name, milliseconds lease);
     /// A sign of life, and a look around; one statement. @return nullopt when this relay is not registered
-    /// any more.
+    /// any more, or the outbox has got another id.
     std::optional<Membership> beat(const Uuid& relay);
     void leave(const Uuid& relay);
     /// Forgets relays that have been dead for long and own nothing.
@@ -67,6 +70,7 @@ private:
     void try_to_hold();
 
     postgres::Connection& connection_;
+    Uuid outbox_id_;
     milliseconds timeout_;
     std::int64_t lock_key_ = 0;
     bool holds_ = false; ///< without it the others take this relay for dead

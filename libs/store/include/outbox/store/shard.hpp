@@ -36,6 +36,8 @@ public:
     explicit NotOwner(const std::string& message) : Error(Action::stop, message) {}
 };
 
+struct Identity;
+
 /// A row whose transaction was committed in Kafka.
 struct SentRow {
     Tid tid;
@@ -118,9 +120,9 @@ public:
     ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets, milliseconds timeout);
 
     /// Takes the shard under a new epoch when it is free, this relay's already, or its owner is dead.
-    /// @param shard_count  from which this store's buckets follow
-    /// @return nullopt when a living relay owns it, or the number of shards is another by now.
-    std::optional<Acquired> acquire(const Uuid& relay, int shard_count);
+    /// @param identity  that this store's buckets and the relay's transactional ids follow from
+    /// @return nullopt when a living relay owns it, or the outbox's id or number of shards is another by now.
+    std::optional<Acquired> acquire(const Uuid& relay, const Identity& identity);
 
     /// Gives the shard back: the next relay need not wait for a lease. No effect when not the owner.
     void release(const Ownership& ownership);

@@ -14,6 +14,8 @@ inline constexpr int doorbell_locks = 1868693505; ///< key: bucket
 inline constexpr int shard_locks = 1868693506;    ///< key: shard
 inline constexpr int relay_locks = 1868693507;    ///< key: outbox_relays.lock_key
 inline constexpr int backfill_locks = 1868693509; ///< key: outbox_backfills.lock_key
+inline constexpr int registration_locks =
+    1868693510; ///< key: hash of what a run of outbox-backfill is found by
 
 // Predicates of the indexes on unsent rows, for a table alias; must stay textually equal to the migrations'.
 #define OUTBOX_UNSENT_OF(t) t ".unsent"
