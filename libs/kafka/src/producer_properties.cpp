@@ -85,7 +85,7 @@ Properties producer_properties(const ConfigFile::Group& variables) {
     for (const auto& [variable, value] : variables) {
         const std::string property = property_name(variable);
         check(variable, property, value);
-        check_together(variable + '=' + value, {{property, value}});
+        check_together(fmt::format("{}={}", variable, value), {{property, value}});
         properties[property] = value;
     }
     if (properties.size() > 1) {

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace outbox::relay {
@@ -50,7 +51,7 @@ struct LeftOut {
 /// What is known about the topics, shared by the shards of one relay. Thread-safe.
 class Topics {
 public:
-    Topics(const kafka::Admin& admin, TopicPolicy policy) : admin_(admin), policy_(policy) {}
+    Topics(const kafka::Admin& admin, TopicPolicy policy) : admin_(admin), policy_(std::move(policy)) {}
 
     /// Looks a topic up, makes it when it is missing and that is wished. Verdicts are kept for a while.
     /// @throws KafkaError with blame nobody or setup when the cluster cannot answer.
