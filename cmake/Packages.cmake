@@ -5,7 +5,7 @@ find_package(PostgreSQL REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka>=2.0.2)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus>=3.1)
-find_package(Boost 1.74 REQUIRED)
+find_package(Boost 1.81 REQUIRED) # Boost.JSON; Debian 12: libboost1.81-dev
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
