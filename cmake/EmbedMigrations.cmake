@@ -1,10 +1,10 @@
-# outbox_embed_migrations(target folder): compiles folder/*.sql, byte for byte, into `target`.
+# outbox_embed_migrations(target folder): compiles folder/*/*.sql, byte for byte, into `target`.
 # A changed file is embedded again by the next build; so is one that was added or removed.
 # The same file, run as a script with -DFOLDER, -DFILES and -DOUTPUT, writes the .cpp.
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   set(OUTBOX_EMBED_SCRIPT "${CMAKE_CURRENT_LIST_FILE}")
   function(outbox_embed_migrations target folder)
-    file(GLOB names CONFIGURE_DEPENDS RELATIVE "${folder}" "${folder}/*.sql")
+    file(GLOB names CONFIGURE_DEPENDS RELATIVE "${folder}" "${folder}/*/*.sql")
     list(TRANSFORM names PREPEND "${folder}/" OUTPUT_VARIABLE paths)
     list(JOIN names "|" files)
     set(output "${CMAKE_CURRENT_BINARY_DIR}/embedded_migrations.cpp")
@@ -27,7 +27,8 @@ foreach(name IN LISTS names)
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
   # The closing zero is not part of the file; it keeps an empty file's array legal.
   string(APPEND arrays "constexpr unsigned char bytes_${number}[] = {${bytes}0};\n")
-  string(APPEND rows "            file(\"${name}\", bytes_${number}, sizeof bytes_${number} - 1),\n")
+  get_filename_component(base "${name}" NAME)
+  string(APPEND rows "            file(\"${base}\", bytes_${number}, sizeof bytes_${number} - 1),\n")
   math(EXPR number "${number} + 1")
 endforeach()
 file(WRITE "${OUTPUT}" "// Written by EmbedMigrations.cmake.

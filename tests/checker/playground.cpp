@@ -106,12 +106,12 @@ void OwnDatabase::drop() noexcept {
 
 void OwnDatabase::migrate() {
     std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(OUTBOX_SOURCE_DIR "/migrations")) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(OUTBOX_SOURCE_DIR "/migrations")) {
         if (entry.path().string().ends_with(".up.sql")) {
             files.push_back(entry.path());
         }
     }
-    std::sort(files.begin(), files.end());
+    std::ranges::sort(files, {}, [](const auto& file) { return file.filename(); });
     for (const auto& file : files) {
         std::ifstream text(file);
         run({std::istreambuf_iterator<char>(text), {}});

@@ -30,20 +30,17 @@ std::string edited(const Migration& file, const Applied& applied) {
                        label(file.version, file.name), applied.applied_at, applied.checksum, file.checksum);
 }
 
-std::string gap(int expected, const Applied& applied) {
-    return fmt::format("{} is applied, but version {:04} before it is not: steps are applied in order. "
+std::string gap(const Migration& left_out, const Applied& applied) {
+    return fmt::format("{} is applied, but {} before it is not: steps are applied in order. "
                        "The history table outbox_migrations was changed by hand; restore the missing row, or "
                        "the database.",
-                       label(applied.version, applied.name), expected);
+                       label(applied.version, applied.name), label(left_out.version, left_out.name));
 }
 
 /// Why files and history do not belong together.
 std::optional<Refusal> conflict(const std::vector<Migration>& files, const std::vector<Applied>& history) {
-    int expected = 1;
+    std::size_t next = 0;
     for (const Applied& applied : history) {
-        if (applied.version != expected) {
-            return Refusal{gap(expected, applied)};
-        }
         const Migration* file = find(files, applied.version);
         if (file == nullptr) {
             return Refusal{missing(applied)};
@@ -51,7 +48,10 @@ std::optional<Refusal> conflict(const std::vector<Migration>& files, const std::
         if (file->checksum != applied.checksum) {
             return Refusal{edited(*file, applied)};
         }
-        ++expected;
+        if (file != &files[next]) {
+            return Refusal{gap(files[next], applied)};
+        }
+        ++next;
     }
     return std::nullopt;
 }

@@ -115,7 +115,9 @@ void Runner::down(int count) {
     if (steps.size() < static_cast<std::size_t>(count)) {
         progress_(fmt::format("{} asked for, but only {} applied: all are taken back", count, steps.size()));
     }
-    progress_(fmt::format("{} is at version {}", quoted(options_.database), applied.size() - steps.size()));
+    progress_(
+        fmt::format("{} is at version {}", quoted(options_.database),
+                    steps.size() == applied.size() ? 0 : applied[applied.size() - steps.size() - 1].version));
 }
 
 std::string Runner::status() {

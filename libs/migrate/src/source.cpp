@@ -72,6 +72,21 @@ std::optional<std::string> place(std::map<int, Migration>& found, std::map<int, 
     return std::nullopt;
 }
 
+void read_folder(const std::filesystem::path& folder, std::vector<File>& files) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        if (entry.path().extension() != ".sql" || !entry.is_regular_file()) {
+            continue;
+        }
+        std::ifstream stream(entry.path(), std::ios::binary);
+        stream.exceptions(std::ios::badbit);
+        if (!stream) {
+            throw UsageError(fmt::format("--dir: {} cannot be read", entry.path().string()));
+        }
+        files.push_back({.name = entry.path().filename().string(),
+                         .bytes = std::string(std::istreambuf_iterator<char>(stream), {})});
+    }
+}
+
 } // namespace
 
 std::string label(int version, const std::string& name) {
@@ -81,17 +96,11 @@ std::string label(int version, const std::string& name) {
 std::vector<File> files_in(const std::filesystem::path& folder) {
     std::vector<File> files;
     try {
-        for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-            if (entry.path().extension() != ".sql" || !entry.is_regular_file()) {
-                continue;
+        read_folder(folder, files);
+        for (const char* set : {"outbox", "example"}) {
+            if (std::filesystem::is_directory(folder / set)) {
+                read_folder(folder / set, files);
             }
-            std::ifstream stream(entry.path(), std::ios::binary);
-            stream.exceptions(std::ios::badbit);
-            if (!stream) {
-                throw UsageError(fmt::format("--dir: {} cannot be read", entry.path().string()));
-            }
-            files.push_back({.name = entry.path().filename().string(),
-                             .bytes = std::string(std::istreambuf_iterator<char>(stream), {})});
         }
     } catch (const std::filesystem::filesystem_error& error) {
         throw UsageError(fmt::format("--dir={}: {}", folder.string(), error.code().message()));
@@ -112,12 +121,6 @@ tl::expected<std::vector<Migration>, Refusal> migrations_from(const std::vector<
     }
     std::vector<Migration> migrations;
     for (auto& [version, migration] : found) {
-        const int expected = static_cast<int>(migrations.size()) + 1;
-        if (version != expected) {
-            return refuse(fmt::format("version {:04} is missing before {}: versions count up from 0001 "
-                                      "without a gap",
-                                      expected, label(version, migration.name)));
-        }
         if (!has_up[version]) {
             return refuse(fmt::format("{0}.down.sql has no {0}.up.sql", label(version, migration.name)));
         }

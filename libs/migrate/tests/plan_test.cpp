@@ -70,7 +70,7 @@ TEST_F(PlanTest, AFileThatIsInHistoryButNotHereIsRefused) {
 TEST_F(PlanTest, AHistoryWithAGapIsRefused) {
     const std::vector<Applied> history{applied(1, "one"), applied(3, "three")};
     EXPECT_THAT(refusal(plan_up(files_, history)),
-                AllOf(HasSubstr("0003_three is applied"), HasSubstr("version 0002 before it is not")));
+                AllOf(HasSubstr("0003_three is applied"), HasSubstr("0002_two before it is not")));
 }
 
 TEST_F(PlanTest, DownTakesTheNewestFirst) {

@@ -22,7 +22,7 @@ Outcome migrate(const TestDatabase& database, const Words& words, const Variable
 std::vector<std::string> shipped_migrations() {
     constexpr std::string_view ending = ".up.sql";
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(OUTBOX_SOURCE_DIR "/migrations")) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(OUTBOX_SOURCE_DIR "/migrations")) {
         const std::string file = entry.path().filename().string();
         if (file.ends_with(ending)) {
             names.push_back(file.substr(0, file.size() - ending.size()));
@@ -30,6 +30,10 @@ std::vector<std::string> shipped_migrations() {
     }
     std::sort(names.begin(), names.end());
     return names;
+}
+
+int newest_migration() {
+    return std::stoi(shipped_migrations().back());
 }
 
 Words all_down() {

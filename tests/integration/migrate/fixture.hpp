@@ -28,6 +28,8 @@ Outcome migrate(const TestDatabase& database, const Words& words, const Variable
 
 /// The migrations that outbox-migrate holds, in order: "0001_users", ...
 std::vector<std::string> shipped_migrations();
+/// The number of the newest one.
+int newest_migration();
 /// Takes all of them back.
 Words all_down();
 

@@ -117,7 +117,8 @@ TEST(MigrateDown, WithoutNumberTakesBackTheNewestStep) {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
     const auto count = shipped_migrations().size();
     EXPECT_EQ(database.value("SELECT count(*) FROM outbox_migrations"), std::to_string(count - 1));
-    EXPECT_EQ(database.value("SELECT max(version) FROM outbox_migrations"), std::to_string(count - 1));
+    EXPECT_EQ(database.value("SELECT max(version) FROM outbox_migrations"),
+              std::to_string(std::stoi(shipped_migrations().at(count - 2))));
 }
 
 TEST(MigrateDown, AllAndUpAgainGivesTheSameSchema) {
@@ -168,7 +169,7 @@ TEST(MigrateStatus, TellsAppliedAndPendingOnStdout) {
 
 TEST(MigrateVersion, IsANumberOnStdout) {
     TestDatabase database;
-    EXPECT_EQ(migrate(database, {"version"}).output, fmt::format("{}\n", shipped_migrations().size()));
+    EXPECT_EQ(migrate(database, {"version"}).output, fmt::format("{}\n", newest_migration()));
     const TestDatabase empty(TestDatabase::Start::empty);
     EXPECT_EQ(migrate(empty, {"version"}).output, "0\n");
 }

@@ -14,7 +14,7 @@ using Steps = std::vector<const Migration*>;
 using Plan = tl::expected<Steps, Refusal>;
 
 /// What `up` has to do. Pure, as all of this file.
-/// @param files    in the order of their versions, without gaps, with checksums
+/// @param files    in the order of their versions, with checksums
 /// @param history  in the order of versions
 /// @return a refusal when an applied file was edited or is missing, or when the history has a gap.
 Plan plan_up(const std::vector<Migration>& files, const std::vector<Applied>& history);

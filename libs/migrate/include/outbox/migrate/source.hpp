@@ -10,7 +10,7 @@
 
 namespace outbox::migrations {
 
-/// A file as it stands in migrations/: name without folder, exact bytes.
+/// A file as it stands in migrations/outbox or migrations/example: name without folder, exact bytes.
 struct File {
     std::string name;
     std::string bytes;
@@ -19,11 +19,12 @@ struct File {
 /// The *.sql files this program was built with.
 std::vector<File> embedded_files();
 
-/// The *.sql files of a folder. @throws UsageError when it cannot be read.
+/// The *.sql files of a folder, and of the folders outbox and example in it. @throws UsageError when it
+/// cannot be read.
 std::vector<File> files_in(const std::filesystem::path& folder);
 
 /// Pairs up and down files, in the order of their versions. Pure.
-/// @return a refusal for a name that does not fit, a version twice, a gap, a down without an up, or no file.
+/// @return a refusal for a name that does not fit, a version twice, a down without an up, or no file.
 tl::expected<std::vector<Migration>, Refusal> migrations_from(const std::vector<File>& files);
 
 } // namespace outbox::migrations

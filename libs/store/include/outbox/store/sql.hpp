@@ -9,7 +9,7 @@
 
 namespace outbox::store {
 
-// Classes of two-key advisory locks. The doorbell's also stands in migrations/0003_relay.up.sql.
+// Classes of two-key advisory locks. The doorbell's also stands in migrations/outbox/0003_relay.up.sql.
 inline constexpr int doorbell_locks = 1868693505; ///< key: bucket
 inline constexpr int shard_locks = 1868693506;    ///< key: shard
 inline constexpr int relay_locks = 1868693507;    ///< key: outbox_relays.lock_key
