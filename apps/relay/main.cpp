@@ -1,7 +1,6 @@
 #include "verbs.hpp"
 
 #include <outbox/core/command_line.hpp>
-#include <outbox/core/error.hpp>
 #include <outbox/relay/node.hpp>
 #include <outbox/telemetry/log.hpp>
 
@@ -27,7 +26,6 @@ void stop_on_signals(outbox::relay::Node& node) {
 }
 
 int relay(const outbox::Arguments& arguments) {
-    outbox::refuse_options_without_verb(arguments);
     mallopt(M_ARENA_MAX, 2); // many threads, small memory
     outbox::log::configure(arguments.settings, "outbox-relay");
     outbox::relay::Node node(outbox::relay::relay_options(arguments.settings));
@@ -47,11 +45,5 @@ int run(const outbox::Arguments& arguments) {
 } // namespace
 
 int main(int argc, char** argv) {
-    outbox::CommandLineSpec spec;
-    spec.program = outbox::Program::relay;
-    spec.name = "outbox-relay";
-    spec.description = "Moves committed events from the outbox table into Kafka, each exactly once.\n"
-                       "Start as many as you like: they share the shards. SIGTERM drains.";
-    outbox::add_verbs(spec);
-    return outbox::run_program(spec, argc, argv, run);
+    return outbox::run_program(outbox::command_line(), argc, argv, run);
 }

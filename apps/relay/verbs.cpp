@@ -14,14 +14,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <iostream>
 
 namespace outbox {
 namespace {
-
-constexpr auto names = "status, retry, skip, pause, resume, reshard, adopt or reconcile";
 
 std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
     const auto found = arguments.options.find(name);
@@ -161,80 +158,149 @@ int reconcile(const Arguments& arguments) {
                                                 motive_of(arguments)));
 }
 
-struct Verb {
-    std::string_view name;
-    int (*run)(const Arguments&);
-    std::array<std::string_view, 5> options; ///< that belong to it
-    std::size_t words = 1;                   ///< with the verb itself
-};
+using Run = int (*)(const Arguments&);
 
-constexpr std::array table = std::to_array<Verb>({
-    {"status", status, {"json"}},
-    {"retry", retry, {"id", "event-type", "failed-since", "reason", "force"}},
-    {"skip", skip, {"id", "event-type", "failed-since", "reason", "force"}},
-    {"pause", pause, {"topic", "shard", "reason"}},
-    {"resume", resume, {"topic", "shard", "reason"}},
-    {"reshard", reshard, {"reason", "force"}, 2},
-    {"adopt", adopt, {"reason", "force"}},
-    {"reconcile", reconcile, {"apply", "reason", "force"}},
-});
+constexpr auto exit_codes = "0 done, 1 refused or failed, 2 bad usage";
+constexpr auto audited = "Leaves a row in outbox_audit.";
+constexpr auto to_kafka = "DB_*, KAFKA_*, OUTBOX_NAME, RELAY_*";
+
+const Option which_id{"id", "UUID", "this event"};
+const Option why{"reason", "TEXT", "why, for outbox_audit"};
+const Option which_topic{"topic", "NAME", "only events of this topic"};
+const Option which_shard{"shard", "NUMBER", "only events of this shard"};
+
+/// Each verb of outbox-relay, with all that its --help says, and what does it.
+const std::vector<std::pair<Verb, Run>>& table() {
+    static const std::vector<std::pair<Verb, Run>> verbs{
+        {{.name = "status",
+          .words = "",
+          .summary = "shards, relays, backlog, and what is FAILED or paused",
+          .about = "Changes nothing.",
+          .options = {{"json", "", "one JSON document in place of the table"}},
+          .settings = "DB_*",
+          .exit_codes = "0 all is well, 1 a shard is stopped or has no living owner, or the database cannot "
+                        "be read, 2 bad usage",
+          .example = "outbox-relay status --json | jq .healthy"},
+         status},
+        {{.name = "retry",
+          .words = "",
+          .summary = "FAILED events are sent again",
+          .about =
+              std::string(
+                  "They become NEW, with all attempts ahead. Needs --id, or one or both of --event-type and "
+                  "--failed-since.\nEvents whose key has later events in Kafka already are left FAILED, "
+                  "unless forced. ") +
+              audited,
+          .options = {which_id,
+                      {"event-type", "TYPE", "FAILED events of this type"},
+                      {"failed-since", "TIME",
+                       "events that are FAILED since this time, as PostgreSQL reads it"},
+                      why,
+                      {"force", "", "also what breaks the order of a key"}},
+          .settings = "DB_*",
+          .exit_codes = exit_codes,
+          .example = "outbox-relay retry --event-type user.created --reason 'the topic is back'"},
+         retry},
+        {{.name = "skip",
+          .words = "",
+          .summary = "events that are not sent never will be",
+          .about = std::string("They become SKIPPED, and their keys go on. Needs --reason, and --id or one "
+                               "or both of --event-type "
+                               "and --failed-since.\nEvents that may be at the broker now are left as they "
+                               "are, unless forced. ") +
+                   audited,
+          .options = {which_id,
+                      {"event-type", "TYPE", "events of this type, unsent ones as well as FAILED ones"},
+                      {"failed-since", "TIME",
+                       "events that are FAILED since this time, as PostgreSQL reads it"},
+                      why,
+                      {"force", "", "also what may be at the broker"}},
+          .settings = "DB_*",
+          .exit_codes = exit_codes,
+          .example = "outbox-relay skip --id 0b7c3c1e-7d1f-4a38-9c39-94f1d0f5a0a1 --reason 'sent by hand'"},
+         skip},
+        {{.name = "pause",
+          .words = "",
+          .summary = "nothing more is claimed: of all, of one --topic or of one --shard",
+          .about =
+              std::string(
+                  "What is in flight is finished. Outlives restarts, until `resume` with the same target. ") +
+              audited,
+          .options = {which_topic, which_shard, why},
+          .settings = "DB_*",
+          .exit_codes = exit_codes,
+          .example = "outbox-relay pause --topic user-events --reason 'the consumer is being repaired'"},
+         pause},
+        {{.name = "resume",
+          .words = "",
+          .summary = "what was paused goes on",
+          .about =
+              std::string("Name the same target as `pause` did; `outbox-relay status` shows it. ") + audited,
+          .options = {which_topic, which_shard, why},
+          .settings = "DB_*",
+          .exit_codes = exit_codes,
+          .example = "outbox-relay resume --topic user-events"},
+         resume},
+        {{.name = "reshard",
+          .words = "N",
+          .summary = "from now on there are N shards, while relays and writers run",
+          .about = std::string("Delivery stands still for about a second. The control topic gets a partition "
+                               "for each shard. ") +
+                   audited,
+          .options = {why,
+                      {"force", "", "also while a shard is paused: its number will stand for other keys"}},
+          .settings = to_kafka,
+          .exit_codes = exit_codes,
+          .example = "outbox-relay reshard 16 --reason 'more relays'"},
+         reshard},
+        {{.name = "adopt",
+          .words = "",
+          .summary = "this database belongs to this cluster and OUTBOX_NAME from now on, as a new outbox",
+          .about = std::string("After a move to another Kafka cluster, or for a copy of a database. Stop the "
+                               "relays first. ") +
+                   audited,
+          .options = {why, {"force", "", "also when events may be sent again"}},
+          .settings = to_kafka,
+          .exit_codes = exit_codes,
+          .example = "outbox-relay adopt --kafka-brokers new-kafka:9092 --reason 'moved to the new cluster'"},
+         adopt},
+        {{.name = "reconcile",
+          .words = "",
+          .summary =
+              "events are settled by what the topics hold, after a restore or the loss of the control topic",
+          .about = std::string("Says only what it would do, without --apply. Stop the relays first. With "
+                               "--apply it leaves a row in "
+                               "outbox_audit."),
+          .options = {{"apply", "", "do it"}, why, {"force", "", "also when events may be sent again"}},
+          .settings = to_kafka,
+          .exit_codes = exit_codes,
+          .example = "outbox-relay reconcile\noutbox-relay reconcile --apply --reason 'restored from the "
+                     "backup of 03:00'"},
+         reconcile}};
+    return verbs;
+}
 
 } // namespace
 
-void add_verbs(CommandLineSpec& spec) {
-    spec.description +=
-        "\nWith a verb it does not relay, but sees to what the relays do:\n"
-        "  status   shards, relays, backlog and what is FAILED; exit 1 when a shard is stopped or has no "
-        "living owner\n"
-        "  retry    FAILED events are sent again\n"
-        "  skip     events that are not sent never will be; needs --reason\n"
-        "  pause    nothing more is claimed: of all, of one --topic or of one --shard\n"
-        "  resume   the same goes on\n"
-        "  reshard  N: from now on there are N shards, while relays and writers run\n"
-        "  adopt    this database belongs to this cluster and OUTBOX_NAME from now on, as a new outbox\n"
-        "  reconcile  events are settled by what the topics hold, after a restore or the loss of the control "
-        "topic;"
-        " says only what it would do without --apply\n"
-        "Each verb but status leaves a row in outbox_audit. Exit 0 done, 1 refused or failed, 2 bad usage.";
-    spec.words_help = fmt::format("{}; without one the relay runs", names);
-    spec.options = {
-        {"id", "retry, skip: this event"},
-        {"event-type", "retry, skip: events of this type; skip: unsent ones as well as FAILED ones"},
-        {"failed-since", "retry, skip: events that are FAILED since this time"},
-        {"topic", "pause, resume: this topic"},
-        {"shard", "pause, resume: this shard"},
-        {"reason", "why, for outbox_audit"}};
-    spec.switches = {
-        {"json", "status: one JSON document"},
-        {"apply", "reconcile: do it"},
-        {"force",
-         "retry: also what breaks the order of a key; skip: also what may be at the broker; reshard: "
-         "also while a shard is paused; adopt, reconcile: also when events may be sent again"}};
+CommandLineSpec command_line() {
+    CommandLineSpec spec{
+        .program = Program::relay,
+        .name = "outbox-relay",
+        .description = "Moves committed events from the outbox table into Kafka, each exactly once.\n"
+                       "Start as many as you like: they share the shards. SIGTERM drains.",
+        .exit_codes = "0 stopped as asked, or done, 1 failed, 2 bad usage or a bad setting",
+        .example = "DB_HOST=db.example.org KAFKA_BROKERS=kafka.example.org:9092 outbox-relay\n"
+                   "outbox-relay status"};
+    for (const auto& [verb, run] : table()) {
+        spec.verbs.push_back(verb);
+    }
+    return spec;
 }
 
 int run_verb(const Arguments& arguments) {
-    const auto& words = arguments.words;
-    const auto* const verb =
-        std::find_if(table.begin(), table.end(), [&](const Verb& each) { return each.name == words[0]; });
-    if (verb == table.end()) {
-        throw UsageError(fmt::format("{} is not a verb: it must be {}", words[0], names));
-    }
-    if (words.size() > verb->words) {
-        throw UsageError(
-            fmt::format("{} is one word too many after {}", words[verb->words], words[verb->words - 1]));
-    }
-    for (const auto& [name, value] : arguments.options) {
-        if (std::find(verb->options.begin(), verb->options.end(), name) == verb->options.end()) {
-            throw UsageError(fmt::format("--{} does not belong to {}", name, verb->name));
-        }
-    }
-    return verb->run(arguments);
-}
-
-void refuse_options_without_verb(const Arguments& arguments) {
-    if (!arguments.options.empty()) {
-        throw UsageError(fmt::format("--{} needs a verb: {}", arguments.options.begin()->first, names));
-    }
+    const auto found =
+        std::ranges::find(table(), arguments.words[0], [](const auto& row) { return row.first.name; });
+    return found->second(arguments);
 }
 
 } // namespace outbox

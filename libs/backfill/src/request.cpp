@@ -261,69 +261,86 @@ ReadHost read_host_of(const std::string& text) {
     return at;
 }
 
-/// list | show NAME | cancel NAME
+/// @pre the first word is a verb of command_line()
 void read_verb(const Arguments& arguments, Request& request) {
     const auto& words = arguments.words;
-    const bool named = words[0] == "show" || words[0] == "cancel";
-    if (words[0] != "list" && !named) {
-        throw UsageError(fmt::format("{} is not a verb: it must be list, show or cancel", words[0]));
+    request.verb = words[0] == "list" ? Verb::list : words[0] == "show" ? Verb::show : Verb::cancel;
+    if (request.verb == Verb::list) {
+        return;
     }
-    if (!arguments.options.empty()) {
-        throw UsageError(
-            fmt::format("--{} does not belong to {}", arguments.options.begin()->first, words[0]));
-    }
-    if (named && words.size() < 2) {
+    if (words.size() < 2) {
         throw UsageError(fmt::format("{} needs the name of a run; outbox-backfill list has them", words[0]));
     }
-    if (words.size() > (named ? 2U : 1U)) {
-        throw UsageError(fmt::format("{} is one word too many after {}", words.back(), words[0]));
-    }
-    request.verb = words[0] == "list" ? Verb::list : words[0] == "show" ? Verb::show : Verb::cancel;
-    if (named) {
-        request.run = words[1];
-    }
+    request.run = words[1];
+}
+
+std::vector<Option> options() {
+    return {
+        {"aggregate-type", "TYPE", "events of this type of aggregate"},
+        {"aggregate-id", "ID", "events of this aggregate"},
+        {"event-type", "TYPE", "events of this type"},
+        {"status", "STATUS,...", "SENT, FAILED or SKIPPED, or several with commas between; default SENT"},
+        {"since", "TIME", "events created at this time or later, as PostgreSQL reads it"},
+        {"until", "TIME", "events created before this time"},
+        {"from-seq", "NUMBER", "events of this seq or above"},
+        {"to-seq", "NUMBER", "events of this seq or below"},
+        {"ids", "FILE", "events named in this file, one UUID a line"},
+        {"limit", "NUMBER", "the first so many of them"},
+        {"archive", "TABLE", "also events that were moved to this table, such as a retired partition"},
+        {"topic", "NAME", "where to; default: where the relay sent each event, which needs --yes"},
+        {"partition-strategy", "STRATEGY",
+         "hash of the key, round-robin, or field:/path in event_data; default: the relay's, by "
+         "RELAY_PARTITION_STRATEGY and [partition_strategies]"},
+        {"format", "FORMAT",
+         "of the messages: cloudevents, cloudevents-structured, debezium or raw; default: RELAY_FORMAT"},
+        {"timestamp", "now|original",
+         "of the messages: now, or original; default now, because a topic's retention counts from it"},
+        {"run", "NAME",
+         "name of the run; default: a new one, or that of the same command when it was interrupted"},
+        {"rate", "NUMBER", "events a second at most"},
+        {"max-lag", "SECONDS", "the run pauses while the relay or a replica is behind by more; default 60"},
+        {"read-host", "HOST[:PORT]",
+         "host, host:port or [address]:port of a replica of the database to read events from"},
+        {"dry-run", "", "counts what would be replayed, and changes nothing"},
+        {"yes", "", "consumers of the original topic may see the events again"}};
 }
 
 } // namespace
 
 CommandLineSpec command_line() {
-    CommandLineSpec spec;
-    spec.program = Program::backfill;
-    spec.name = "outbox-backfill";
-    spec.description =
-        "Replays events of the outbox into Kafka, each exactly once a run, in order per key.\n"
-        "The same command again goes on where an interrupted run stopped. With a verb it replays nothing:\n"
-        "  list         the runs, and how far each is\n"
-        "  show NAME    one run in full, as Kafka knows it\n"
-        "  cancel NAME  the run ends and cannot go on\n"
-        "Exit 0 done, 1 failed, interrupted or nothing matches, 2 bad usage.";
-    spec.words_help = "list, show NAME or cancel NAME; without one it replays";
-    spec.options = {
-        {"aggregate-type", "events of this type of aggregate"},
-        {"aggregate-id", "events of this aggregate"},
-        {"event-type", "events of this type"},
-        {"status", "SENT, FAILED or SKIPPED, or several with commas between; default SENT"},
-        {"since", "events created at this time or later, as PostgreSQL reads it"},
-        {"until", "events created before this time"},
-        {"from-seq", "events of this seq or above"},
-        {"to-seq", "events of this seq or below"},
-        {"ids", "events named in this file, one UUID a line"},
-        {"limit", "the first so many of them"},
-        {"archive", "also events that were moved to this table, such as a retired partition"},
-        {"topic", "where to; default: where the relay sent each event, which needs --yes"},
-        {"partition-strategy", "hash of the key, round-robin, or field:/path in event_data; default: the "
-                               "relay's, by RELAY_PARTITION_STRATEGY and [partition_strategies]"},
-        {"format", "of the messages: cloudevents, cloudevents-structured, debezium or raw; default: "
-                   "RELAY_FORMAT"},
-        {"timestamp",
-         "of the messages: now, or original; default now, because a topic's retention counts from it"},
-        {"run", "name of the run; default: a new one, or that of the same command when it was interrupted"},
-        {"rate", "events a second at most"},
-        {"max-lag", "seconds; the run pauses while the relay or a replica is behind by more; default 60"},
-        {"read-host", "host, host:port or [address]:port of a replica of the database to read events from"}};
-    spec.switches = {{"dry-run", "counts what would be replayed, and changes nothing"},
-                     {"yes", "consumers of the original topic may see the events again"}};
-    return spec;
+    return {.program = Program::backfill,
+            .name = "outbox-backfill",
+            .description =
+                "Replays events of the outbox into Kafka, each exactly once a run, in order per key.\n"
+                "The same command again goes on where an interrupted run stopped.",
+            .options = options(),
+            .verbs = {{.name = "list",
+                       .words = "",
+                       .summary = "the runs, and how far each is",
+                       .about = "Changes nothing.",
+                       .options = {},
+                       .settings = "DB_*, KAFKA_*, OUTBOX_NAME",
+                       .exit_codes = "0 done, 1 failed, 2 bad usage",
+                       .example = "outbox-backfill list"},
+                      {.name = "show",
+                       .words = "NAME",
+                       .summary = "one run in full, as Kafka knows it",
+                       .about = "Changes nothing.",
+                       .options = {},
+                       .settings = "DB_*, KAFKA_*, OUTBOX_NAME",
+                       .exit_codes = "0 done, 1 failed or there is no such run, 2 bad usage",
+                       .example = "outbox-backfill show replay-2026-02-03"},
+                      {.name = "cancel",
+                       .words = "NAME",
+                       .summary = "the run ends and cannot go on",
+                       .about = "What it has published stays published.",
+                       .options = {},
+                       .settings = "DB_*, KAFKA_*, OUTBOX_NAME",
+                       .exit_codes = "0 done, 1 failed or there is no such run, 2 bad usage",
+                       .example = "outbox-backfill cancel replay-2026-02-03"}},
+            .exit_codes = "0 done, 1 failed, interrupted or nothing matches, 2 bad usage",
+            .example = "outbox-backfill --dry-run --aggregate-type=user\n"
+                       "outbox-backfill --aggregate-type=user --topic=user-events-replay"};
 }
 
 Request parse_request(const Arguments& arguments) {

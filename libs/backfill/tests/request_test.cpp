@@ -17,6 +17,7 @@ Request request_of(std::map<std::string, std::string> options, std::vector<std::
     arguments.settings = Settings::load(Program::backfill, {}, nothing, file);
     arguments.options = std::move(options);
     arguments.words = std::move(words);
+    verb_of(command_line(), arguments);
     return parse_request(arguments);
 }
 

@@ -1,11 +1,14 @@
 #include "outbox/core/command_line.hpp"
 
 #include "outbox/core/error.hpp"
+#include "outbox/core/nearest.hpp"
 #include "outbox/core/one_line.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
@@ -33,72 +36,207 @@ std::vector<std::string> words_of(const CLI::App& app, int argc, const char* con
     return {words.rbegin(), words.rend()};
 }
 
-std::string help_of(const Setting& setting) {
-    const bool shown = !setting.fallback.empty() && setting.kind != Setting::Kind::secret;
-    return fmt::format("{} [${}{}{}]", setting.meaning, setting.name, shown ? ", default " : "",
-                       shown ? setting.fallback : "");
-}
-
 const char* environment(const char* name) {
     return std::getenv(name); // NOLINT(concurrency-mt-unsafe): read before any thread starts
 }
 
+bool has_option(const std::vector<Option>& options, const std::string& name) {
+    return std::ranges::any_of(options, [&](const Option& option) { return option.name == name; });
+}
+
+/// "up, down [N] or status"
+std::string list_of(const std::vector<Verb>& verbs) {
+    std::string list;
+    for (std::size_t i = 0; i < verbs.size(); ++i) {
+        list += i == 0 ? "" : i + 1 == verbs.size() ? " or " : ", ";
+        list += verbs[i].name + (verbs[i].words.empty() ? "" : " " + verbs[i].words);
+    }
+    return list;
+}
+
+const Verb& verb_named(const CommandLineSpec& spec, const std::string& name) {
+    std::vector<std::string_view> names{"help"};
+    for (const Verb& verb : spec.verbs) {
+        if (verb.name == name) {
+            return verb;
+        }
+        names.emplace_back(verb.name);
+    }
+    if (spec.verbs.empty()) {
+        throw UsageError(
+            fmt::format("{} takes no words, and {} is one; see {} --help", spec.name, name, spec.name));
+    }
+    throw UsageError(fmt::format("{} is not a verb: it must be {}{}", name, list_of(spec.verbs),
+                                 did_you_mean(name, names)));
+}
+
+/// "belongs to retry and skip, not to pause"
+std::string place_of(const CommandLineSpec& spec, const std::string& option, const Verb* verb) {
+    std::vector<std::string_view> owners;
+    for (const Verb& each : spec.verbs) {
+        if (has_option(each.options, option)) {
+            owners.emplace_back(each.name);
+        }
+    }
+    if (owners.empty()) {
+        return fmt::format("--{} belongs to {} without a verb, not to {}", option, spec.name, verb->name);
+    }
+    const std::string list = fmt::format("{}", fmt::join(owners, ", "));
+    return verb == nullptr ? fmt::format("--{} needs a verb: {}", option, list)
+                           : fmt::format("--{} belongs to {}, not to {}", option, list, verb->name);
+}
+
+/// How many words may follow the verb: "[N]" is one that need not.
+std::size_t most_words(const Verb& verb) {
+    return verb.words.empty() ? 0 : 1 + static_cast<std::size_t>(std::ranges::count(verb.words, ' '));
+}
+
+/// The command line of a program as CLI11 sees it: settings, options of all verbs, words.
+class Parser {
+public:
+    explicit Parser(const CommandLineSpec& spec) : spec_(spec), app_(spec.description, spec.name) {
+        app_.set_version_flag("--version", spec.name + " " + OUTBOX_VERSION);
+        app_.add_option("--config", config_);
+        for (const Setting& setting : all_settings()) {
+            if (setting.belongs_to(spec.program)) {
+                app_.add_option(setting.flag(), flags_[std::string(setting.name)])
+                    ->type_name(setting.type_name());
+            }
+        }
+        add(spec.options);
+        for (const Verb& verb : spec.verbs) {
+            add(verb.options);
+        }
+        app_.add_option("words", arguments_.words);
+        app_.allow_extras(); // an unknown option is refused by our own words
+    }
+
+    Arguments parse(int argc, const char* const* argv) {
+        try {
+            app_.parse(words_of(app_, argc, argv));
+        } catch (const CLI::CallForHelp&) {
+            print_help(app_.get_option("words")->results());
+        } catch (const CLI::Success& success) {
+            std::exit(app_.exit(success)); // NOLINT(concurrency-mt-unsafe): no thread has started
+        } catch (const CLI::ParseError& error) {
+            throw UsageError(fmt::format("{}; see {} --help", error.what(), spec_.name));
+        }
+        if (!arguments_.words.empty() && arguments_.words[0] == "help") {
+            print_help({arguments_.words.begin() + 1, arguments_.words.end()});
+        }
+        keep_options();
+        refuse_unknown();
+        verb_of(spec_, arguments_);
+        ConfigFile file = app_.count("--config") > 0 ? read_config_file(config_) : ConfigFile{};
+        add_group_variables(file);
+        arguments_.settings = Settings::load(spec_.program, given_flags(), environment, file);
+        return std::move(arguments_);
+    }
+
+private:
+    void add(const std::vector<Option>& options) {
+        for (const Option& option : options) {
+            if (app_.get_option_no_throw("--" + option.name) != nullptr) {
+                continue; // of another verb too
+            }
+            if (option.value.empty()) {
+                app_.add_flag("--" + option.name);
+            } else {
+                app_.add_option("--" + option.name, values_[option.name])->type_name(option.value);
+            }
+            known_.push_back(option.name);
+        }
+    }
+
+    [[noreturn]] void print_help(const std::vector<std::string>& words) const {
+        std::cout << help_of(spec_, words.empty() ? nullptr : &verb_named(spec_, words[0])) << std::flush;
+        std::exit(std::cout ? 0 : 1); // NOLINT(concurrency-mt-unsafe): no thread has started
+    }
+
+    void keep_options() {
+        for (const std::string& name : known_) {
+            if (app_.count("--" + name) > 0) {
+                const auto value = values_.find(name);
+                arguments_.options[name] = value == values_.end() ? "" : value->second;
+            }
+        }
+    }
+
+    /// What CLI11 could not place, which begins with a dash. First of all, for the value of a misspelt option
+    /// looks like a word.
+    void refuse_unknown() const {
+        const auto unknown = app_.remaining();
+        if (unknown.empty()) {
+            return;
+        }
+        const auto found = std::ranges::find_if(spec_.verbs, [&](const Verb& verb) {
+            return !arguments_.words.empty() && verb.name == arguments_.words[0];
+        });
+        const Verb* const verb = found == spec_.verbs.end() ? nullptr : &*found;
+        std::string name = unknown[0].substr(0, unknown[0].find('='));
+        name.erase(0, std::min(name.find_first_not_of('-'), name.size()));
+        throw UsageError(fmt::format("{} is not an option{}; see {}{} --help", unknown[0], like(name, verb),
+                                     spec_.name, verb == nullptr ? "" : " " + verb->name));
+    }
+
+    [[nodiscard]] std::string like(const std::string& name, const Verb* verb) const {
+        std::vector<std::string> flags{"config", "help", "version"};
+        if (verb == nullptr) {
+            flags.insert(flags.end(), known_.begin(), known_.end());
+        } else {
+            std::ranges::transform(verb->options, std::back_inserter(flags), &Option::name);
+        }
+        for (const Setting& setting : all_settings()) {
+            if (setting.belongs_to(spec_.program)) {
+                flags.push_back(setting.flag().substr(2));
+            }
+        }
+        const std::vector<std::string_view> candidates(flags.begin(), flags.end());
+        return did_you_mean(name, candidates, "--");
+    }
+
+    [[nodiscard]] std::map<std::string, std::string> given_flags() const {
+        std::map<std::string, std::string> given;
+        for (const auto& [name, value] : flags_) {
+            const auto setting = std::ranges::find(all_settings(), name, &Setting::name);
+            if (app_.count(setting->flag()) > 0) {
+                given[name] = value;
+            }
+        }
+        return given;
+    }
+
+    const CommandLineSpec& spec_;
+    CLI::App app_;
+    std::string config_;
+    std::map<std::string, std::string> flags_;  ///< by setting name
+    std::map<std::string, std::string> values_; ///< of the options that have one
+    std::vector<std::string> known_;            ///< options beyond the settings
+    Arguments arguments_;
+};
+
 } // namespace
 
 Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* const* argv) {
-    CLI::App app{spec.description, spec.name};
-    app.set_version_flag("--version", spec.name + " " + OUTBOX_VERSION);
+    return Parser(spec).parse(argc, argv);
+}
 
-    std::map<std::string, std::string> given;
-    for (const Setting& setting : all_settings()) {
-        if (setting.belongs_to(spec.program)) {
-            app.add_option(setting.flag(), given[std::string(setting.name)], help_of(setting))
-                ->type_name(setting.type_name())
-                ->group("Settings");
+const Verb* verb_of(const CommandLineSpec& spec, const Arguments& arguments) {
+    const auto& words = arguments.words;
+    if (words.empty() && spec.needs_verb) {
+        throw UsageError(fmt::format("a verb is missing: {}; see {} --help", list_of(spec.verbs), spec.name));
+    }
+    const Verb* const verb = words.empty() ? nullptr : &verb_named(spec, words[0]);
+    if (verb != nullptr && words.size() > 1 + most_words(*verb)) {
+        const std::size_t last = most_words(*verb);
+        throw UsageError(fmt::format("{} is one word too many after {}", words[last + 1], words[last]));
+    }
+    for (const auto& [name, value] : arguments.options) {
+        if (!has_option(verb == nullptr ? spec.options : verb->options, name)) {
+            throw UsageError(place_of(spec, name, verb));
         }
     }
-    std::string config;
-    app.add_option("--config", config, "TOML file with settings; variables and flags win over it")
-        ->type_name("FILE");
-    Arguments arguments;
-    std::map<std::string, std::string> extra;
-    for (const auto& [name, help] : spec.options) {
-        app.add_option("--" + name, extra[name], help);
-    }
-    std::map<std::string, bool> switches;
-    for (const auto& [name, help] : spec.switches) {
-        app.add_flag("--" + name, switches[name], help);
-    }
-    if (!spec.words_help.empty()) {
-        app.add_option("command", arguments.words, spec.words_help);
-    }
-    try {
-        app.parse(words_of(app, argc, argv));
-    } catch (const CLI::Success& success) {
-        std::exit(app.exit(success)); // NOLINT(concurrency-mt-unsafe): no thread has started
-    } catch (const CLI::ParseError& error) {
-        throw UsageError(fmt::format("{}; see {} --help", error.what(), spec.name));
-    }
-    std::map<std::string, std::string> flags;
-    for (const Setting& setting : all_settings()) {
-        if (setting.belongs_to(spec.program) && app.count(setting.flag()) > 0) {
-            flags[std::string(setting.name)] = given[std::string(setting.name)];
-        }
-    }
-    for (const auto& [name, value] : extra) {
-        if (app.count("--" + name) > 0) {
-            arguments.options[name] = value;
-        }
-    }
-    for (const auto& [name, on] : switches) {
-        if (on) {
-            arguments.options[name] = "";
-        }
-    }
-    ConfigFile file = app.count("--config") > 0 ? read_config_file(config) : ConfigFile{};
-    add_group_variables(file);
-    arguments.settings = Settings::load(spec.program, flags, environment, file);
-    return arguments;
+    return verb;
 }
 
 int run_program(const CommandLineSpec& spec, int argc, const char* const* argv,

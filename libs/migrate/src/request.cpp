@@ -8,25 +8,13 @@
 namespace outbox::migrations {
 namespace {
 
-constexpr auto commands = "up, down [N], status, version or unmap TABLE";
-
+/// @pre it is a verb of command_line()
 Command command_named(const std::string& word) {
-    if (word == "up") {
-        return Command::up;
-    }
-    if (word == "down") {
-        return Command::down;
-    }
-    if (word == "status") {
-        return Command::status;
-    }
-    if (word == "version") {
-        return Command::version;
-    }
-    if (word == "unmap") {
-        return Command::unmap;
-    }
-    throw UsageError(fmt::format("{} is not a command: it must be {}", word, commands));
+    return word == "up"       ? Command::up
+           : word == "down"   ? Command::down
+           : word == "status" ? Command::status
+           : word == "unmap"  ? Command::unmap
+                              : Command::version;
 }
 
 int count_of(const std::string& word) {
@@ -38,10 +26,6 @@ int count_of(const std::string& word) {
     return count;
 }
 
-bool takes_a_word(Command command) {
-    return command == Command::down || command == Command::unmap;
-}
-
 std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
     const auto found = arguments.options.find(name);
     return found == arguments.options.end() ? std::nullopt : std::optional(found->second);
@@ -50,25 +34,64 @@ std::optional<std::string> option(const Arguments& arguments, const std::string&
 } // namespace
 
 CommandLineSpec command_line() {
+    const Option folder{"dir", "FOLDER", "read the SQL files from this folder, not the embedded ones"};
+    const auto exit_codes = "0 done, 1 refused or failed, 2 bad usage";
     return {.program = Program::migrate,
             .name = "outbox-migrate",
-            .description =
-                "Brings the outbox's database to a version.\n"
-                "  up           apply what is missing; creates the database DB_NAME when it is missing;\n"
-                "               with a section [table] in the file of --config: serves that table\n"
-                "  down [N]     take back the newest N steps, 1 if left out\n"
-                "  status       a table of every step, and the tables of your own that are served\n"
-                "  version      the newest applied version\n"
-                "  unmap TABLE  serve that table no more",
-            .words_help = commands,
-            .options = {{"dir", "read the SQL files from this folder, not the embedded ones"},
-                        {"processing", "up, on a table that is adopted: what PROCESSING rows mean, resend or "
-                                       "sent"},
-                        {"existing", "up, when a table begins to be served: what becomes of rows that stand "
-                                     "there, send or ignore"},
-                        {"publication", "up: take the table over from Debezium, which reads it by this "
-                                        "publication"},
-                        {"slot", "up: the replication slot of Debezium's connector"}}};
+            .description = "Brings the outbox's database to a version.",
+            .verbs =
+                {{.name = "up",
+                  .words = "",
+                  .summary = "apply what is missing; creates the database DB_NAME when it is missing",
+                  .about =
+                      "With a section [table] in the file of --config it also serves that table of your own.",
+                  .options = {folder,
+                              {"processing", "resend|sent",
+                               "on a table that is adopted: what PROCESSING rows mean"},
+                              {"existing", "send|ignore",
+                               "when a table begins to be served: what becomes of rows that stand there"},
+                              {"publication", "NAME",
+                               "take the table over from Debezium, which reads it by this publication"},
+                              {"slot", "NAME", "the replication slot of Debezium's connector"}},
+                  .settings = "DB_*",
+                  .exit_codes = exit_codes,
+                  .example = "outbox-migrate up\noutbox-migrate up --config outbox.toml --existing=ignore"},
+                 {.name = "down",
+                  .words = "[N]",
+                  .summary = "take back the newest N steps, 1 if left out",
+                  .about = "",
+                  .options = {folder},
+                  .settings = "DB_*",
+                  .exit_codes = exit_codes,
+                  .example = "outbox-migrate down 2"},
+                 {.name = "status",
+                  .words = "",
+                  .summary = "a table of every step, and the tables of your own that are served",
+                  .about = "Changes nothing.",
+                  .options = {folder},
+                  .settings = "DB_*",
+                  .exit_codes = exit_codes,
+                  .example = "outbox-migrate status"},
+                 {.name = "version",
+                  .words = "",
+                  .summary = "the newest applied version",
+                  .about = "Changes nothing.",
+                  .options = {folder},
+                  .settings = "DB_*",
+                  .exit_codes = exit_codes,
+                  .example = "outbox-migrate version"},
+                 {.name = "unmap",
+                  .words = "TABLE",
+                  .summary = "serve that table no more",
+                  .about = "`outbox-migrate status` names the tables that are served. Events that were "
+                           "captured are still sent.",
+                  .options = {folder},
+                  .settings = "DB_*",
+                  .exit_codes = exit_codes,
+                  .example = "outbox-migrate unmap public.outbox"}},
+            .needs_verb = true,
+            .exit_codes = exit_codes,
+            .example = "DB_HOST=db.example.org outbox-migrate up"};
 }
 
 namespace {
@@ -109,18 +132,11 @@ MapOptions map_options(const Arguments& arguments) {
 
 Request parse_request(const Arguments& arguments) {
     const auto& words = arguments.words;
-    if (words.empty()) {
-        throw UsageError(fmt::format("a command is missing: {}; see outbox-migrate --help", commands));
-    }
     Request request{.command = command_named(words[0]),
                     .processing = option(arguments, "processing"),
                     .mapping = {},
                     .table = {},
                     .folder = option(arguments, "dir")};
-    const std::size_t allowed = takes_a_word(request.command) ? 2 : 1;
-    if (words.size() > allowed) {
-        throw UsageError(fmt::format("{} is one word too many after {}", words[allowed], words[allowed - 1]));
-    }
     if (request.command == Command::unmap) {
         if (words.size() < 2) {
             throw UsageError("unmap needs a table: outbox-migrate status names those that are served");
@@ -128,11 +144,6 @@ Request parse_request(const Arguments& arguments) {
         request.table = words[1];
     } else if (words.size() == 2) {
         request.count = count_of(words[1]);
-    }
-    for (const char* name : {"processing", "existing", "publication", "slot"}) {
-        if (option(arguments, name) && request.command != Command::up) {
-            throw UsageError(fmt::format("--{} belongs to up, not to {}", name, words[0]));
-        }
     }
     check_choice("processing", request.processing, "resend", "sent");
     request.mapping = map_options(arguments);

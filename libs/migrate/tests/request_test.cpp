@@ -12,7 +12,9 @@ using Words = std::vector<std::string>;
 using Options = std::map<std::string, std::string>;
 
 Request parse(const Words& words, const Options& options = {}) {
-    return parse_request({.settings = {}, .words = words, .options = options});
+    const Arguments arguments{.settings = {}, .words = words, .options = options};
+    verb_of(command_line(), arguments);
+    return parse_request(arguments);
 }
 
 std::string refusal(const Words& words, const Options& options = {}) {
@@ -39,8 +41,8 @@ TEST(MigrateRequest, DownWithoutNumberIsOneStep) {
 
 TEST(MigrateRequest, WithoutCommandListsThem) {
     EXPECT_THAT(refusal({}), HasSubstr("up, down [N], status, version or unmap TABLE"));
-    EXPECT_THAT(refusal({"sideways"}),
-                HasSubstr("sideways is not a command: it must be up, down [N], status"));
+    EXPECT_THAT(refusal({"sideways"}), HasSubstr("sideways is not a verb: it must be up, down [N], status"));
+    EXPECT_THAT(refusal({"pu"}), HasSubstr("did you mean up?"));
 }
 
 TEST(MigrateRequest, RefusesNumbersThatAreNone) {

@@ -12,23 +12,52 @@ namespace outbox {
 /// What a program's command line says beyond its settings.
 struct Arguments {
     Settings settings;
-    std::vector<std::string> words;             ///< positional arguments, in order
+    std::vector<std::string> words;             ///< positional arguments, in order; the verb is the first
     std::map<std::string, std::string> options; ///< extra options by name without dashes; switches are empty
+};
+
+/// An option beyond the settings. Verbs may share a name; then all take a value, or none does.
+struct Option {
+    std::string name;    ///< without dashes: "failed-since"
+    std::string value;   ///< what stands for its value in --help: "TIME"; empty: a switch
+    std::string meaning; ///< what it does, in this verb
+};
+
+/// The first word of a command line, which says what the program does instead of its usual work. Everything
+/// that `PROGRAM VERB --help` prints stands here, so a new verb or option is a new row and no code.
+struct Verb {
+    std::string name;
+    std::string words;           ///< what follows the name: "", "N", "[N]", "TABLE"
+    std::string summary;         ///< one line, for the list in the program's --help
+    std::string about;           ///< further lines of the verb's own --help; may be empty
+    std::vector<Option> options; ///< that belong to it; any other is refused
+    std::string settings;        ///< which settings it reads: "DB_*"
+    std::string exit_codes;      ///< "0 done, 1 refused or failed, 2 bad usage"
+    std::string example;         ///< one command as typed, or several lines of them
 };
 
 struct CommandLineSpec {
     Program program{};
-    std::string name;                                 ///< "outbox-relay"
-    std::string description;                          ///< first lines of --help
-    std::string words_help;                           ///< empty: no positional arguments allowed
-    std::map<std::string, std::string> options;       ///< extra options: name -> help
-    std::map<std::string, std::string> switches = {}; ///< extra options that take no value: name -> help
+    std::string name;                 ///< "outbox-relay"
+    std::string description;          ///< first lines of --help
+    std::vector<Option> options = {}; ///< what it takes without a verb
+    std::vector<Verb> verbs = {};     ///< empty: no positional arguments allowed
+    bool needs_verb = false;          ///< it does nothing without one
+    std::string exit_codes = "0 done, 1 failed, 2 bad usage";
+    std::string example = {};
 };
 
-/// Reads flags and environment. --help and --version print to stdout and exit 0.
-/// Go-style single dashes (-db-host) are taken as double ones.
-/// @throws UsageError for anything that is not understood.
+/// Reads flags and environment. --help, `help`, and --version print to stdout and exit 0; with a verb, the
+/// verb's own help. Go-style single dashes (-db-host) are taken as double ones.
+/// @throws UsageError for anything that is not understood; it names what is like it.
 Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* const* argv);
+
+/// The verb that the words ask for; nullptr without one.
+/// @throws UsageError when there is none of that name, when it takes fewer words, or other options.
+const Verb* verb_of(const CommandLineSpec& spec, const Arguments& arguments);
+
+/// What --help prints: of the program, or of one verb of it.
+std::string help_of(const CommandLineSpec& spec, const Verb* verb = nullptr);
 
 /// The frame of every main(): runs `body`, prints one line for what it throws.
 /// @return 0 done, 1 failed, 2 bad usage; else what `body` returned.

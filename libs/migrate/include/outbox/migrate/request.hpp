@@ -34,7 +34,8 @@ struct Request {
 /// What outbox-migrate understands.
 CommandLineSpec command_line();
 
-/// @throws UsageError for everything that is not a command with what belongs to it.
+/// @pre verb_of(command_line(), arguments) has found nothing wrong
+/// @throws UsageError for values that are not allowed.
 Request parse_request(const Arguments& arguments);
 
 } // namespace outbox::migrations
