@@ -16,6 +16,11 @@ std::int64_t now_ms() {
         .count();
 }
 
+[[noreturn]] void refuse(const store::Row& row, std::string_view why) {
+    throw Error(Action::stop, fmt::format("event {} cannot be sent again: {}; leave the event out",
+                                          row.id.to_string(), why));
+}
+
 } // namespace
 
 relay::TopicVerdict open_topic(relay::Topics& topics, const std::string& name, Deadline deadline) {
@@ -43,13 +48,21 @@ const relay::TopicVerdict& Shaper::verdict_for(std::string_view topic, Deadline 
     return found->second;
 }
 
+kafka::Record Shaper::encode(const store::Row& row, std::string_view topic,
+                             const relay::TopicVerdict& verdict, relay::Arena& arena) const {
+    try {
+        return relay::make_record(*target_.messages.encoder, row, topic, now_ms(), verdict.limits, arena);
+    } catch (const relay::Unencodable& error) {
+        refuse(row, error.what());
+    }
+}
+
 kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline deadline) {
     const relay::Messages& messages = target_.messages;
     const std::string_view topic =
         target_.topic ? std::string_view(*target_.topic) : messages.topic.topic_of(row, batch.arena);
     const relay::TopicVerdict& verdict = verdict_for(topic, deadline);
-    kafka::Record record =
-        relay::make_record(*messages.encoder, row, topic, now_ms(), verdict.limits, batch.arena);
+    kafka::Record record = encode(row, topic, verdict, batch.arena);
     if (!target_.original_timestamp) {
         record.timestamp_ms = 0;
     }
@@ -67,8 +80,12 @@ kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline
                 "the event out",
                 row.id.to_string(), size, topic, verdict.limits.max_message_bytes));
     }
-    record.partition = partition::choose_partition(
+    const auto partition = partition::choose_partition(
         *messages.strategy, {record.key, topic, row.event_type, row.data, row.seq}, verdict.partitions);
+    if (!partition) {
+        refuse(row, "its partition follows from a field that is nested too deeply to be read");
+    }
+    record.partition = *partition;
     return record;
 }
 

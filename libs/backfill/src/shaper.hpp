@@ -28,6 +28,8 @@ public:
 
 private:
     const relay::TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
+    [[nodiscard]] kafka::Record encode(const store::Row& row, std::string_view topic,
+                                       const relay::TopicVerdict& verdict, relay::Arena& arena) const;
 
     Target target_;
     std::string run_;

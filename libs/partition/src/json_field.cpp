@@ -1,51 +1,36 @@
 #include "json_field.hpp"
 
-#include <nlohmann/json.hpp>
+#include <outbox/core/json.hpp>
+
+#include <utility>
 
 namespace outbox::partition {
 namespace {
 
-using Json = nlohmann::json;
-
 /// Walks the text without building it, and ends the walk at the field.
-class Finder {
+class Finder final : public json::Visitor {
 public:
     explicit Finder(const std::vector<std::string>& path) : path_(path) {}
 
     [[nodiscard]] std::optional<std::string> found() && { return std::move(found_); }
 
-    // The names and signatures are nlohmann::json's; false ends the parse.
-    bool null() {
-        return scalar([] { return std::optional<std::string>(); });
-    }
-    bool boolean(bool value) {
-        return scalar([value] { return std::optional<std::string>(value ? "true" : "false"); });
-    }
-    bool number_integer(std::int64_t value) {
-        return scalar([value] { return std::optional(std::to_string(value)); });
-    }
-    bool number_unsigned(std::uint64_t value) {
-        return scalar([value] { return std::optional(std::to_string(value)); });
-    }
-    bool number_float(double, const std::string& written) {
-        return scalar([&written] { return std::optional(written); });
-    }
-    bool string(std::string& value) {
-        return scalar([&value] { return std::optional(std::move(value)); });
-    }
-    bool binary(Json::binary_t&) { return false; }
-
-    bool start_object(std::size_t) { return open(false); }
-    bool start_array(std::size_t) { return open(true); }
-    bool end_object() { return close(); }
-    bool end_array() { return close(); }
-    bool key(std::string& name) {
+    bool open_object() override { return open(false); }
+    bool open_array() override { return open(true); }
+    bool close_object() override { return close(); }
+    bool close_array() override { return close(); }
+    bool name(std::string_view text) override {
         if (on_path_ == depth_ && on_path_ > 0) {
-            next_is_wanted_ = name == path_[on_path_ - 1];
+            next_is_wanted_ = text == path_[on_path_ - 1];
         }
         return true;
     }
-    static bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) {
+    bool scalar(json::Kind kind, std::string_view text) override {
+        if (!wanted() || on_path_ != path_.size()) {
+            return true;
+        }
+        if (kind != json::Kind::null) {
+            found_ = text;
+        }
         return false;
     }
 
@@ -62,15 +47,6 @@ private:
             return std::to_string(index_++) == path_[on_path_ - 1];
         }
         return std::exchange(next_is_wanted_, false);
-    }
-
-    template <class Value>
-    bool scalar(Value value) {
-        if (wanted() && on_path_ == path_.size()) {
-            found_ = value();
-            return false;
-        }
-        return true;
     }
 
     /// on_path_ counts the open containers that lead to the field.
@@ -136,10 +112,10 @@ std::optional<std::vector<std::string>> parse_pointer(std::string_view pointer) 
     return path;
 }
 
-std::optional<std::string> scalar_at(std::string_view json, const std::vector<std::string>& path) {
+Field field_at(std::string_view text, const std::vector<std::string>& path) {
     Finder finder(path);
-    Json::sax_parse(json, &finder);
-    return std::move(finder).found();
+    const json::End end = json::read(text, finder);
+    return {std::move(finder).found(), end == json::End::too_deep};
 }
 
 } // namespace outbox::partition

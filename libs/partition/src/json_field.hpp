@@ -11,8 +11,13 @@ namespace outbox::partition {
 /// field.
 std::optional<std::vector<std::string>> parse_pointer(std::string_view pointer);
 
-/// The scalar at `path`: a string's content, a number or boolean as it is written. nullopt when there is
-/// none.
-std::optional<std::string> scalar_at(std::string_view json, const std::vector<std::string>& path);
+struct Field {
+    /// The scalar: a string's content, a number or boolean as it is written. nullopt when there is none.
+    std::optional<std::string> value;
+    bool too_deep = false; ///< more objects and arrays within each other than are read: nobody knows
+};
+
+/// What stands at `path`.
+Field field_at(std::string_view text, const std::vector<std::string>& path);
 
 } // namespace outbox::partition

@@ -73,8 +73,12 @@ UserIDPartitionStrategy::UserIDPartitionStrategy(const std::vector<std::string>&
 std::optional<std::int32_t> UserIDPartitionStrategy::choose(const Routing& event,
                                                             std::int32_t count) const noexcept {
     for (const auto& path : paths_) {
-        if (const auto value = scalar_at(event.data, path)) {
-            return partition_of(*value, count);
+        const Field field = field_at(event.data, path);
+        if (field.too_deep) {
+            return unreadable;
+        }
+        if (field.value) {
+            return partition_of(*field.value, count);
         }
     }
     return std::nullopt;
@@ -142,9 +146,12 @@ Strategy parse_strategy(std::string_view name, std::string_view text) {
                                  name, text));
 }
 
-std::int32_t choose_partition(const PartitionStrategy& strategy, const Routing& event,
-                              std::int32_t count) noexcept {
+std::optional<std::int32_t> choose_partition(const PartitionStrategy& strategy, const Routing& event,
+                                             std::int32_t count) noexcept {
     const auto chosen = strategy.choose(event, count);
+    if (chosen == PartitionStrategy::unreadable) {
+        return std::nullopt;
+    }
     return chosen && *chosen >= 0 && *chosen < count ? *chosen : partition_of(event.key, count);
 }
 

@@ -29,6 +29,25 @@ TEST(UserIDPartitionStrategy, HashesTheContentOfItsField) {
     EXPECT_EQ(chosen("/n", R"({"n":"\"é\u00e9\\"})"), home_of("\"éé\\"));
 }
 
+TEST(UserIDPartitionStrategy, ANumberCountsAsItIsWritten) {
+    const std::string digits(100'000, '7');
+    for (const std::string& number :
+         {std::string("12345678901234567890123"), std::string("18446744073709551616"), std::string("-0"),
+          std::string("0.1000"), std::string("1e400"), digits}) {
+        EXPECT_EQ(chosen("/id", R"({"big":1e400,"id":)" + number + "}"), home_of(number))
+            << number.substr(0, 40);
+    }
+}
+
+TEST(UserIDPartitionStrategy, AnEventThatIsTooDeepToBeReadIsNotSentWhereItDoesNotBelong) {
+    const std::string deep = std::string(20'000, '[') + std::string(20'000, ']');
+    EXPECT_EQ(chosen("/id", R"({"id":1,"x":)" + deep + "}"), home_of("1")) << "found before";
+    EXPECT_EQ(chosen("/id", R"({"x":)" + deep + R"(,"id":1})"), PartitionStrategy::unreadable);
+    const std::string data = R"({"x":)" + deep + "}";
+    EXPECT_EQ(choose_partition(UserIDPartitionStrategy("/id"), {"key", "t", "e", data, 1}, count),
+              std::nullopt);
+}
+
 TEST(UserIDPartitionStrategy, LeavesEventsWithoutTheFieldToTheKey) {
     for (const char* data :
          {"{}", R"({"user_id":null})", R"({"user_id":{"a":1}})", R"({"user_id":[1]})",

@@ -81,8 +81,8 @@ std::optional<Refusal> BatchBuilder::why_not(const store::Row& row, const kafka:
     return unfit_for(record, verdict);
 }
 
-std::int32_t BatchBuilder::partition_of(const store::Row& row, const kafka::Record& record,
-                                        const TopicVerdict& verdict) const {
+std::optional<std::int32_t> BatchBuilder::partition_of(const store::Row& row, const kafka::Record& record,
+                                                       const TopicVerdict& verdict) const {
     return partition::choose_partition(*context_.options.messages.strategy,
                                        {record.key, record.topic, row.event_type, row.data, row.seq},
                                        verdict.partitions);
@@ -115,6 +115,20 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
     return built;
 }
 
+/// Of a row that cannot be encoded what its dead letter holds; `event` says why.
+kafka::Record BatchBuilder::record_of(OutgoingEvent::State& event, std::string_view topic,
+                                      const TopicVerdict& verdict, Arena& arena) const {
+    const RecordEncoder& encoder = *context_.options.messages.encoder;
+    try {
+        kafka::Record record = make_record(encoder, event.row, topic, now_ms(), verdict.limits, arena);
+        record.headers.insert(record.headers.end(), event.added.begin(), event.added.end());
+        return record;
+    } catch (const Unencodable& error) {
+        event.failed = error.what();
+        return bare_record(event.row, topic, now_ms(), arena);
+    }
+}
+
 BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, BuiltBatch& built,
                                              Deadline deadline) {
     const Messages& messages = context_.options.messages;
@@ -131,10 +145,13 @@ BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, 
         built.put_back.push_back(row);
         return Place::held;
     }
-    kafka::Record record =
-        make_record(*messages.encoder, event.row, topic, now_ms(), verdict.limits, batch.arena);
-    record.headers.insert(record.headers.end(), event.added.begin(), event.added.end());
-    record.partition = verdict.partitions > 0 ? partition_of(event.row, record, verdict) : -1;
+    kafka::Record record = record_of(event, topic, verdict, batch.arena);
+    if (const auto partition = verdict.partitions > 0 ? partition_of(event.row, record, verdict) : -1) {
+        record.partition = *partition;
+    } else {
+        record.partition = -1;
+        event.failed = "its partition follows from a field that is nested too deeply to be read";
+    }
     const auto refusal = event.failed.empty() ? why_not(row, record, verdict) : Refusal{0, event.failed};
     if (refusal) {
         return refuse(row, alone, std::move(record), *refusal, built, deadline);

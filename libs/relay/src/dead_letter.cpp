@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 namespace outbox::relay {
@@ -13,19 +14,19 @@ namespace {
 
 void add_error_headers(Batch& batch, kafka::Record& record, const Refusal& refusal, const std::string& name,
                        int shard) {
-    const auto add = [&](std::string_view header, std::string_view text) {
-        record.headers.push_back({header, batch.arena.keep(text)});
-    };
-    add("__connect.errors.topic", record.topic);
-    add("__connect.errors.partition", std::to_string(record.partition)); // -1: the topic has none
-    add("__connect.errors.offset", "-1");                                // it never got one
-    add("__connect.errors.connector.name", name);
-    add("__connect.errors.task.id", std::to_string(shard));
-    add("__connect.errors.stage", refusal.code == 0 ? "TRANSFORMATION" : "KAFKA_PRODUCE");
-    add(headers::error_class, headers::error_class_here);
-    add("__connect.errors.exception.class.name",
-        refusal.code == 0 ? "std::exception" : kafka::exception_class(refusal.code));
-    add("__connect.errors.exception.message", refusal.reason);
+    const std::array<std::string_view, headers::dead_letter.size()> values{
+        record.topic,
+        batch.arena.keep(std::to_string(record.partition)), // -1: the topic has none
+        "-1",                                               // it never got one
+        batch.arena.keep(name),
+        batch.arena.keep(std::to_string(shard)),
+        refusal.code == 0 ? "TRANSFORMATION" : "KAFKA_PRODUCE",
+        headers::error_class_here,
+        batch.arena.keep(refusal.code == 0 ? "std::exception" : kafka::exception_class(refusal.code)),
+        batch.arena.keep(refusal.reason)};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        record.headers.push_back({headers::dead_letter.at(i), values.at(i)});
+    }
 }
 
 std::int64_t not_older(std::int64_t timestamp_ms, const kafka::TopicLimits& limits) {
@@ -66,7 +67,10 @@ bool BatchBuilder::dead_letter(Batch& batch, const store::Row& row, kafka::Recor
         attempt.error += "; not in the dead-letter topic: " + why;
         return false;
     }
-    record.partition = partition_of(row, record, verdict);
+    const auto chosen = partition_of(row, record, verdict);
+    record.partition = chosen ? *chosen
+                              : *partition::HashPartitionStrategy().choose(
+                                    {record.key, record.topic, row.event_type}, verdict.partitions);
     record.timestamp_ms = not_older(record.timestamp_ms, verdict.limits);
     batch.records.push_back(std::move(record));
     batch.dead_letter = attempt;

@@ -3,10 +3,8 @@
 #include "outbox/relay/headers.hpp"
 #include "outbox/relay/record.hpp"
 #include "rfc3339.hpp"
+#include "row_headers.hpp"
 
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
 #include <array>
 #include <span>
 #include <stdexcept>
@@ -35,21 +33,10 @@ std::string_view time_text(std::int64_t time_us, Arena& arena) {
     return {text, rfc3339_size};
 }
 
-/// What the row's own headers hold; a name that is the format's cannot be taken.
+/// The row's own headers come last, and take no name of the format.
 void add_row_headers(const Row& row, std::span<const std::string_view> taken, Arena& arena, Record& record) {
-    if (row.headers.empty()) {
-        return;
-    }
-    const auto parsed = nlohmann::json::parse(row.headers, nullptr, false);
-    if (!parsed.is_object()) {
-        return;
-    }
-    for (const auto& [name, value] : parsed.items()) {
-        if (value.is_null() || std::find(taken.begin(), taken.end(), name) != taken.end()) {
-            continue;
-        }
-        const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-        record.headers.push_back({arena.keep(name), arena.keep(text)});
+    if (const auto why = add_row_headers(row.headers, taken, arena, record.headers); !why.empty()) {
+        throw Unencodable(why);
     }
 }
 

@@ -101,9 +101,11 @@ private:
                      store::FailedAttempt& attempt, Deadline deadline);
     [[nodiscard]] TopicVerdict ask(const std::string& topic, Deadline deadline) const;
     const TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
-    /// @pre the topic has partitions
-    [[nodiscard]] std::int32_t partition_of(const store::Row& row, const kafka::Record& record,
-                                            const TopicVerdict& verdict) const;
+    [[nodiscard]] kafka::Record record_of(OutgoingEvent::State& event, std::string_view topic,
+                                          const TopicVerdict& verdict, Arena& arena) const;
+    /// @pre the topic has partitions. @return nullopt when the strategy cannot read the event
+    [[nodiscard]] std::optional<std::int32_t> partition_of(const store::Row& row, const kafka::Record& record,
+                                                           const TopicVerdict& verdict) const;
 
     const RelayContext& context_;
     int shard_;

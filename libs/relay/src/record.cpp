@@ -1,5 +1,7 @@
 #include "outbox/relay/record.hpp"
 
+#include "outbox/relay/headers.hpp"
+
 #include <algorithm>
 
 namespace outbox::relay {
@@ -48,6 +50,18 @@ kafka::Record make_record(const RecordEncoder& encoder, const store::Row& row, s
     record.timestamp_ms = std::clamp(created_us / 1000, oldest, std::max(oldest, newest));
     const bool printable = created_us > -62'000'000'000'000'000 && created_us < 250'000'000'000'000'000;
     encoder.encode(row, printable ? created_us : record.timestamp_ms * 1000, arena, record);
+    return record;
+}
+
+kafka::Record bare_record(const store::Row& row, std::string_view topic, std::int64_t now_ms, Arena& arena) {
+    char* const id = arena.take(Uuid::text_size);
+    row.id.write_to(id);
+    kafka::Record record;
+    record.topic = topic;
+    record.key = row.key;
+    record.value = row.data;
+    record.timestamp_ms = now_ms;
+    record.headers = {{headers::ce_id, {id, Uuid::text_size}}};
     return record;
 }
 

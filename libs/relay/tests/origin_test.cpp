@@ -12,19 +12,27 @@ const std::string other = Uuid::random().to_string();
 
 /// What is read from a record as the format writes it, with these headers more.
 Origin read_back(const std::string& format, const std::string& row_headers = {},
-                 const std::vector<kafka::Header>& added = {}) {
+                 const std::vector<kafka::Header>& added = {}, const std::string& data = R"({"id": "u-1"})") {
     store::Row row;
     row.id = id;
     row.topic = "t";
     row.key = "k";
     row.event_type = "user.created";
-    row.data = R"({"id": "u-1"})";
+    row.data = data;
     row.headers = row_headers;
     Arena arena;
     const auto encoder = make_encoder({format, "/outbox/x", false});
     auto record = make_record(*encoder, row, row.topic, 1'700'000'000'000, {}, arena);
     record.headers.insert(record.headers.end(), added.begin(), added.end());
     return origin_of(record.headers, record.value);
+}
+
+std::vector<kafka::Header> dead_letter_headers(std::string_view error_class = headers::error_class_here) {
+    std::vector<kafka::Header> all;
+    for (const auto name : headers::dead_letter) {
+        all.push_back({name, name == headers::error_class ? error_class : "x"});
+    }
+    return all;
 }
 
 class OriginOf : public testing::TestWithParam<const char*> {};
@@ -48,8 +56,29 @@ TEST_P(OriginOf, AReplayAndADeadLetterAreTold) {
     const auto text = id.to_string();
     EXPECT_TRUE(
         read_back(GetParam(), {}, {{headers::replay_id, "run"}, {headers::original_id, text}}).replay);
-    EXPECT_TRUE(read_back(GetParam(), {}, {{headers::error_class, headers::error_class_here}}).dead_letter);
-    EXPECT_FALSE(read_back(GetParam(), {}, {{headers::error_class, "another connector"}}).dead_letter);
+    EXPECT_TRUE(read_back(GetParam(), {}, dead_letter_headers()).dead_letter);
+    EXPECT_FALSE(read_back(GetParam(), {}, dead_letter_headers("another connector")).dead_letter);
+}
+
+TEST_P(OriginOf, ARowThatCarriesADeadLettersHeadersIsNoDeadLetter) {
+    std::string copied = "{";
+    for (const kafka::Header& header : dead_letter_headers()) {
+        copied += (copied.size() > 1 ? ",\"" : "\"") + std::string(header.name) + "\":\"" +
+                  std::string(header.value) + "\"";
+    }
+    copied += "}";
+    const Origin origin = read_back(GetParam(), copied);
+    EXPECT_EQ(origin.event, id);
+    EXPECT_FALSE(origin.dead_letter);
+    EXPECT_TRUE(read_back(GetParam(), copied, dead_letter_headers()).dead_letter) << "of one that died again";
+}
+
+TEST_P(OriginOf, ItsEventIsReadWhateverItHolds) {
+    const std::string deep = std::string(20'000, '[') + std::string(20'000, ']');
+    for (const std::string& data : {std::string("1e400"), std::string(100'000, '7'),
+                                    std::string(R"({"id":12345678901234567890123})"), deep}) {
+        EXPECT_EQ(read_back(GetParam(), {}, {}, data).event, id) << data.substr(0, 40);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, OriginOf,

@@ -136,6 +136,64 @@ TEST(Record, TakesTheRowsHeadersInEveryFormatButNotItsClaimToBeAnother) {
     EXPECT_EQ(header(debezium.record(row), "id"), id);
 }
 
+TEST(Record, TheRowsHeadersArriveAsTheyWereWritten) {
+    const std::string digits = "1" + std::string(400, '0'); // as jsonb keeps 1e400
+    store::Row row = sample();
+    const std::string text = R"({"traceparent":"00-1-2-01","big":)" + digits +
+                             R"(,"id23":12345678901234567890123,"dec":0.1000,"neg":-0,"exp":1e400,"on":true,)"
+                             R"("s":"\"\u0001é\\","o":{"n": 1e400, "deep": [1, {"a": []}, "x\"y"], "e": {}},)"
+                             R"("l":[0.10, null, [true]]})";
+    row.headers = text;
+    for (const char* name : {"cloudevents", "cloudevents-structured", "debezium", "raw"}) {
+        Format format(name);
+        const auto record = format.record(row);
+        EXPECT_EQ(header(record, "traceparent"), "00-1-2-01") << name;
+        EXPECT_EQ(header(record, "big"), digits);
+        EXPECT_EQ(header(record, "id23"), "12345678901234567890123");
+        EXPECT_EQ(header(record, "dec"), "0.1000");
+        EXPECT_EQ(header(record, "neg"), "-0");
+        EXPECT_EQ(header(record, "exp"), "1e400");
+        EXPECT_EQ(header(record, "on"), "true");
+        EXPECT_EQ(header(record, "s"), "\"\u0001é\\");
+        EXPECT_EQ(header(record, "o"), R"({"n": 1e400, "deep": [1, {"a": []}, "x\"y"], "e": {}})");
+        EXPECT_EQ(header(record, "l"), "[0.10, null, [true]]");
+    }
+}
+
+TEST(Record, ANameOfTheFormatIsNotTakenInAnyCase) {
+    store::Row row = sample();
+    row.headers =
+        R"({"CE_ID":"forged","Content-Type":"x","ID":"forged","eventtype":"x","Ce_Extension":"kept"})";
+    Format binary("cloudevents");
+    const auto record = binary.record(row);
+    for (const char* name : {"CE_ID", "Content-Type"}) {
+        EXPECT_EQ(header(record, name), "(none)") << name;
+    }
+    EXPECT_EQ(header(record, "Ce_Extension"), "kept");
+    Format structured("cloudevents-structured");
+    EXPECT_EQ(header(structured.record(row), "Content-Type"), "(none)");
+    Format debezium("debezium");
+    EXPECT_EQ(header(debezium.record(row), "ID"), "(none)");
+    EXPECT_EQ(header(debezium.record(row), "eventtype"), "(none)");
+    Format raw("raw");
+    EXPECT_EQ(header(raw.record(row), "Content-Type"), "x");
+}
+
+TEST(Record, HeadersThatCannotBeReadFailTheEventAndDoNotVanish) {
+    store::Row row = sample();
+    const std::string deep =
+        R"({"traceparent":"00-1-2-01","x":)" + std::string(20'000, '[') + std::string(20'000, ']') + "}";
+    for (const std::string& headers : {deep, std::string("[1]"), std::string("{"), std::string("1")}) {
+        row.headers = headers;
+        for (const char* name : {"cloudevents", "cloudevents-structured", "debezium", "raw"}) {
+            Format format(name);
+            EXPECT_THROW(format.record(row), Unencodable) << name;
+        }
+    }
+    row.headers = "null";
+    EXPECT_EQ(headers_of(Format("raw").record(row)), Headers{});
+}
+
 TEST(Record, ItsTimestampIsClampedToWhatTheBrokerAccepts) {
     Format format("cloudevents");
     store::Row row = sample();

@@ -213,6 +213,32 @@ INSTANTIATE_TEST_SUITE_P(Sendings, ReconcileAfter,
                                                  {{"RELAY_TOPIC_TEMPLATE", "${topic}.${aggregate_type}"}}}),
                          [](const auto& sending) { return std::string(sending.param.name); });
 
+/// What parsers that compute numbers refuse, and what makes an event look like a dead letter.
+TEST_P(ReconcileAfter, FindsEventsWhateverTheyHold) {
+    const auto& variables = GetParam().variables;
+    const std::vector<std::pair<std::string, std::string>> events{
+        {R"({"big": 1e400, "id": 12345678901234567890123})", R"({"traceparent": "00-1-2-01", "n": 1e400})"},
+        {"1" + std::string(400, '0'), "{}"},
+        {R"({"deep": )" + std::string(2'000, '[') + std::string(2'000, ']') + "}", "{}"},
+        {"{}", R"({"__connect.errors.topic": "t", "__connect.errors.class.name": "outbox-relay"})"}};
+    {
+        Process relay = ready_relay(variables);
+        for (const auto& [data, headers] : events) {
+            const auto id = database.value(
+                "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic,"
+                " headers) VALUES (gen_random_uuid(), 'user', 'a', 'user.created', $1::jsonb, $2, $3::jsonb)"
+                " RETURNING id",
+                {data, topic, headers});
+            ASSERT_TRUE(wait_sent(id)) << relay.errors();
+        }
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+    forget();
+    const auto outcome = verb({"reconcile", "--apply"}, variables);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_EQ(count("status = 'SENT'"), 4) << outcome.output;
+}
+
 TEST_F(Reconcile, KnowsTheTopicsOfATemplateThatAnOlderBackupDoesNotAndThoseThatNoTemplateNames) {
     const Variables variables{{"RELAY_TOPIC_TEMPLATE", "${topic}.${aggregate_type}"}};
     send_and_forget(variables);

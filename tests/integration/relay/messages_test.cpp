@@ -89,6 +89,32 @@ TEST_F(Messages, InRawFormatTheEventIsAlone) {
         database.number("SELECT floor(extract(epoch FROM created_at) * 1000)::bigint FROM outbox_events"));
 }
 
+TEST_F(Messages, NumbersArriveAsPostgreSqlKeepsThemAndDecideThePartition) {
+    create_topic(topic, 6);
+    const Process relay = start_relay({{"RELAY_PARTITION_STRATEGY", "field:/user_id"}});
+    const auto send = [&](const std::string& data, const std::string& headers) {
+        const auto id = database.value("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, "
+                                       "event_type, event_data, topic, headers)"
+                                       " VALUES (gen_random_uuid(), 'user', gen_random_uuid(), 'e', "
+                                       "$1::jsonb, $2, $3::jsonb) RETURNING id",
+                                       {data, topic, headers});
+        EXPECT_TRUE(wait_sent(id, 60s)) << relay.errors();
+        return database.number(fmt::format("SELECT kafka_partition FROM outbox_events WHERE id = '{}'", id));
+    };
+    const std::string headers =
+        R"({"traceparent": "00-1-2-01", "n": 12345678901234567890123, "d": 0.1000, "big": 1e400, "Ce_Id": "x"})";
+    const auto first = send(R"({"user_id": 12345678901234567890123, "amount": 1e400})", headers);
+    const auto second = send(R"({"user_id": "12345678901234567890123"})", headers);
+    EXPECT_EQ(first, second) << "the number goes where its text goes";
+    for (const Message& message : read_topic(topic)) {
+        EXPECT_EQ(message.headers.at("traceparent"), "00-1-2-01");
+        EXPECT_EQ(message.headers.at("n"), "12345678901234567890123");
+        EXPECT_EQ(message.headers.at("d"), "0.1000");
+        EXPECT_EQ(message.headers.at("big"), "1" + std::string(400, '0'));
+        EXPECT_EQ(message.headers.count("Ce_Id"), 0U);
+    }
+}
+
 TEST_F(Messages, RoundRobinIsEvenAcrossRestartsAndTheLogSaysWhatItBreaks) {
     create_topic(topic, 6);
     for (int round = 1; round <= 3; ++round) {

@@ -28,6 +28,10 @@ public:
     PartitionStrategy& operator=(const PartitionStrategy&) = delete;
     virtual ~PartitionStrategy() = default;
 
+    /// What choose() returns for an event that it cannot read: the event alone fails, rather than going where
+    /// it does not belong.
+    static constexpr std::int32_t unreadable = INT32_MIN;
+
     /// Partition in [0, count), or nullopt to leave it to the hash of the key. Thread-safe. @pre count > 0
     [[nodiscard]] virtual std::optional<std::int32_t> choose(const Routing& event,
                                                              std::int32_t count) const noexcept = 0;
@@ -105,8 +109,9 @@ Strategy from_choice(Choice choice);
 Strategy parse_strategy(std::string_view name, std::string_view text);
 
 /// What `strategy` says, or the key's hash where it has no say or names a partition that does not exist.
-std::int32_t choose_partition(const PartitionStrategy& strategy, const Routing& event,
-                              std::int32_t count) noexcept;
+/// @return nullopt where it cannot read the event
+std::optional<std::int32_t> choose_partition(const PartitionStrategy& strategy, const Routing& event,
+                                             std::int32_t count) noexcept;
 
 /// MurmurHash2, 32 bits, with Kafka's seed. Source: Apache Kafka's protocol compatibility requirement.
 std::uint32_t murmur2(std::string_view bytes) noexcept;

@@ -7,10 +7,17 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace outbox::relay {
+
+/// A row that cannot be written in the format in use; what() says why, without showing what is in it.
+class Unencodable final : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
 
 /// Writes rows as Kafka records in one format, chosen once. Thread-safe. docs/messages.md shows each.
 class RecordEncoder {
@@ -22,6 +29,7 @@ public:
 
     /// Fills key, value and headers, the row's own headers last. They point into row, arena and this encoder.
     /// @param time_us  when the event happened, since the Unix epoch, in years 1 to 9999
+    /// @throws Unencodable
     virtual void encode(const store::Row& row, std::int64_t time_us, Arena& arena,
                         kafka::Record& record) const = 0;
 };
@@ -39,8 +47,13 @@ std::unique_ptr<const RecordEncoder> make_encoder(const FormatOptions& options);
 /// @param topic   may be another than the row's
 /// @param now_ms  Unix epoch; stands in for a missing created_at
 /// @param limits  what the topic accepts: the timestamp is moved into it
+/// @throws Unencodable
 kafka::Record make_record(const RecordEncoder& encoder, const store::Row& row, std::string_view topic,
                           std::int64_t now_ms, const kafka::TopicLimits& limits, Arena& arena);
+
+/// What is left of a row that cannot be encoded, for its dead letter: which event it is, its key and its
+/// data.
+kafka::Record bare_record(const store::Row& row, std::string_view topic, std::int64_t now_ms, Arena& arena);
 
 /// Size of a record batch that holds nothing but this record, as the broker counts it (magic 2,
 /// uncompressed).
