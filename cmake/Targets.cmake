@@ -42,8 +42,14 @@ function(outbox_test name)
   endif()
   add_executable(${name}_${TEST_LABEL}_test ${TEST_SOURCES})
   target_compile_options(${name}_${TEST_LABEL}_test PRIVATE -O1)
-  target_compile_definitions(${name}_${TEST_LABEL}_test PRIVATE
-    OUTBOX_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OUTBOX_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  # Only the sources that name these know where they are built: the compiler's cache serves all others in every checkout.
+  foreach(source IN LISTS TEST_SOURCES)
+    file(STRINGS "${source}" places REGEX "OUTBOX_(SOURCE|BIN)_DIR" LIMIT_COUNT 1)
+    if(places)
+      set_source_files_properties("${source}" PROPERTIES COMPILE_DEFINITIONS
+        "OUTBOX_SOURCE_DIR=\"${CMAKE_SOURCE_DIR}\";OUTBOX_BIN_DIR=\"${CMAKE_BINARY_DIR}/bin\"")
+    endif()
+  endforeach()
   target_link_libraries(${name}_${TEST_LABEL}_test PRIVATE ${TEST_DEPENDS} GTest::gtest GTest::gtest_main GTest::gmock)
   gtest_discover_tests(${name}_${TEST_LABEL}_test
     PROPERTIES LABELS ${TEST_LABEL} TIMEOUT ${TEST_TIMEOUT} PROCESSORS ${TEST_PROCESSORS} RUN_SERIAL ${TEST_SERIAL}
