@@ -28,7 +28,8 @@ foreach(name IN LISTS names)
   # The closing zero is not part of the file; it keeps an empty file's array legal.
   string(APPEND arrays "constexpr unsigned char bytes_${number}[] = {${bytes}0};\n")
   get_filename_component(base "${name}" NAME)
-  string(APPEND rows "            file(\"${base}\", bytes_${number}, sizeof bytes_${number} - 1),\n")
+  get_filename_component(set "${name}" DIRECTORY)
+  string(APPEND rows "            file(Set::${set}, \"${base}\", bytes_${number}, sizeof bytes_${number} - 1),\n")
   math(EXPR number "${number} + 1")
 endforeach()
 file(WRITE "${OUTPUT}" "// Written by EmbedMigrations.cmake.
@@ -38,8 +39,8 @@ namespace outbox::migrations {
 namespace {
 
 ${arrays}
-File file(const char* name, const unsigned char* bytes, std::size_t size) {
-    return {name, std::string(reinterpret_cast<const char*>(bytes), size)};
+File file(Set set, const char* name, const unsigned char* bytes, std::size_t size) {
+    return {set, name, std::string(reinterpret_cast<const char*>(bytes), size)};
 }
 
 } // namespace

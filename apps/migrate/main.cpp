@@ -27,19 +27,22 @@ int run(const Arguments& arguments) {
     migrations::Runner runner = make_runner(arguments, request);
     switch (request.command) {
     case migrations::Command::up:
-        runner.up(request.processing);
+        if (mapping) {
+            runner.check(*mapping, request.mapping); // what is refused later would leave the outbox behind
+        }
+        runner.up(request.processing, request.sets);
         if (mapping) {
             runner.map(*mapping, request.mapping);
         }
         break;
     case migrations::Command::down:
-        runner.down(request.count);
+        runner.down(request.count, request.sets, request.yes);
         break;
     case migrations::Command::status:
-        std::cout << runner.status() << std::flush;
+        std::cout << runner.status(request.sets) << std::flush;
         break;
     case migrations::Command::version:
-        std::cout << runner.version() << '\n' << std::flush;
+        std::cout << runner.version(request.sets) << '\n' << std::flush;
         break;
     case migrations::Command::unmap:
         runner.unmap(request.table);

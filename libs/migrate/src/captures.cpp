@@ -23,7 +23,7 @@ SELECT format('%I.%I', n.nspname, c.relname), format('%I.%I', fn.nspname, f.pron
 
 constexpr auto find_table = R"(
 SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind, pg_has_role(c.relowner, 'USAGE'),
-       c.oid = to_regclass('outbox_events'), c.relispartition,
+       coalesce(c.oid = to_regclass('outbox_events'), false), c.relispartition,
        c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhrelid, inhparent))
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE n.nspname = $1 AND c.relname = $2)";

@@ -2,21 +2,65 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace outbox::migrations::history {
 namespace {
 
-constexpr auto create_sql = R"(
+constexpr auto create_outbox_sql = R"(
 CREATE TABLE IF NOT EXISTS outbox_migrations (
     version     INTEGER PRIMARY KEY,
     name        TEXT NOT NULL,
     checksum    TEXT NOT NULL, -- sha256 of the up file, hex
     applied_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
-    duration_ms BIGINT NOT NULL
+    duration_ms BIGINT NOT NULL,
+    adopted     BOOLEAN NOT NULL DEFAULT false -- the table stood there before: down keeps it
 ))";
 
-constexpr auto read_sql = R"(
-SELECT version, name, checksum, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-  FROM outbox_migrations ORDER BY version)";
+constexpr auto create_example_sql =
+    "CREATE TABLE IF NOT EXISTS outbox_example_migrations (LIKE outbox_migrations INCLUDING ALL)";
+
+// Version 0.1 kept both sets in one table, and noted what was adopted in the table's comment. A dump without
+// comments has lost that, so a table that holds rows counts as adopted: what nobody can prove to be ours,
+// `down` does not drop.
+constexpr auto convert_sql = R"(
+DO $$
+DECLARE
+    step record;
+    rows_there boolean;
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'outbox_migrations'::regclass AND attname = 'adopted') THEN
+        RETURN;
+    END IF;
+    ALTER TABLE outbox_migrations ADD COLUMN adopted BOOLEAN NOT NULL DEFAULT false;
+    FOR step IN SELECT m.version, m.name, to_regclass(m.name) AS stands FROM outbox_migrations AS m
+                 WHERE (m.version, m.name) IN ((1, 'users'), (2, 'outbox_events')) LOOP
+        CONTINUE WHEN step.stands IS NULL;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', step.stands) INTO rows_there;
+        UPDATE outbox_migrations AS m SET adopted = true WHERE m.version = step.version
+           AND (rows_there OR obj_description(step.stands, 'pg_class') LIKE 'adopted by outbox-migrate%');
+        IF obj_description(step.stands, 'pg_class') LIKE 'adopted by outbox-migrate%' THEN
+            EXECUTE format('COMMENT ON TABLE %s IS NULL', step.stands);
+        END IF;
+    END LOOP;
+    CREATE TABLE outbox_example_migrations (LIKE outbox_migrations INCLUDING ALL);
+    WITH moved AS (DELETE FROM outbox_migrations AS m
+                    WHERE (m.version, m.name) IN ((1, 'users'), (4, 'idempotency_keys')) RETURNING m.*)
+    INSERT INTO outbox_example_migrations SELECT * FROM moved;
+    IF NOT EXISTS (SELECT FROM outbox_example_migrations) THEN
+        DROP TABLE outbox_example_migrations;
+    END IF;
+END $$)";
+
+// Of a row without the column `adopted`, version 0.1's, the key is missing.
+constexpr auto read_sql = "SELECT m.version, m.name, m.checksum,"
+                          " to_char(m.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+                          " coalesce((to_jsonb(m) ->> 'adopted')::boolean, false),"
+                          " (m.version, m.name) IN ((1, 'users'), (4, 'idempotency_keys')) FROM {} AS m";
+
+const char* table_of(Set set) {
+    return set == Set::outbox ? "outbox_migrations" : "outbox_example_migrations";
+}
 
 // 1868693508 is the class of this lock; advisory locks belong to one database.
 constexpr auto try_lock_sql = "SELECT pg_try_advisory_lock(1868693508, 0)";
@@ -44,36 +88,51 @@ std::string hex(const std::string& bytes) {
 
 } // namespace
 
-void create(postgres::Connection& connection, Deadline deadline) {
-    connection.query(create_sql, {}, deadline);
+void prepare(postgres::Connection& connection, Deadline deadline) {
+    connection.query(create_outbox_sql, {}, deadline);
+    connection.query(convert_sql, {}, deadline);
 }
 
 std::vector<Applied> read(postgres::Connection& connection, Deadline deadline) {
     std::vector<Applied> history;
-    const auto table = connection.query("SELECT to_regclass('outbox_migrations')", {}, deadline);
-    if (table.is_null(0, 0)) {
-        return history;
+    for (const Set set : {Set::outbox, Set::example}) {
+        if (connection.query("SELECT to_regclass($1)", {table_of(set)}, deadline).is_null(0, 0)) {
+            continue;
+        }
+        const auto rows = connection.query(fmt::format(read_sql, table_of(set)), {}, deadline);
+        for (int row = 0; row < rows.rows(); ++row) {
+            history.push_back({.set = rows.boolean(row, 5) ? Set::example : set,
+                               .version = static_cast<int>(rows.integer(row, 0)),
+                               .name = rows.text(row, 1),
+                               .checksum = rows.text(row, 2),
+                               .applied_at = rows.text(row, 3),
+                               .adopted = rows.boolean(row, 4)});
+        }
     }
-    const auto rows = connection.query(read_sql, {}, deadline);
-    for (int row = 0; row < rows.rows(); ++row) {
-        history.push_back({.version = static_cast<int>(rows.integer(row, 0)),
-                           .name = rows.text(row, 1),
-                           .checksum = rows.text(row, 2),
-                           .applied_at = rows.text(row, 3)});
-    }
+    std::ranges::sort(history, {}, &Applied::version);
     return history;
 }
 
-void add(postgres::Connection& connection, const Migration& migration, milliseconds duration,
+void add(postgres::Connection& connection, const Migration& migration, milliseconds duration, bool adopted,
          Deadline deadline) {
-    connection.query(
-        "INSERT INTO outbox_migrations (version, name, checksum, duration_ms) VALUES ($1, $2, $3, $4)",
-        {migration.version, migration.name, migration.checksum, static_cast<std::int64_t>(duration.count())},
-        deadline);
+    if (migration.set == Set::example) {
+        connection.query(create_example_sql, {}, deadline);
+    }
+    connection.query(fmt::format("INSERT INTO {} (version, name, checksum, duration_ms, adopted)"
+                                 " VALUES ($1, $2, $3, $4, $5::boolean)",
+                                 table_of(migration.set)),
+                     {migration.version, migration.name, migration.checksum,
+                      static_cast<std::int64_t>(duration.count()), adopted ? "true" : "false"},
+                     deadline);
 }
 
-void remove(postgres::Connection& connection, int version, Deadline deadline) {
-    connection.query("DELETE FROM outbox_migrations WHERE version = $1", {version}, deadline);
+void remove(postgres::Connection& connection, const Migration& migration, Deadline deadline) {
+    const auto* const table = table_of(migration.set);
+    connection.query(fmt::format("DELETE FROM {} WHERE version = $1", table), {migration.version}, deadline);
+    if (migration.set == Set::example &&
+        connection.query(fmt::format("SELECT FROM {} LIMIT 1", table), {}, deadline).empty()) {
+        connection.query(fmt::format("DROP TABLE {}", table), {}, deadline);
+    }
 }
 
 bool try_lock(postgres::Connection& connection, Deadline deadline) {

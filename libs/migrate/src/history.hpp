@@ -7,18 +7,22 @@
 #include <string>
 #include <vector>
 
-// Every SQL text of this library that is about the history table and its lock.
+// Every SQL text of this library that is about the history tables and their lock. Each set has a table of its
+// own.
 namespace outbox::migrations::history {
 
-/// Creates the table where it is missing.
-void create(postgres::Connection& connection, Deadline deadline);
+/// Creates the outbox's table where it is missing, and brings one of version 0.1, which held both sets, into
+/// the form of today. @pre in a transaction
+void prepare(postgres::Connection& connection, Deadline deadline);
 
-/// In the order of versions; empty while the table is missing.
+/// Both sets, in the order of versions; also of version 0.1, as `prepare` would leave it but for what was
+/// adopted.
 std::vector<Applied> read(postgres::Connection& connection, Deadline deadline);
 
-void add(postgres::Connection& connection, const Migration& migration, milliseconds duration,
+void add(postgres::Connection& connection, const Migration& migration, milliseconds duration, bool adopted,
          Deadline deadline);
-void remove(postgres::Connection& connection, int version, Deadline deadline);
+/// The example's table goes with its last step.
+void remove(postgres::Connection& connection, const Migration& migration, Deadline deadline);
 
 /// Tries for the lock of this database's migrations; the session keeps it to its end.
 bool try_lock(postgres::Connection& connection, Deadline deadline);

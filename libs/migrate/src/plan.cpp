@@ -37,10 +37,20 @@ std::string gap(const Migration& left_out, const Applied& applied) {
                        label(applied.version, applied.name), label(left_out.version, left_out.name));
 }
 
-/// Why files and history do not belong together.
-std::optional<Refusal> conflict(const std::vector<Migration>& files, const std::vector<Applied>& history) {
-    std::size_t next = 0;
+/// The next one of this set from `from` on.
+const Migration* next_of(Set set, const std::vector<Migration>& files, const Migration* from) {
+    return std::find_if(from, files.data() + files.size(),
+                        [set](const Migration& file) { return file.set == set; });
+}
+
+/// Why files and history of a set do not belong together.
+std::optional<Refusal> conflict(Set set, const std::vector<Migration>& files,
+                                const std::vector<Applied>& history) {
+    const Migration* next = files.data();
     for (const Applied& applied : history) {
+        if (applied.set != set) {
+            continue;
+        }
         const Migration* file = find(files, applied.version);
         if (file == nullptr) {
             return Refusal{missing(applied)};
@@ -48,12 +58,22 @@ std::optional<Refusal> conflict(const std::vector<Migration>& files, const std::
         if (file->checksum != applied.checksum) {
             return Refusal{edited(*file, applied)};
         }
-        if (file != &files[next]) {
-            return Refusal{gap(files[next], applied)};
+        if (next = next_of(set, files, next); file != next) {
+            return Refusal{gap(*next, applied)};
         }
         ++next;
     }
     return std::nullopt;
+}
+
+std::optional<Refusal> conflict(const std::vector<Migration>& files, const std::vector<Applied>& history) {
+    auto refusal = conflict(Set::outbox, files, history);
+    return refusal ? refusal : conflict(Set::example, files, history);
+}
+
+bool is_applied(const std::vector<Applied>& history, int version) {
+    return std::ranges::any_of(history,
+                               [version](const Applied& applied) { return applied.version == version; });
 }
 
 } // namespace
@@ -63,8 +83,10 @@ Plan plan_up(const std::vector<Migration>& files, const std::vector<Applied>& hi
         return tl::unexpected(std::move(*refusal));
     }
     Steps steps;
-    for (std::size_t i = history.size(); i < files.size(); ++i) {
-        steps.push_back(&files[i]);
+    for (const Migration& file : files) {
+        if (!is_applied(history, file.version)) {
+            steps.push_back(&file);
+        }
     }
     return steps;
 }
@@ -73,15 +95,22 @@ Plan plan_down(const std::vector<Migration>& files, const std::vector<Applied>& 
     if (auto refusal = conflict(files, history)) {
         return tl::unexpected(std::move(*refusal));
     }
+    if (static_cast<std::size_t>(count) > history.size()) {
+        return tl::unexpected(Refusal{
+            history.empty()
+                ? "nothing is applied, so there is nothing to take back"
+                : fmt::format("down {} asks for more than the {} step(s) that are applied: outbox-migrate "
+                              "status shows them",
+                              count, history.size())});
+    }
     Steps steps;
-    const auto wanted = std::min(static_cast<std::size_t>(count), history.size());
-    for (std::size_t i = history.size(); i > history.size() - wanted; --i) {
-        const Migration& file = files[i - 1];
-        if (!file.down) {
+    for (auto applied = history.rbegin(); applied != history.rbegin() + count; ++applied) {
+        const Migration* file = find(files, applied->version);
+        if (!file->down) {
             return tl::unexpected(Refusal{fmt::format("{0} cannot be taken back: there is no {0}.down.sql",
-                                                      label(file.version, file.name))});
+                                                      label(file->version, file->name))});
         }
-        steps.push_back(&file);
+        steps.push_back(file);
     }
     return steps;
 }
@@ -91,23 +120,35 @@ std::vector<StatusLine> status_of(const std::vector<Migration>& files, const std
     for (const Applied& applied : history) {
         const Migration* file = find(files, applied.version);
         const bool same = file != nullptr && file->checksum == applied.checksum;
-        lines.push_back({.version = applied.version,
+        lines.push_back({.set = applied.set,
+                         .version = applied.version,
                          .name = applied.name,
-                         .state = file == nullptr ? "missing" : (same ? "applied" : "edited"),
+                         .state = file == nullptr   ? "missing"
+                                  : !same           ? "edited"
+                                  : applied.adopted ? "adopted"
+                                                    : "applied",
                          .applied_at = applied.applied_at});
     }
     for (const Migration& file : files) {
-        const bool known = std::any_of(history.begin(), history.end(), [&file](const Applied& applied) {
-            return applied.version == file.version;
-        });
-        if (!known) {
-            lines.push_back(
-                {.version = file.version, .name = file.name, .state = "pending", .applied_at = {}});
+        if (!is_applied(history, file.version)) {
+            lines.push_back({.set = file.set,
+                             .version = file.version,
+                             .name = file.name,
+                             .state = "pending",
+                             .applied_at = {}});
         }
     }
     std::sort(lines.begin(), lines.end(),
               [](const StatusLine& a, const StatusLine& b) { return a.version < b.version; });
     return lines;
+}
+
+void leave_out(std::vector<StatusLine>& lines, Set set) {
+    for (StatusLine& line : lines) {
+        if (line.set == set && line.state == "pending") {
+            line.state = "left out";
+        }
+    }
 }
 
 std::string table_of(const std::vector<StatusLine>& lines) {

@@ -35,63 +35,71 @@ std::optional<std::string> option(const Arguments& arguments, const std::string&
 
 CommandLineSpec command_line() {
     const Option folder{"dir", "FOLDER", "read the SQL files from this folder, not the embedded ones"};
+    const Option set{"set", "outbox|example|all",
+                     "only the outbox's steps, or only those of the worked example (outbox-server's tables)"};
     const auto exit_codes = "0 done, 1 refused or failed, 2 bad usage";
-    return {.program = Program::migrate,
-            .name = "outbox-migrate",
-            .description = "Brings the outbox's database to a version.",
-            .verbs =
-                {{.name = "up",
-                  .words = "",
-                  .summary = "apply what is missing; creates the database DB_NAME when it is missing",
-                  .about =
-                      "With a section [table] in the file of --config it also serves that table of your own.",
-                  .options = {folder,
-                              {"processing", "resend|sent",
-                               "on a table that is adopted: what PROCESSING rows mean"},
-                              {"existing", "send|ignore",
-                               "when a table begins to be served: what becomes of rows that stand there"},
-                              {"publication", "NAME",
-                               "take the table over from Debezium, which reads it by this publication"},
-                              {"slot", "NAME", "the replication slot of Debezium's connector"}},
-                  .settings = "DB_*",
-                  .exit_codes = exit_codes,
-                  .example = "outbox-migrate up\noutbox-migrate up --config outbox.toml --existing=ignore"},
-                 {.name = "down",
-                  .words = "[N]",
-                  .summary = "take back the newest N steps, 1 if left out",
-                  .about = "",
-                  .options = {folder},
-                  .settings = "DB_*",
-                  .exit_codes = exit_codes,
-                  .example = "outbox-migrate down 2"},
-                 {.name = "status",
-                  .words = "",
-                  .summary = "a table of every step, and the tables of your own that are served",
-                  .about = "Changes nothing.",
-                  .options = {folder},
-                  .settings = "DB_*",
-                  .exit_codes = exit_codes,
-                  .example = "outbox-migrate status"},
-                 {.name = "version",
-                  .words = "",
-                  .summary = "the newest applied version",
-                  .about = "Changes nothing.",
-                  .options = {folder},
-                  .settings = "DB_*",
-                  .exit_codes = exit_codes,
-                  .example = "outbox-migrate version"},
-                 {.name = "unmap",
-                  .words = "TABLE",
-                  .summary = "serve that table no more",
-                  .about = "`outbox-migrate status` names the tables that are served. Events that were "
-                           "captured are still sent.",
-                  .options = {folder},
-                  .settings = "DB_*",
-                  .exit_codes = exit_codes,
-                  .example = "outbox-migrate unmap public.outbox"}},
-            .needs_verb = true,
-            .exit_codes = exit_codes,
-            .example = "DB_HOST=db.example.org outbox-migrate up"};
+    return {
+        .program = Program::migrate,
+        .name = "outbox-migrate",
+        .description = "Brings the outbox's database to a version.",
+        .verbs = {{.name = "up",
+                   .words = "",
+                   .summary = "apply what is missing; creates the database DB_NAME when it is missing",
+                   .about = "All or nothing. The worked example is left out where other tables have the "
+                            "names of its own, "
+                            "users and idempotency_keys. A section [table] in the file of --config serves "
+                            "that table of "
+                            "your own.",
+                   .options = {folder,
+                               set,
+                               {"processing", "resend|sent",
+                                "on a table that is adopted: what PROCESSING rows mean"},
+                               {"existing", "send|ignore",
+                                "when a table begins to be served: what becomes of rows that stand there"},
+                               {"publication", "NAME",
+                                "take the table over from Debezium, which reads it by this publication"},
+                               {"slot", "NAME", "the replication slot of Debezium's connector"}},
+                   .settings = "DB_*",
+                   .exit_codes = exit_codes,
+                   .example = "outbox-migrate up\noutbox-migrate up --config outbox.toml --existing=ignore"},
+                  {.name = "down",
+                   .words = "[N]",
+                   .summary = "take back the newest N steps, 1 if left out",
+                   .about =
+                       "All of them or nothing. A table that stood there before stays. Refused while a relay "
+                       "lives or a table of your own is served.",
+                   .options = {folder, set, {"yes", "", "also where rows are lost"}},
+                   .settings = "DB_*",
+                   .exit_codes = exit_codes,
+                   .example = "outbox-migrate down 2"},
+                  {.name = "status",
+                   .words = "",
+                   .summary = "a table of every step, and the tables of your own that are served",
+                   .about = "Changes nothing.",
+                   .options = {folder, set},
+                   .settings = "DB_*",
+                   .exit_codes = exit_codes,
+                   .example = "outbox-migrate status"},
+                  {.name = "version",
+                   .words = "",
+                   .summary = "the newest applied version",
+                   .about = "Changes nothing.",
+                   .options = {folder, set},
+                   .settings = "DB_*",
+                   .exit_codes = exit_codes,
+                   .example = "outbox-migrate version"},
+                  {.name = "unmap",
+                   .words = "TABLE",
+                   .summary = "serve that table no more",
+                   .about = "`outbox-migrate status` names the tables that are served. Events that were "
+                            "captured are still sent.",
+                   .options = {folder},
+                   .settings = "DB_*",
+                   .exit_codes = exit_codes,
+                   .example = "outbox-migrate unmap public.outbox"}},
+        .needs_verb = true,
+        .exit_codes = exit_codes,
+        .example = "DB_HOST=db.example.org outbox-migrate up"};
 }
 
 namespace {
@@ -103,6 +111,14 @@ void check_choice(const std::string& option, const std::optional<std::string>& v
         throw UsageError(
             fmt::format("--{}={} is not allowed: it must be {} or {}", option, *value, one, other));
     }
+}
+
+Sets sets_of(const Arguments& arguments) {
+    const auto set = option(arguments, "set");
+    if (set && *set != "outbox" && *set != "example" && *set != "all") {
+        throw UsageError(fmt::format("--set={} is not allowed: it must be outbox, example or all", *set));
+    }
+    return {.outbox = set != "example", .example = set != "outbox", .named = set.has_value()};
 }
 
 MapOptions map_options(const Arguments& arguments) {
@@ -133,10 +149,16 @@ MapOptions map_options(const Arguments& arguments) {
 Request parse_request(const Arguments& arguments) {
     const auto& words = arguments.words;
     Request request{.command = command_named(words[0]),
+                    .sets = sets_of(arguments),
+                    .yes = option(arguments, "yes").has_value(),
                     .processing = option(arguments, "processing"),
                     .mapping = {},
                     .table = {},
                     .folder = option(arguments, "dir")};
+    if (!request.sets.outbox && !arguments.settings.group("TABLE").empty() &&
+        request.command == Command::up) {
+        throw UsageError("--set=example does not go with a section [table]: tables are served by the outbox");
+    }
     if (request.command == Command::unmap) {
         if (words.size() < 2) {
             throw UsageError("unmap needs a table: outbox-migrate status names those that are served");

@@ -1,7 +1,9 @@
 #include "advice.hpp"
 #include "captures.hpp"
 #include "history.hpp"
+#include "losses.hpp"
 #include "server.hpp"
+#include "steps.hpp"
 #include "table_mapper.hpp"
 
 #include <outbox/migrate/runner.hpp>
@@ -17,7 +19,6 @@ namespace outbox::migrations {
 namespace {
 
 using postgres::Connection;
-using postgres::DatabaseError;
 using postgres::Transaction;
 
 constexpr milliseconds short_answer{30'000};
@@ -33,30 +34,41 @@ Steps agreed(Plan plan) {
     return std::move(*plan);
 }
 
-void create_history(Connection& connection, const std::string& user) {
-    try {
-        history::create(connection, soon());
-    } catch (const DatabaseError& error) {
-        if (error.sqlstate() != "42501") {
-            throw;
-        }
-        throw Error(Action::stop, fmt::format("role {0} may not create tables here:\n{1}\n"
-                                              "Make it the owner of the database, or let its owner type:\n"
-                                              "  GRANT CREATE ON SCHEMA public TO {0};",
-                                              quoted(user), readable(error)));
-    }
-}
-
 /// Writers of a table that is served would fail without the outbox.
-void refuse_while_served(Connection& connection, const Steps& steps) {
-    const bool takes_outbox = std::any_of(
-        steps.begin(), steps.end(), [](const Migration* step) { return step->name == "outbox_events"; });
-    const auto served = takes_outbox ? captures::all(connection, soon()) : std::vector<captures::Capture>();
+void refuse_while_served(Connection& connection) {
+    const auto served = captures::all(connection, soon());
     if (!served.empty()) {
         throw Error(Action::stop, fmt::format("the rows of {0} still become events: outbox-migrate unmap {0} "
                                               "first",
                                               served.front().table));
     }
+}
+
+void refuse_losses(const std::vector<Loss>& losses) {
+    if (losses.empty()) {
+        return;
+    }
+    std::string lost;
+    for (const Loss& loss : losses) {
+        lost += fmt::format("{}{} row(s) of {}", lost.empty() ? "" : ", ", loss.rows, loss.table);
+    }
+    throw Error(Action::stop,
+                fmt::format("{} would be lost: nothing was changed. If that is what you want, type the "
+                            "same with --yes",
+                            lost));
+}
+
+std::vector<Applied> chosen(std::vector<Applied> history, const Sets& sets) {
+    std::erase_if(history, [&](const Applied& applied) { return !sets.has(applied.set); });
+    return history;
+}
+
+bool knows(const std::vector<Applied>& history, Set set) {
+    return std::ranges::any_of(history, [set](const Applied& applied) { return applied.set == set; });
+}
+
+int newest(const std::vector<Applied>& history) {
+    return history.empty() ? 0 : history.back().version;
 }
 
 /// One line for each; nothing while there is none.
@@ -81,49 +93,93 @@ Runner::Runner(postgres::ConnectOptions options, std::vector<Migration> files, P
       progress_(std::move(progress)),
       patience_(patience) {}
 
-void Runner::up(const std::optional<std::string>& processing) {
-    Connection connection = open_or_create(options_, Deadline::in(patience_.connect), progress_);
-    take_lock(connection);
-    create_history(connection, options_.user);
-    fill_checksums(connection);
-    const Steps steps = agreed(plan_up(files_, history::read(connection, soon())));
-    connection.query("SELECT set_config('outbox.processing', $1, false)", {processing.value_or("")}, soon());
-    for (const Migration* migration : steps) {
-        step(connection, *migration, Direction::up);
+void Runner::up(const std::optional<std::string>& processing, const Sets& sets) {
+    bool created = false;
+    Connection connection = open_or_create(options_, Deadline::in(patience_.connect), progress_, created);
+    try {
+        bring_up(connection, processing, sets);
+    } catch (const CommitInDoubt&) {
+        throw;
+    } catch (const Error&) {
+        connection.close();
+        if (created && drop_created(options_, soon())) {
+            progress_(fmt::format("database {} dropped again", quoted(options_.database)));
+        }
+        throw;
     }
-    if (make_logged(connection, Deadline::in(patience_.step))) {
-        progress_(
-            "outbox_events was UNLOGGED, so a crash of the server would have emptied it: it is LOGGED now");
+}
+
+void Runner::bring_up(Connection& connection, const std::optional<std::string>& processing,
+                      const Sets& sets) {
+    take_lock(connection);
+    fill_checksums(connection);
+    const auto history = history::read(connection, soon());
+    Steps steps = agreed(plan_up(files_, history));
+    std::erase_if(steps, [&](const Migration* step) { return !sets.has(step->set); });
+    if (!sets.named && knows(history, Set::outbox) && !knows(history, Set::example)) {
+        std::erase_if(steps, [](const Migration* step) { return step->set == Set::example; });
+    }
+    leave_out_example(connection, steps, !sets.outbox, progress_);
+    Stepper stepper(connection, patience_, options_.user);
+    const auto done = stepper.up(steps, processing);
+    for (const std::string& line : done) {
+        progress_(line);
     }
     for (const std::string& line : advice(connection, soon())) {
         progress_(line);
     }
-    progress_(fmt::format("{} is at version {}{}", quoted(options_.database), files_.back().version,
-                          steps.empty() ? "; there was nothing to do" : ""));
+    progress_(fmt::format("{} is at version {}{}", quoted(options_.database),
+                          newest(chosen(history::read(connection, soon()), sets)),
+                          done.empty() ? "; there was nothing to do" : ""));
 }
 
-void Runner::down(int count) {
+void Runner::down(int count, const Sets& sets, bool yes) {
     Connection connection = open_existing(options_, Deadline::in(patience_.connect));
     take_lock(connection);
     fill_checksums(connection);
-    const auto applied = history::read(connection, soon());
-    const Steps steps = agreed(plan_down(files_, applied, count));
-    refuse_while_served(connection, steps);
-    for (const Migration* migration : steps) {
-        step(connection, *migration, Direction::down);
+    const auto history = history::read(connection, soon());
+    agreed(plan_up(files_, history)); // both sets, also where only one is asked for
+    const Steps steps = agreed(plan_down(files_, chosen(history, sets), count));
+    const bool takes_outbox =
+        std::ranges::any_of(steps, [](const Migration* step) { return step->set == Set::outbox; });
+    if (takes_outbox) {
+        refuse_while_served(connection);
     }
-    if (steps.size() < static_cast<std::size_t>(count)) {
-        progress_(fmt::format("{} asked for, but only {} applied: all are taken back", count, steps.size()));
+    Stepper stepper(connection, patience_, options_.user);
+    const auto done = stepper.down(steps, [&](const std::vector<Undo>& undo) {
+        if (takes_outbox) {
+            refuse_while_relays_live(connection, "down", soon());
+        }
+        const auto lost = losses(connection, undo, Deadline::in(patience_.step));
+        refuse_losses(yes ? std::vector<Loss>() : lost);
+    });
+    for (const std::string& line : done) {
+        progress_(line);
     }
-    progress_(
-        fmt::format("{} is at version {}", quoted(options_.database),
-                    steps.size() == applied.size() ? 0 : applied[applied.size() - steps.size() - 1].version));
+    progress_(fmt::format("{} is at version {}", quoted(options_.database),
+                          newest(chosen(history::read(connection, soon()), sets))));
 }
 
-std::string Runner::status() {
+std::string Runner::status(const Sets& sets) {
     Connection connection = open_existing(options_, Deadline::in(patience_.connect));
     fill_checksums(connection);
-    return table_of(status_of(files_, history::read(connection, soon()))) + served_tables(connection);
+    const auto history = history::read(connection, soon());
+    std::vector<Migration> files = files_;
+    std::erase_if(files, [&](const Migration& file) { return !sets.has(file.set); });
+    auto lines = status_of(files, chosen(history, sets));
+    if (knows(history, Set::outbox) && !knows(history, Set::example)) {
+        leave_out(lines, Set::example);
+    }
+    return table_of(lines) + (sets.outbox ? served_tables(connection) : "");
+}
+
+void Runner::check(const Mapping& mapping, const MapOptions& options) {
+    if (auto connection = open_if_there(options_, Deadline::in(patience_.connect))) {
+        TableMapper(*connection, progress_, patience_).check(mapping, options);
+    } else {
+        throw Error(Action::stop, fmt::format("database {} does not exist, and so no table {} in it",
+                                              quoted(options_.database), quoted(mapping.name)));
+    }
 }
 
 void Runner::map(const Mapping& mapping, const MapOptions& options) {
@@ -138,10 +194,9 @@ void Runner::unmap(const std::string& table) {
     TableMapper(connection, progress_, patience_).unmap(table);
 }
 
-int Runner::version() {
+int Runner::version(const Sets& sets) {
     Connection connection = open_existing(options_, Deadline::in(patience_.connect));
-    const auto applied = history::read(connection, soon());
-    return applied.empty() ? 0 : applied.back().version;
+    return newest(chosen(history::read(connection, soon()), sets));
 }
 
 /// Polls: a session blocked in pg_advisory_lock() holds a snapshot, and with it back the whole server's
@@ -167,51 +222,6 @@ void Runner::fill_checksums(Connection& connection) {
     for (Migration& migration : files_) {
         migration.checksum = history::checksum(connection, migration.up, soon());
     }
-}
-
-void Runner::step(Connection& connection, const Migration& migration, Direction direction) {
-    const std::string file = fmt::format("{}.{}.sql", label(migration.version, migration.name),
-                                         direction == Direction::up ? "up" : "down");
-    const auto started = SteadyClock::now();
-    try {
-        run_file(connection, migration, direction);
-    } catch (const CommitInDoubt& error) {
-        throw CommitInDoubt(
-            fmt::format("the connection was lost while {} was committed, so whether it counts is "
-                        "not known:\n  {}\n"
-                        "outbox-migrate status tells. Running up again is safe: it skips what is "
-                        "applied.",
-                        file, error.what()));
-    } catch (const DatabaseError& error) {
-        throw Error(error.action(),
-                    fmt::format("{} failed, and nothing of it was kept:\n{}", file, readable(error)));
-    }
-    const auto took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - started);
-    progress_(fmt::format("{} done in {} ms", file, took.count()));
-}
-
-/// The file and its line of history, in one transaction.
-void Runner::run_file(Connection& connection, const Migration& migration, Direction direction) {
-    const Deadline deadline = Deadline::in(patience_.step);
-    const auto started = SteadyClock::now();
-    // The local setting ends with the transaction: afterwards it tells whether the file ended it.
-    Transaction transaction(connection, deadline, "BEGIN; SET LOCAL outbox.migrating = 'yes'");
-    connection.script(direction == Direction::up ? migration.up : *migration.down, deadline);
-    const auto mark = connection.query("SELECT current_setting('outbox.migrating', true)", {}, deadline);
-    if (mark.bytes(0, 0) != "yes") {
-        throw Error(
-            Action::stop,
-            fmt::format("{} holds a COMMIT or ROLLBACK of its own, so part of it may be applied without a "
-                        "line of history: take that statement out, and repair the database by hand",
-                        label(migration.version, migration.name)));
-    }
-    if (direction == Direction::up) {
-        const auto took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - started);
-        history::add(connection, migration, took, deadline);
-    } else {
-        history::remove(connection, migration.version, deadline);
-    }
-    transaction.commit();
 }
 
 } // namespace outbox::migrations

@@ -62,7 +62,7 @@ bool create(Connection& maintenance, const ConnectOptions& options, Deadline dea
 
 } // namespace
 
-Connection open_existing(const ConnectOptions& options, Deadline deadline) {
+std::optional<Connection> open_if_there(const ConnectOptions& options, Deadline deadline) {
     try {
         return Connection::open(options, deadline);
     } catch (const DatabaseError&) {
@@ -71,12 +71,20 @@ Connection open_existing(const ConnectOptions& options, Deadline deadline) {
             throw;
         }
     }
-    throw Error(Action::stop, fmt::format("database {} does not exist; outbox-migrate up creates it",
-                                          quoted(options.database)));
+    return std::nullopt;
+}
+
+Connection open_existing(const ConnectOptions& options, Deadline deadline) {
+    auto connection = open_if_there(options, deadline);
+    if (!connection) {
+        throw Error(Action::stop, fmt::format("database {} does not exist; outbox-migrate up creates it",
+                                              quoted(options.database)));
+    }
+    return std::move(*connection);
 }
 
 Connection open_or_create(const ConnectOptions& options, Deadline deadline,
-                          const std::function<void(std::string_view)>& progress) {
+                          const std::function<void(std::string_view)>& progress, bool& created) {
     try {
         return Connection::open(options, deadline);
     } catch (const DatabaseError&) {
@@ -86,12 +94,25 @@ Connection open_or_create(const ConnectOptions& options, Deadline deadline,
         }
         // It may exist by now: somebody else's `up` was faster. Copying the template may take longer than
         // connecting.
-        if (!exists(*maintenance, options.database, deadline) &&
-            create(*maintenance, options, Deadline::in(std::chrono::minutes(2)))) {
+        created = !exists(*maintenance, options.database, deadline) &&
+                  create(*maintenance, options, Deadline::in(std::chrono::minutes(2)));
+        if (created) {
             progress(fmt::format("database {} created", quoted(options.database)));
         }
     }
     return Connection::open(options, Deadline::in(options.connect_timeout));
+}
+
+bool drop_created(const ConnectOptions& options, Deadline deadline) {
+    try {
+        auto maintenance = open_maintenance(options, deadline);
+        if (maintenance) {
+            maintenance->query(fmt::format("DROP DATABASE {}", quoted(options.database)), {}, deadline);
+        }
+        return maintenance.has_value();
+    } catch (const Error&) {
+        return false; // somebody else uses it by now
+    }
 }
 
 std::string quoted(std::string_view name) {

@@ -61,6 +61,10 @@ std::optional<std::string> place(std::map<int, Migration>& found, std::map<int, 
                            name->version, label(name->version, migration.name),
                            label(name->version, name->name));
     }
+    if (migration.version != 0 && migration.set != file.set) {
+        return fmt::format("{} stands in both sets", label(name->version, name->name));
+    }
+    migration.set = file.set;
     migration.version = name->version;
     migration.name = name->name;
     if (name->up) {
@@ -72,7 +76,7 @@ std::optional<std::string> place(std::map<int, Migration>& found, std::map<int, 
     return std::nullopt;
 }
 
-void read_folder(const std::filesystem::path& folder, std::vector<File>& files) {
+void read_folder(const std::filesystem::path& folder, Set set, std::vector<File>& files) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         if (entry.path().extension() != ".sql" || !entry.is_regular_file()) {
             continue;
@@ -82,7 +86,8 @@ void read_folder(const std::filesystem::path& folder, std::vector<File>& files) 
         if (!stream) {
             throw UsageError(fmt::format("--dir: {} cannot be read", entry.path().string()));
         }
-        files.push_back({.name = entry.path().filename().string(),
+        files.push_back({.set = set,
+                         .name = entry.path().filename().string(),
                          .bytes = std::string(std::istreambuf_iterator<char>(stream), {})});
     }
 }
@@ -93,13 +98,17 @@ std::string label(int version, const std::string& name) {
     return fmt::format("{:04}_{}", version, name);
 }
 
+const char* name_of(Set set) {
+    return set == Set::outbox ? "outbox" : "example";
+}
+
 std::vector<File> files_in(const std::filesystem::path& folder) {
     std::vector<File> files;
     try {
-        read_folder(folder, files);
-        for (const char* set : {"outbox", "example"}) {
-            if (std::filesystem::is_directory(folder / set)) {
-                read_folder(folder / set, files);
+        read_folder(folder, Set::outbox, files);
+        for (const Set set : {Set::outbox, Set::example}) {
+            if (std::filesystem::is_directory(folder / name_of(set))) {
+                read_folder(folder / name_of(set), set, files);
             }
         }
     } catch (const std::filesystem::filesystem_error& error) {

@@ -57,6 +57,34 @@ void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
     }
 }
 
+void TableMapper::check(const Mapping& mapping, const MapOptions& options) {
+    const Table table = captures::find(connection_, mapping, soon());
+    auto sql = capture_sql(mapping, table.columns);
+    if (!sql) {
+        throw Error(Action::stop, sql.error().why);
+    }
+    if (captures::of(connection_, table, soon())) {
+        return;
+    }
+    check_rows(table, *sql, options);
+    if (options.handover) {
+        Handover(connection_, progress_, patience_).check(table, *options.handover);
+    } else {
+        refuse_unsaid(table, options);
+    }
+}
+
+void TableMapper::refuse_unsaid(const Table& table, const MapOptions& options) {
+    if (!options.existing &&
+        !connection_.query(fmt::format("SELECT FROM {} LIMIT 1", table.name), {}, soon()).empty()) {
+        throw Error(
+            Action::stop,
+            fmt::format("{} holds rows, and only you can know whether they were sent: run up with "
+                        "--existing=send (they become events) or --existing=ignore (only new rows do)",
+                        table.name));
+    }
+}
+
 void TableMapper::tell(const Table& table, const CaptureSql& sql) {
     for (const std::string& notice : sql.notices) {
         progress_(fmt::format("{}: {}", table.name, notice));
@@ -125,14 +153,7 @@ std::int64_t TableMapper::settle_existing(const Table& table, const CaptureSql& 
     if (options.existing == "send") {
         return captures::send_existing(connection_, table, sql, Deadline::in(patience_.step));
     }
-    if (!options.existing &&
-        !connection_.query(fmt::format("SELECT FROM {} LIMIT 1", table.name), {}, soon()).empty()) {
-        throw Error(
-            Action::stop,
-            fmt::format("{} holds rows, and only you can know whether they were sent: run up with "
-                        "--existing=send (they become events) or --existing=ignore (only new rows do)",
-                        table.name));
-    }
+    refuse_unsaid(table, options);
     return 0;
 }
 

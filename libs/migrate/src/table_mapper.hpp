@@ -15,6 +15,8 @@ public:
           progress_(progress),
           patience_(patience) {}
 
+    /// What `map` would refuse, before anything is changed; also where there is no outbox yet.
+    void check(const Mapping& mapping, const MapOptions& options);
     /// @throws Error, and then nothing was changed.
     void map(const Mapping& mapping, const MapOptions& options);
     /// @param table  as in SQL: orders.outbox
@@ -27,6 +29,8 @@ private:
     void tell(const captures::Table& table, const CaptureSql& sql);
     void tell_of_publications(const captures::Table& table);
     void check_rows(const captures::Table& table, const CaptureSql& sql, const MapOptions& options);
+    /// Only the user can know what became of rows that stand already.
+    void refuse_unsaid(const captures::Table& table, const MapOptions& options);
     void replace(const captures::Table& table, const CaptureSql& sql, const captures::Capture& before);
     void install(const captures::Table& table, const CaptureSql& sql, const MapOptions& options);
     std::int64_t settle_existing(const captures::Table& table, const CaptureSql& sql,

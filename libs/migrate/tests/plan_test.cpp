@@ -79,9 +79,19 @@ TEST_F(PlanTest, DownTakesTheNewestFirst) {
     EXPECT_THAT(versions(plan_down(files_, history, 2)), ElementsAre(2, 1));
 }
 
-TEST_F(PlanTest, DownStopsAtTheFirstStep) {
-    EXPECT_THAT(versions(plan_down(files_, {applied(1, "one")}, 2'000'000'000)), ElementsAre(1));
-    EXPECT_THAT(versions(plan_down(files_, {}, 1)), IsEmpty());
+TEST_F(PlanTest, DownOfMoreThanIsAppliedIsRefused) {
+    EXPECT_THAT(refusal(plan_down(files_, {applied(1, "one")}, 2'000'000'000)),
+                HasSubstr("more than the 1 step(s) that are applied"));
+    EXPECT_THAT(refusal(plan_down(files_, {}, 1)), HasSubstr("nothing is applied"));
+}
+
+TEST_F(PlanTest, TheSetsCountWithTheSameNumbersAndHaveOrdersOfTheirOwn) {
+    files_[0].set = Set::example;
+    EXPECT_THAT(versions(plan_up(files_, {applied(2, "two"), applied(3, "three")})), ElementsAre(1));
+    Applied one = applied(1, "one");
+    one.set = Set::example;
+    EXPECT_THAT(versions(plan_down(files_, {one, applied(2, "two")}, 2)), ElementsAre(2, 1));
+    EXPECT_THAT(refusal(plan_up(files_, {one, applied(3, "three")})), HasSubstr("0002_two before it is not"));
 }
 
 TEST_F(PlanTest, DownOfAStepWithoutDownFileIsRefusedBeforeAnythingIsDone) {

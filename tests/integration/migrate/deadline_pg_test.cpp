@@ -58,7 +58,7 @@ TEST(MigrateDeadline, OfAFileHoldsAgainstAStatementThatNeverEndsAndKeepsNothing)
                 HasSubstr("0001_a.up.sql failed, and nothing of it was kept"));
     EXPECT_LT(SteadyClock::now() - started, 10s);
     EXPECT_EQ(database.value("SELECT to_regclass('a')"), "NULL");
-    EXPECT_EQ(database.value("SELECT count(*) FROM outbox_migrations"), "0");
+    EXPECT_EQ(database.value("SELECT to_regclass('outbox_migrations')"), "NULL");
 }
 
 TEST(MigrateDeadline, IsNotCutByAStatementTimeoutOfTheRole) {

@@ -71,18 +71,31 @@ TEST_F(MigrateRefusal, OfAGapInTheHistory) {
     EXPECT_THAT(outcome.errors, HasSubstr("0002_b is applied, but 0001_a before it is not"));
 }
 
-TEST_F(MigrateRefusal, AFailingFileLeavesNothingOfItselfAndWhatWasBeforeStays) {
+TEST_F(MigrateRefusal, AFailingFileLeavesNothingOfOursBehindAndWhatAnEarlierUpDidStays) {
     folder_.write("0003_c.up.sql", "CREATE TABLE c (x int); INSERT INTO c VALUES (1); SELECT 1 / 0;");
     const Outcome outcome = run("up");
     EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_THAT(outcome.errors, AllOf(HasSubstr("0003_c.up.sql failed, and nothing of it was kept"),
                                       HasSubstr("division by zero"), Not(HasSubstr("script:"))));
     EXPECT_FALSE(has("c"));
-    EXPECT_TRUE(has("b"));
-    EXPECT_EQ(applied(), "1,2");
+    EXPECT_FALSE(has("b")) << "up is one decision";
+    EXPECT_FALSE(has("outbox_migrations"));
     folder_.write("0003_c.up.sql", "CREATE TABLE c (x int);");
     EXPECT_EQ(run("up").exit_code, 0) << "a repaired file that was never applied is no edited file";
     EXPECT_EQ(applied(), "1,2,3");
+    folder_.write("0004_d.up.sql", "SELECT 1 / 0;");
+    EXPECT_EQ(run("up").exit_code, 1);
+    EXPECT_EQ(applied(), "1,2,3");
+    EXPECT_TRUE(has("c"));
+}
+
+TEST_F(MigrateRefusal, DropsTheDatabaseThatItMade) {
+    folder_.write("0003_c.up.sql", "SELECT 1 / 0;");
+    const TestDatabase absent(TestDatabase::Start::absent);
+    EXPECT_EQ(migrate(absent, {"up", folder_.option()}).exit_code, 1);
+    EXPECT_EQ(database_.number("SELECT count(*) FROM pg_database WHERE datname = '" + absent.name() + "'"),
+              0);
+    EXPECT_TRUE(database_.number("SELECT count(*) FROM pg_database WHERE datname = current_database()") == 1);
 }
 
 TEST_F(MigrateRefusal, AFailingDownKeepsTheStep) {
@@ -117,11 +130,12 @@ TEST_F(MigrateRefusal, AConnectionLostDuringCommitIsSaidToBeUnknown) {
                   "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;\n"
                   "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON c DEFERRABLE INITIALLY DEFERRED\n"
                   "FOR EACH ROW EXECUTE FUNCTION die();\n"
-                  "INSERT INTO c VALUES (1);");
+                  "SET CONSTRAINTS ALL DEFERRED; INSERT INTO c VALUES (1);");
     const Outcome outcome = run("up");
     EXPECT_EQ(outcome.exit_code, 1);
-    EXPECT_THAT(outcome.errors, AllOf(HasSubstr("the connection was lost while 0003_c.up.sql was committed"),
-                                      HasSubstr("Running up again is safe")));
+    EXPECT_THAT(outcome.errors,
+                AllOf(HasSubstr("the connection was lost while 0001_a.up.sql to 0003_c.up.sql was committed"),
+                      HasSubstr("Running up again is safe")));
     folder_.write("0003_c.up.sql", "CREATE TABLE c (x int);");
     EXPECT_EQ(run("up").exit_code, 0);
     EXPECT_EQ(applied(), "1,2,3");
@@ -132,8 +146,8 @@ TEST_F(MigrateRefusal, AConnectionLostInAFileLeavesNothingOfIt) {
     const Outcome outcome = run("up");
     EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_THAT(outcome.errors, HasSubstr("0003_c.up.sql failed, and nothing of it was kept"));
-    EXPECT_FALSE(has("c"));
-    EXPECT_EQ(applied(), "1,2");
+    EXPECT_FALSE(has("a"));
+    EXPECT_FALSE(has("outbox_migrations"));
 }
 
 } // namespace

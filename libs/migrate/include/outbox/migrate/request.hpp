@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/core/command_line.hpp>
+#include <outbox/migrate/migration.hpp>
 
 #include <optional>
 #include <string>
@@ -21,10 +22,21 @@ struct MapOptions {
     std::optional<Handover> handover;
 };
 
+/// Which sets a command is about.
+struct Sets {
+    bool outbox = true;
+    bool example = true;
+    bool named = false; ///< by the user
+
+    [[nodiscard]] bool has(Set set) const { return set == Set::outbox ? outbox : example; }
+};
+
 /// What the user asked for.
 struct Request {
     Command command = Command::status;
+    Sets sets;                             ///< up, down, status, version
     int count = 1;                         ///< down: how many steps
+    bool yes = false;                      ///< down: also where rows are lost
     std::optional<std::string> processing; ///< up: what PROCESSING rows of an adopted table mean
     MapOptions mapping;                    ///< up
     std::string table;                     ///< unmap: which

@@ -25,9 +25,9 @@ struct Patience {
     milliseconds slot{600'000};   ///< wait for Debezium
 };
 
-/// Brings one database to a version. Each file runs in one transaction with its line of history; a session's
-/// advisory lock keeps a second runner waiting. Not thread-safe. Errors are outbox::Error, whose message says
-/// what to do; nothing is left half done.
+/// Brings one database to a version. What a command changes is one transaction, with its lines of history; a
+/// session's advisory lock keeps a second runner waiting. Not thread-safe. Errors are outbox::Error, whose
+/// message says what to do; then nothing was changed.
 class Runner {
 public:
     /// Hears one line for each thing done or waited for.
@@ -36,32 +36,35 @@ public:
     Runner(postgres::ConnectOptions options, std::vector<Migration> files, Progress progress,
            Patience patience = {});
 
-    /// Applies what is missing; creates the database first when it is missing too.
+    /// Applies what is missing; creates the database first when it is missing too, and drops it again when it
+    /// fails. The example is left out where its names are taken, or, unless it is named, where the outbox
+    /// stands without it.
     /// @param processing  "resend" or "sent": what PROCESSING rows of an adopted table mean
-    /// @throws CommitInDoubt when the connection was lost during a COMMIT.
-    void up(const std::optional<std::string>& processing);
+    /// @throws CommitInDoubt when the connection was lost during the COMMIT.
+    void up(const std::optional<std::string>& processing, const Sets& sets = {});
 
-    /// Takes back the newest `count` steps, or all there are.
-    void down(int count);
+    /// Takes back the newest `count` steps. @param yes  also where rows are lost
+    void down(int count, const Sets& sets = {}, bool yes = false);
 
+    /// @throws Error when this table could not be served. Nothing is changed, and no outbox needs to be
+    /// there.
+    void check(const Mapping& mapping, const MapOptions& options);
     /// Serves a table of the user's own: its new rows become events. What is done already is not done again.
     void map(const Mapping& mapping, const MapOptions& options);
     /// Serves it no more. @param table  as in SQL: orders.outbox
     void unmap(const std::string& table);
 
     /// A table of every step, and the tables that are served. @throws Error when the database is missing.
-    std::string status();
+    std::string status(const Sets& sets = {});
 
     /// The newest applied version, 0 for none. @throws Error when the database is missing.
-    int version();
+    int version(const Sets& sets = {});
 
 private:
-    enum class Direction { up, down };
-
     void take_lock(postgres::Connection& connection);
     void fill_checksums(postgres::Connection& connection);
-    void step(postgres::Connection& connection, const Migration& migration, Direction direction);
-    void run_file(postgres::Connection& connection, const Migration& migration, Direction direction);
+    void bring_up(postgres::Connection& connection, const std::optional<std::string>& processing,
+                  const Sets& sets);
 
     postgres::ConnectOptions options_;
     std::vector<Migration> files_;

@@ -12,6 +12,7 @@ namespace outbox::migrations {
 
 /// A file as it stands in migrations/outbox or migrations/example: name without folder, exact bytes.
 struct File {
+    Set set = Set::outbox;
     std::string name;
     std::string bytes;
 };
@@ -19,8 +20,8 @@ struct File {
 /// The *.sql files this program was built with.
 std::vector<File> embedded_files();
 
-/// The *.sql files of a folder, and of the folders outbox and example in it. @throws UsageError when it
-/// cannot be read.
+/// The *.sql files of a folder, which count as the outbox's, and of the folders outbox and example in it.
+/// @throws UsageError when it cannot be read.
 std::vector<File> files_in(const std::filesystem::path& folder);
 
 /// Pairs up and down files, in the order of their versions. Pure.

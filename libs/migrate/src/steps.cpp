@@ -1,0 +1,190 @@
+#include "steps.hpp"
+
+#include "adoption.hpp"
+#include "advice.hpp"
+#include "history.hpp"
+#include "server.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/postgres/transaction.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace outbox::migrations {
+namespace {
+
+using postgres::Connection;
+using postgres::DatabaseError;
+using postgres::Transaction;
+
+Deadline soon() {
+    return Deadline::in(milliseconds(30'000));
+}
+
+// The local setting ends with the transaction: after a file it tells whether the file ended it. What is
+// deferred would be in the way of ALTER TABLE.
+constexpr auto begin = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL outbox.migrating = 'yes';"
+                       " SET CONSTRAINTS ALL IMMEDIATE";
+
+std::string file_name(const Migration& migration, const char* direction) {
+    return fmt::format("{}.{}.sql", label(migration.version, migration.name), direction);
+}
+
+void commit(Transaction& transaction, const Steps& steps, const char* direction) {
+    try {
+        transaction.commit();
+    } catch (const CommitInDoubt& error) {
+        const auto last = steps.empty() ? "the history" : file_name(*steps.back(), direction);
+        throw CommitInDoubt(fmt::format(
+            "the connection was lost while {}{} was committed, so whether it counts is "
+            "not known:\n  {}\n"
+            "outbox-migrate status tells. Running {} again is safe{}",
+            steps.size() > 1 ? file_name(*steps.front(), direction) + " to " : "", last, error.what(),
+            direction, std::string_view(direction) == "up" ? ": it skips what is applied." : " then."));
+    }
+}
+
+} // namespace
+
+void leave_out_example(Connection& connection, Steps& steps, bool asked_for,
+                       const Runner::Progress& progress) {
+    for (const Migration* step : steps) {
+        if (step->set != Set::example ||
+            adoption::place_of(connection, *step, soon()) != adoption::Place::foreign) {
+            continue;
+        }
+        if (asked_for) {
+            throw Error(
+                Action::stop,
+                fmt::format("{} stands here already and is not the example's: give the example a database "
+                            "or a schema (DB_SCHEMA) of its own",
+                            step->name));
+        }
+        progress(fmt::format("the worked example is left out: {} stands here already and is not its table",
+                             step->name));
+        std::erase_if(steps, [](const Migration* each) { return each->set == Set::example; });
+        return;
+    }
+}
+
+std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std::string>& processing) {
+    Transaction transaction(connection_, whole(steps), begin);
+    prepare_history();
+    connection_.query("SELECT set_config('outbox.processing', $1, true)", {processing.value_or("")}, soon());
+    std::vector<std::string> done;
+    done.reserve(steps.size() + 1);
+    for (const Migration* migration : steps) {
+        done.push_back(timed(*migration, "up", [&] { run_up(*migration); }));
+    }
+    if (make_logged(connection_, Deadline::in(patience_.step))) {
+        done.emplace_back(
+            "outbox_events was UNLOGGED, so a crash of the server would have emptied it: it is LOGGED now");
+    }
+    commit(transaction, steps, "up");
+    return done;
+}
+
+std::vector<std::string> Stepper::down(const Steps& steps,
+                                       const std::function<void(const std::vector<Undo>&)>& agree) {
+    Transaction transaction(connection_, whole(steps), begin);
+    prepare_history();
+    const auto history = history::read(connection_, soon()); // with what was adopted
+    std::vector<Undo> undos;
+    undos.reserve(steps.size());
+    for (const Migration* step : steps) {
+        const auto applied = std::ranges::find(history, step->version, &Applied::version);
+        undos.push_back({step, applied != history.end() && applied->adopted});
+    }
+    agree(undos);
+    std::vector<std::string> done;
+    done.reserve(undos.size());
+    for (const Undo& undo : undos) {
+        done.push_back(timed(*undo.migration, "down", [&] { run_down(undo); }));
+        if (undo.adopted) {
+            done.push_back(
+                fmt::format("{} stays: it stood here before, or nobody can tell", undo.migration->name));
+        }
+    }
+    commit(transaction, steps, "down");
+    return done;
+}
+
+Deadline Stepper::whole(const Steps& steps) const {
+    return Deadline::in(patience_.step * (steps.size() + 1));
+}
+
+void Stepper::prepare_history() {
+    try {
+        history::prepare(connection_, soon());
+    } catch (const DatabaseError& error) {
+        if (error.sqlstate() != "42501") {
+            throw;
+        }
+        throw Error(Action::stop, fmt::format("role {0} may not create tables here:\n{1}\n"
+                                              "Make it the owner of the database, or let its owner type:\n"
+                                              "  GRANT CREATE ON SCHEMA public TO {0};",
+                                              quoted(user_), readable(error)));
+    }
+}
+
+std::string Stepper::timed(const Migration& migration, const char* direction,
+                           const std::function<void()>& work) {
+    const std::string file = file_name(migration, direction);
+    const auto started = SteadyClock::now();
+    try {
+        work();
+    } catch (const DatabaseError& error) {
+        const bool taken = error.sqlstate() == "42P07" || error.sqlstate() == "42710";
+        throw Error(
+            error.action(),
+            fmt::format("{} failed, and nothing of it was kept, nor of what came before it:\n{}{}", file,
+                        readable(error),
+                        taken ? "\nRename what has that name, or give the outbox a schema of its own with "
+                                "DB_SCHEMA"
+                              : ""));
+    }
+    const auto took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - started);
+    return fmt::format("{} done in {} ms", file, took.count());
+}
+
+void Stepper::run_up(const Migration& migration) {
+    const Deadline deadline = Deadline::in(patience_.step);
+    const auto started = SteadyClock::now();
+    bool adopted = migration.set == Set::example &&
+                   adoption::place_of(connection_, migration, deadline) == adoption::Place::ours;
+    if (!adopted) {
+        adoption::Comment comment(connection_, migration, deadline);
+        run_script(migration, migration.up);
+        adopted = comment.restore();
+    }
+    const auto took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - started);
+    history::add(connection_, migration, took, adopted, deadline);
+}
+
+void Stepper::run_down(const Undo& undo) {
+    const Deadline deadline = Deadline::in(patience_.step);
+    if (undo.migration->set == Set::outbox || !undo.adopted) {
+        adoption::Comment comment(connection_, *undo.migration, deadline);
+        comment.tell(undo.adopted);
+        run_script(*undo.migration, *undo.migration->down);
+        comment.restore();
+    }
+    history::remove(connection_, *undo.migration, deadline);
+}
+
+void Stepper::run_script(const Migration& migration, const std::string& sql) {
+    const Deadline deadline = Deadline::in(patience_.step);
+    connection_.script(sql, deadline);
+    const auto mark = connection_.query("SELECT current_setting('outbox.migrating', true)", {}, deadline);
+    if (mark.bytes(0, 0) != "yes") {
+        throw Error(
+            Action::stop,
+            fmt::format("{} holds a COMMIT or ROLLBACK of its own, so part of it may be applied without a "
+                        "line of history: take that statement out, and repair the database by hand",
+                        label(migration.version, migration.name)));
+    }
+}
+
+} // namespace outbox::migrations
