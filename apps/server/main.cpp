@@ -63,6 +63,7 @@ postgres::ConnectOptions database_options(const Settings& settings) {
     options.lock_timeout = timeout / 2;
     options.idle_in_transaction_timeout = timeout * 2;
     options.own_session = false;
+    options.primary = false; // it says so by refusing what would change it
     return options;
 }
 

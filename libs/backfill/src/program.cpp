@@ -37,6 +37,7 @@ Surroundings surroundings_of(const Settings& settings, const Request& request) {
     all.primary.idle_in_transaction_timeout = statement_time;
     if (request.read_host) {
         all.replica = all.primary;
+        all.replica->primary = false;
         all.replica->host = request.read_host->host;
         all.replica->port = request.read_host->port.value_or(all.primary.port);
     }

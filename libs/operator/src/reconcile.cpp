@@ -4,6 +4,7 @@
 #include "exclusive.hpp"
 #include "search.hpp"
 
+#include <outbox/store/numbering.hpp>
 #include <outbox/store/sql.hpp>
 
 #include <fmt/format.h>
@@ -53,11 +54,6 @@ constexpr Statement move_shards{
     " marked_offset = coalesce(e.kafka_offset, -1) FROM outbox_shards AS all_shards LEFT JOIN"
     " unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[]) AS e(shard, batch, kafka_offset, epoch)"
     " ON e.shard = all_shards.shard WHERE all_shards.shard = s.shard"};
-
-constexpr Statement move_seq{"outbox_reconcile_seq",
-                             "SELECT setval(s.name, $1) FROM (SELECT pg_get_serial_sequence('outbox_events', "
-                             "'seq')::regclass AS name) AS s"
-                             " WHERE coalesce(pg_sequence_last_value(s.name), 0) < $1"};
 
 std::string summary(const Findings& findings) {
     std::string text =
@@ -129,9 +125,10 @@ std::int64_t begin_after(Connection& connection, const std::vector<ControlEnd>& 
         largest = std::max(largest, end.largest_seq);
     }
     if (largest > 0) {
-        transaction.run(move_seq, {largest});
+        store::move_identity(connection, largest, Deadline::in(long_answer));
     }
     transaction.commit();
+    store::mend_identity(connection, store::Look::everywhere, Deadline::in(long_answer));
     return reset;
 }
 

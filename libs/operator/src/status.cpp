@@ -34,21 +34,42 @@ constexpr Statement read_backlog{
                                                  " CROSS JOIN LATERAL (SELECT count(*) AS n FROM "
                                                  "outbox_events AS o WHERE o.bucket = b.bucket "
                                                  "AND " OUTBOX_READY ") AS ready"
-                                                 " LEFT JOIN LATERAL (SELECT o.created_at AS at FROM "
-                                                 "outbox_events AS o WHERE o.bucket = b.bucket "
-                                                 "AND " OUTBOX_READY
-                                                 " ORDER BY o.seq LIMIT 1) AS oldest ON true"
-                                                 " CROSS JOIN LATERAL (SELECT count(*) AS n, "
-                                                 "min(o.created_at) AS oldest FROM outbox_events AS o"
-                                                 " WHERE o.bucket = b.bucket AND " OUTBOX_WAITING
-                                                 ") AS waiting"
-                                                 " CROSS JOIN LATERAL (SELECT count(*) AS n FROM "
-                                                 "outbox_events AS o WHERE o.bucket = b.bucket AND o.failed) "
-                                                 "AS failed"
-                                                 " CROSS JOIN LATERAL (SELECT count(*) AS n FROM "
-                                                 "outbox_blocked_keys AS k WHERE k.bucket = b.bucket) AS "
-                                                 "blocked"
-                                                 " WHERE m.shard_count IS NOT NULL GROUP BY 1"};
+                                                 " LEFT JOIN LATERAL (SELECT " OUTBOX_FINITE(
+                                                     "o.created_at") " AS at FROM "
+                                                                     "outbox_events AS o WHERE o.bucket = "
+                                                                     "b.bucket "
+                                                                     "AND " OUTBOX_READY
+                                                                     " ORDER BY o.seq LIMIT 1) AS oldest ON "
+                                                                     "true"
+                                                                     " CROSS JOIN LATERAL (SELECT count(*) "
+                                                                     "AS n, "
+                                                                     "min(" OUTBOX_FINITE(
+                                                                         "o.created_at") ") AS oldest FROM "
+                                                                                         "outbox_events AS o"
+                                                                                         " WHERE o.bucket = "
+                                                                                         "b.bucket "
+                                                                                         "AND " OUTBOX_WAITING
+                                                                                         ") AS waiting"
+                                                                                         " CROSS JOIN "
+                                                                                         "LATERAL (SELECT "
+                                                                                         "count(*) AS n FROM "
+                                                                                         "outbox_events AS o "
+                                                                                         "WHERE o.bucket = "
+                                                                                         "b.bucket AND "
+                                                                                         "o.failed) "
+                                                                                         "AS failed"
+                                                                                         " CROSS JOIN "
+                                                                                         "LATERAL (SELECT "
+                                                                                         "count(*) AS n FROM "
+                                                                                         "outbox_blocked_"
+                                                                                         "keys AS k WHERE "
+                                                                                         "k.bucket = "
+                                                                                         "b.bucket) AS "
+                                                                                         "blocked"
+                                                                                         " WHERE "
+                                                                                         "m.shard_count IS "
+                                                                                         "NOT NULL GROUP BY "
+                                                                                         "1"};
 
 constexpr Statement read_relays{"outbox_status_relays",
                                 "SELECT r.name, r.relay, (SELECT count(*) FROM outbox_shards AS s WHERE "

@@ -1,5 +1,7 @@
 #include "outbox/postgres/connection.hpp"
 
+#include "session_settings.hpp"
+
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -24,6 +26,8 @@ std::string field(const pg_result* result, int code) {
     return value == nullptr ? "" : value;
 }
 
+constexpr auto read_only_server = "25006";
+
 /// @return revents of `fd`, 0 at the deadline.
 short poll_one(int fd, short events, Deadline deadline) {
     pollfd entry{.fd = fd, .events = events, .revents = 0};
@@ -46,9 +50,57 @@ std::string timeouts(const ConnectOptions& options, const char* set) {
 
 void ignore_notice(void*, const pg_result*) {}
 
+std::vector<std::string> split(const std::string& list) {
+    std::vector<std::string> parts;
+    std::size_t from = 0;
+    for (auto comma = list.find(','); comma != std::string::npos; comma = list.find(',', from)) {
+        parts.push_back(list.substr(from, comma - from));
+        from = comma + 1;
+    }
+    parts.push_back(list.substr(from));
+    return parts;
+}
+
+/// "a,b" and "5432" or "5432,5433", as libpq has it, but each is given its share of the time: one that never
+/// answers does not keep us from the next.
+std::vector<ConnectOptions> places_of(const ConnectOptions& options) {
+    const auto hosts = split(options.host);
+    const auto ports = split(options.port);
+    if (ports.size() != 1 && ports.size() != hosts.size()) {
+        throw Error(Action::stop,
+                    fmt::format("DB_HOST={} and DB_PORT={} are not allowed together: one port for "
+                                "all hosts, or one for each",
+                                options.host, options.port));
+    }
+    std::vector<ConnectOptions> places;
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        ConnectOptions place = options;
+        place.host = hosts[i];
+        place.port = ports.size() == 1 ? ports[0] : ports[i];
+        place.connect_timeout = options.connect_timeout / static_cast<int>(hosts.size());
+        places.push_back(std::move(place));
+    }
+    return places;
+}
+
 } // namespace
 
 Connection Connection::open(const ConnectOptions& options, Deadline deadline) {
+    if (options.host.find(',') == std::string::npos) {
+        return open_one(options, deadline);
+    }
+    std::string reasons;
+    for (const ConnectOptions& place : places_of(options)) {
+        try {
+            return open_one(place, deadline);
+        } catch (const DatabaseError& error) {
+            reasons += (reasons.empty() ? "" : "; ") + std::string(error.what());
+        }
+    }
+    throw DatabaseError("08001", reasons);
+}
+
+Connection Connection::open_one(const ConnectOptions& options, Deadline deadline) {
     const std::string connect_timeout =
         std::to_string(std::max<long>(2, options.connect_timeout.count() / 1000));
     const std::string user_timeout = std::to_string(options.tcp_user_timeout.count());
@@ -108,8 +160,11 @@ Connection Connection::open(const ConnectOptions& options, Deadline deadline) {
 /// has then. The server's own word differs from it in every mode, and before anything was set in a borrowed
 /// session.
 void Connection::begin_session(const ConnectOptions& options, Deadline deadline) {
-    const auto process = query("SELECT pg_backend_pid()", {}, deadline).integer(0, 0);
-    pooled_ = process != PQbackendPID(handle_.get());
+    const auto found = query("SELECT pg_backend_pid(), pg_is_in_recovery(),"
+                             " current_setting('session_replication_role') <> 'origin',"
+                             " current_setting('synchronous_commit') = 'off'",
+                             {}, deadline);
+    pooled_ = found.integer(0, 0) != PQbackendPID(handle_.get());
     if (pooled_ && options.own_session) {
         throw Error(Action::stop,
                     fmt::format("a connection pooler (such as PgBouncer) answers at {}:{}, and {} needs "
@@ -117,16 +172,43 @@ void Connection::begin_session(const ConnectOptions& options, Deadline deadline)
                                 "DB_PORT name PostgreSQL itself",
                                 options.host, options.port, options.application_name));
     }
-    if (pooled_) {
-        transaction_settings_ = "; " + timeouts(options, "SET LOCAL");
+    if (options.primary && found.boolean(0, 1)) {
+        throw DatabaseError(
+            read_only_server,
+            fmt::format("this server is a standby; DB_HOST must name the primary ({}:{} answers)",
+                        options.host, options.port));
     }
     // PgBouncer gives each session that a client meets the client's time zone.
     std::string settings = "SET timezone = 'UTC'";
-    if (!pooled_) {
-        // What is read behind a lock must be as new as the lock, whatever the database's default is.
-        settings += "; SET default_transaction_isolation = 'read committed'; " + timeouts(options, "SET");
+    if (pooled_) {
+        transaction_settings_ = "; " + timeouts(options, "SET LOCAL");
+    } else {
+        settings += "; " + timeouts(options, "SET") + "; " +
+                    session_settings(PQserverVersion(handle_.get()), options.own_session);
+    }
+    if (options.own_session && found.boolean(0, 3)) {
+        settings += "; SET synchronous_commit = on"; // what we have answered for must not vanish
     }
     script(settings, deadline);
+    if (options.own_session && found.boolean(0, 2)) {
+        fire_triggers(options, deadline);
+    }
+}
+
+void Connection::fire_triggers(const ConnectOptions& options, Deadline deadline) {
+    try {
+        script("SET session_replication_role = origin", deadline);
+    } catch (const DatabaseError& error) {
+        if (error.sqlstate() != "42501") {
+            throw;
+        }
+        throw Error(
+            Action::stop,
+            fmt::format("session_replication_role is not origin for role {0} of database {1}, so no "
+                        "trigger fires, and only a superuser can change that: ALTER ROLE {0} RESET "
+                        "session_replication_role; ALTER DATABASE {1} RESET session_replication_role;",
+                        options.user, options.database));
+    }
 }
 
 bool Connection::usable() const noexcept {
@@ -191,7 +273,8 @@ bool good(const pg_result* result) {
 DatabaseError error_of(const pg_result* result, const char* what) {
     return {field(result, PG_DIAG_SQLSTATE),
             fmt::format("{}: {}", what, trimmed(PQresultErrorMessage(result))),
-            field(result, PG_DIAG_MESSAGE_HINT), field(result, PG_DIAG_CONSTRAINT_NAME)};
+            field(result, PG_DIAG_MESSAGE_HINT), field(result, PG_DIAG_CONSTRAINT_NAME),
+            field(result, PG_DIAG_MESSAGE_PRIMARY)};
 }
 
 } // namespace

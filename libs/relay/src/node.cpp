@@ -53,6 +53,26 @@ void Node::connect() {
     connection_->script("SET synchronous_commit = off; SET jit = off",
                         Deadline::in(options_.statement_timeout));
     relays_.emplace(*connection_, identity_.outbox_id, options_.statement_timeout);
+    mend_numbering(store::Look::unsent);
+    try {
+        mend_numbering(store::Look::everywhere);
+    } catch (const postgres::DatabaseError& error) {
+        if (error.action() != Action::retry) {
+            throw;
+        }
+        log::warn("not checked: whether numbers of events are given out again",
+                  {{"reason", error.what()}, {"mend", "outbox-migrate up checks it, and takes its time"}});
+    }
+}
+
+void Node::mend_numbering(store::Look look) {
+    if (const auto newest =
+            store::mend_identity(*connection_, look, Deadline::in(options_.statement_timeout))) {
+        log::error("the identity of outbox_events.seq stood below the newest event, as after a move of the "
+                   "database by logical replication; it was moved past it. What was written before this "
+                   "moment may overtake older events of its key",
+                   {{"seq", *newest}});
+    }
 }
 
 /// Who we are, in a database and a cluster that both answer.
@@ -140,6 +160,7 @@ void Node::beat() {
     apply(plan_shares(relay_, *membership));
     if (SteadyClock::now() >= next_forget_) {
         relays_->forget_dead();
+        mend_numbering(store::Look::unsent);
         next_forget_ = SteadyClock::now() + 60s;
     }
 }

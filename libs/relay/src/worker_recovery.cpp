@@ -22,15 +22,20 @@ std::vector<int> buckets_of(int shard, int shard_count) {
 
 } // namespace
 
+postgres::Connection ShardWorker::open_session() const {
+    auto session = postgres::Connection::open(context_.options.database, Deadline::in(milliseconds(5'000)));
+    // The statements know their indexes; a plan must not depend on how fresh the statistics are.
+    session.script("SET enable_indexscan = on; SET enable_nestloop = on; SET enable_seqscan = off;"
+                   " SET enable_bitmapscan = off; SET enable_hashjoin = off;"
+                   " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
+                   " SET synchronous_commit = on",
+                   Deadline::in(context_.options.statement_timeout));
+    return session;
+}
+
 void ShardWorker::open_connection() {
     store_.reset();
-    connection_ = postgres::Connection::open(context_.options.database, Deadline::in(milliseconds(5'000)));
-    // The statements know their indexes; a plan must not depend on how fresh the statistics are.
-    connection_->script(
-        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;"
-        " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
-        " SET synchronous_commit = on",
-        Deadline::in(context_.options.statement_timeout));
+    connection_ = open_session();
     store_.emplace(*connection_, shard_, buckets_of(shard_, context_.identity.shard_count),
                    context_.options.statement_timeout);
 }

@@ -6,9 +6,24 @@
 
 #include <outbox/telemetry/log.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace outbox::relay {
+namespace {
+
+/// Their keys cannot be told apart where they cannot be read.
+void keep_first_of_buckets(std::vector<store::UnreadableRow>& rows) {
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+        return a.bucket != b.bucket ? a.bucket < b.bucket : a.seq < b.seq;
+    });
+    rows.erase(std::unique(rows.begin(), rows.end(),
+                           [](const auto& a, const auto& b) { return a.bucket == b.bucket; }),
+               rows.end());
+}
+
+} // namespace
 
 store::ClaimLimits ShardWorker::limits() const {
     store::ClaimLimits limits = context_.options.claim;
@@ -63,6 +78,7 @@ ClaimBudget::Held ShardWorker::room() {
 
 /// Marks what Kafka has and claims what comes next. @return whether there was work
 bool ShardWorker::turn(const Wishes& wished) {
+    fail_unreadable();
     auto held = room();
     const Pass pass = ShardMachine::plan_pass(pending_->in_hand(), wished, static_cast<bool>(held));
     if (pass.nothing()) {
@@ -73,7 +89,7 @@ bool ShardWorker::turn(const Wishes& wished) {
         return false;
     }
     fault_point("before-mark");
-    store::RowSet claimed = mark_and_claim(pass, out.row_topics);
+    store::RowSet claimed = mark_or_find_unreadable(pass, out.row_topics);
     fault_point(claimed.empty() ? "after-mark" : "after-claim");
     forget_published();
     if (!claimed.empty()) {
@@ -114,6 +130,65 @@ store::RowSet ShardWorker::mark_and_claim(const Pass& pass, const std::vector<st
                    {{"shard", shard_}, {"rows", guarded.gone()}});
     }
     return claimed;
+}
+
+/// A claim may meet an event that the server cannot hand out, and then it has none of the others either: that
+/// event alone is given up. What Kafka has is marked all the same.
+store::RowSet ShardWorker::mark_or_find_unreadable(const Pass& pass, const std::vector<std::string>& parked) {
+    try {
+        return mark_and_claim(pass, parked);
+    } catch (const postgres::DatabaseError& error) {
+        if (!pass.claim || !store::may_lie_with_a_row(error.sqlstate())) {
+            throw;
+        }
+        unreadable_ = store::find_unreadable([this] { return open_session(); }, store_->choice(),
+                                             context_.options.statement_timeout);
+        if (context_.options.block_failed_keys) {
+            keep_first_of_buckets(unreadable_); // the others of its key wait for the operator
+        }
+        if (unreadable_.empty() || !connection_->usable()) {
+            throw;
+        }
+    }
+    Pass mark_only = pass;
+    mark_only.claim = false;
+    pace_.look_now();
+    return mark_and_claim(mark_only, parked);
+}
+
+void ShardWorker::fail_unreadable() {
+    if (unreadable_.empty()) {
+        return;
+    }
+    std::vector<store::FailedAttempt> attempts;
+    for (const store::UnreadableRow& row : unreadable_) {
+        attempts.push_back({.seq = row.seq,
+                            .id = row.id,
+                            .retry_count = row.retry_count + 1,
+                            .give_up = true,
+                            .block_key = context_.options.block_failed_keys,
+                            .error = row.why});
+    }
+    try {
+        store::Turn guarded(*store_, acquired_->ownership);
+        guarded.fail(attempts);
+        guarded.commit();
+    } catch (const postgres::DatabaseError& error) {
+        if (!store::may_lie_with_a_row(error.sqlstate())) {
+            throw;
+        }
+        throw Error(
+            Action::stop,
+            fmt::format("event {} of outbox_events (seq {}) can be neither read nor given up, because "
+                        "its row is damaged: restore it, or DELETE it and send it by hand: {}",
+                        unreadable_.front().id.to_string(), unreadable_.front().seq, error.reason()));
+    }
+    unreadable_.clear();
+    next_tend_ = {};
+    waiting_ = true;
+    for (const auto& attempt : attempts) {
+        note_attempt(attempt, {});
+    }
 }
 
 /// What was published is marked.

@@ -18,11 +18,14 @@ constexpr Statement read_lags{
     " FROM outbox_meta AS m CROSS JOIN generate_series(0, 63) AS b(bucket)"
     " JOIN outbox_shards AS s ON s.shard = b.bucket % m.shard_count"
     " JOIN outbox_relays AS r ON r.relay = s.owner CROSS JOIN LATERAL"
-    " (SELECT o.created_at AS at, o.topic FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_READY
-    " ORDER BY o.seq LIMIT 1) AS oldest"
-    " WHERE s.stopped IS NULL AND " OUTBOX_RELAY_ALIVE " AND NOT " OUTBOX_SHARD_PAUSED
-    " AND NOT EXISTS (SELECT 1 FROM outbox_pauses AS p WHERE p.scope = 'topic' AND p.name = oldest.topic)),"
-    " (SELECT coalesce(max(extract(epoch FROM replay_lag)) * 1000, 0)::bigint FROM pg_stat_replication)"};
+    " (SELECT " OUTBOX_FINITE(
+        "o.created_at") " AS at, o.topic FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_READY
+                        " ORDER BY o.seq LIMIT 1) AS oldest"
+                        " WHERE s.stopped IS NULL AND " OUTBOX_RELAY_ALIVE " AND NOT " OUTBOX_SHARD_PAUSED
+                        " AND NOT EXISTS (SELECT 1 FROM outbox_pauses AS p WHERE p.scope = 'topic' AND "
+                        "p.name = oldest.topic)),"
+                        " (SELECT coalesce(max(extract(epoch FROM replay_lag)) * 1000, 0)::bigint FROM "
+                        "pg_stat_replication)"};
 
 // One that is cut off has replayed all that it has received.
 constexpr Statement read_replica_lag{

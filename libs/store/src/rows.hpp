@@ -13,6 +13,9 @@ namespace outbox::store {
     "o.topic, " OUTBOX_KEY_OF(                                                                               \
         "o") ", o.aggregate_type, o.aggregate_id, o.event_type, o.event_data::text, o.headers::text"
 
+/// What names a row without reading what it holds, in the order in which find_unreadable() takes it.
+#define OUTBOX_IDENTITY "o.ctid, o.seq, o.id, coalesce(o.retry_count, 0), o.bucket"
+
 /// @pre the result is binary
 Tid tid_of(std::string_view bytes);
 

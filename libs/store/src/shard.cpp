@@ -1,5 +1,6 @@
 #include "outbox/store/shard.hpp"
 
+#include "outbox/store/numbering.hpp"
 #include "outbox/store/relays.hpp"
 #include "outbox/store/sql.hpp"
 
@@ -105,11 +106,6 @@ constexpr Statement block_waiting_keys{
 
 constexpr Statement move_mark{
     "outbox_settle_mark", "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
-
-constexpr Statement move_seq{"outbox_move_seq",
-                             "SELECT setval(s.name, $1) FROM (SELECT pg_get_serial_sequence('outbox_events', "
-                             "'seq')::regclass AS name) AS s"
-                             " WHERE coalesce(pg_sequence_last_value(s.name), 0) < $1"};
 
 Params owner_params(const Ownership& ownership) {
     return {ownership.shard, ownership.relay, ownership.epoch};
@@ -224,7 +220,7 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
     if (!rows.empty()) {
         const auto largest = std::max_element(rows.begin(), rows.end(),
                                               [](const auto& a, const auto& b) { return a.seq < b.seq; });
-        settled.seq_moved = !transaction.run(move_seq, {largest->seq}).empty();
+        settled.seq_moved = move_identity(connection_, largest->seq, Deadline::in(timeout_ * 10));
     }
     transaction.run(block_waiting_keys, {bucket_array_});
     settled.reset = transaction.run(reset_ready, {bucket_array_, shard_}).affected() +

@@ -19,15 +19,17 @@ using postgres::Statement;
 // One snapshot for the whole claim: a row that commits later with a smaller seq waits for the next claim,
 // and so do the later events of its key. Most buckets have no blocked key, so rows are compared only where
 // one is.
-#define OUTBOX_CLAIM                                                                                         \
-    "SELECT " OUTBOX_COLUMNS                                                                                 \
+#define OUTBOX_CLAIM_OF(columns)                                                                             \
+    "SELECT " columns                                                                                        \
     " FROM (SELECT u.bucket, EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = u.bucket)"      \
     " AS has_blocked FROM unnest($1::smallint[]) AS u(bucket) OFFSET 0) AS b CROSS JOIN LATERAL"             \
     " (SELECT o.ctid, o.* FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_NEW                 \
     " AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[])"                                       \
     " AND NOT (b.has_blocked AND " OUTBOX_BLOCKED ") ORDER BY o.seq) AS o"
+#define OUTBOX_CLAIM OUTBOX_CLAIM_OF(OUTBOX_COLUMNS)
 
 constexpr Statement claim_statement{"outbox_claim_some", OUTBOX_CLAIM " LIMIT $4"};
+constexpr Statement choose_ready{"outbox_choose_ready", OUTBOX_CLAIM_OF(OUTBOX_IDENTITY) " LIMIT $4"};
 constexpr Statement open_claim{"outbox_open_claim",
                                "DECLARE outbox_claim NO SCROLL CURSOR FOR " OUTBOX_CLAIM};
 constexpr Statement close_claim{"outbox_close_claim", "CLOSE outbox_claim"};
@@ -245,6 +247,8 @@ RowSet Turn::claim(const ClaimLimits& limits, std::span<const std::int64_t> in_f
     std::rotate(buckets.begin(), buckets.begin() + 1, buckets.end()); // no bucket is always first
     const Params where{numbers(buckets), numbers(in_flight), texts(parked_topics)};
     const std::size_t step = std::min(limits.rows_a_statement, limits.rows);
+    store_.choice_ = {choose_ready, where};
+    store_.choice_.params.emplace_back(static_cast<std::int64_t>(limits.rows));
     RowSet claimed =
         store_.backlog_ && limits.rows > step ? claim_backlog(where, limits) : claim_some(where, step);
     store_.backlog_ = claimed.rows.size() >= step;

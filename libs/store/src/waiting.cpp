@@ -15,33 +15,44 @@ using postgres::Statement;
 
 #define OUTBOX_WAITING_OF_KEY "o.bucket = k.bucket AND " OUTBOX_KEY_OF("o") " = k.key AND " OUTBOX_WAITING
 
+/// A key comes as the hex of its bytes: as text it may have no form in UTF-8, and then it could not be read.
+#define OUTBOX_GIVEN_KEY "convert_from(decode($2::text, 'hex'), getdatabaseencoding())"
+
+#define OUTBOX_DUE                                                                                           \
+    "(SELECT due.ctid FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"                           \
+    " (SELECT o.ctid, o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_RETRY \
+    " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at <= clock_timestamp()"                      \
+    " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_FOLLOWS_WAITING(                                      \
+        "$2") " ORDER BY o.next_attempt_at LIMIT 1) AS due ORDER BY due.next_attempt_at LIMIT 1)"
+
 // The row becomes a ready one: should the relay die now, it is found like any other.
 constexpr Statement take_due{
     "outbox_take_due",
-    "UPDATE outbox_events AS o SET status = 'PROCESSING', next_attempt_at = NULL WHERE o.ctid ="
-    " (SELECT due.ctid FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
-    " (SELECT o.ctid, o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_RETRY
-    " AND coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at <= clock_timestamp()"
-    " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_FOLLOWS_WAITING(
-        "$2") " ORDER BY o.next_attempt_at LIMIT 1) AS due"
-              " ORDER BY due.next_attempt_at LIMIT 1) AND " OUTBOX_STILL_UNSENT " RETURNING " OUTBOX_COLUMNS};
+    "UPDATE outbox_events AS o SET status = 'PROCESSING', next_attempt_at = NULL WHERE o.ctid = " OUTBOX_DUE
+    " AND " OUTBOX_STILL_UNSENT " RETURNING " OUTBOX_COLUMNS};
+constexpr Statement choose_due{"outbox_choose_due", "SELECT " OUTBOX_IDENTITY
+                                                    " FROM outbox_events AS o WHERE o.ctid = " OUTBOX_DUE};
 
 // Those before the first one that waits for a retry.
+#define OUTBOX_HELD                                                                                          \
+    "ANY (ARRAY(SELECT free.ctid FROM (SELECT held.ctid,"                                                    \
+    " bool_and(held.at = 'infinity') OVER (ORDER BY held.seq) AS now"                                        \
+    " FROM (SELECT $1::smallint, " OUTBOX_GIVEN_KEY ") AS k(bucket, key) CROSS JOIN LATERAL"                 \
+    " (SELECT o.ctid, o.seq, o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY         \
+    " AND (o.next_attempt_at < 'infinity' OR o.topic <> ALL ($3::text[])) ORDER BY o.seq LIMIT $4)"          \
+    " AS held(ctid, seq, at)) AS free WHERE free.now))"
+
 constexpr Statement take_held{
     "outbox_take_held",
-    "UPDATE outbox_events AS o SET status = 'PROCESSING', next_attempt_at = NULL WHERE o.ctid = ANY (ARRAY("
-    "SELECT free.ctid FROM (SELECT held.ctid, bool_and(held.at = 'infinity') OVER (ORDER BY held.seq) AS now"
-    " FROM (SELECT $1::smallint, $2::text) AS k(bucket, key) CROSS JOIN LATERAL"
-    " (SELECT o.ctid, o.seq, o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
-    " AND (o.next_attempt_at < 'infinity' OR o.topic <> ALL ($3::text[])) ORDER BY o.seq LIMIT $4)"
-    " AS held(ctid, seq, at)) AS free WHERE free.now)) AND " OUTBOX_STILL_UNSENT
-    " AND NOT EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND k.key = $2"
-    " AND " OUTBOX_FAILED_BLOCKS ")"
-    " RETURNING " OUTBOX_COLUMNS};
+    "UPDATE outbox_events AS o SET status = 'PROCESSING', next_attempt_at = NULL WHERE o.ctid = " OUTBOX_HELD
+    " AND " OUTBOX_STILL_UNSENT " AND NOT EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = $1"
+    " AND k.key = " OUTBOX_GIVEN_KEY " AND " OUTBOX_FAILED_BLOCKS ") RETURNING " OUTBOX_COLUMNS};
+constexpr Statement choose_held{"outbox_choose_held", "SELECT " OUTBOX_IDENTITY
+                                                      " FROM outbox_events AS o WHERE o.ctid = " OUTBOX_HELD};
 
 constexpr Statement unblock{
-    "outbox_unblock", "DELETE FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND k.key = $2"
-                      " AND NOT " OUTBOX_FAILED_BLOCKS
+    "outbox_unblock", "DELETE FROM outbox_blocked_keys AS k WHERE k.bucket = $1"
+                      " AND k.key = " OUTBOX_GIVEN_KEY " AND NOT " OUTBOX_FAILED_BLOCKS
                       " AND NOT EXISTS (SELECT 1 FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY ")"};
 
 constexpr Statement unblock_all{
@@ -50,10 +61,10 @@ constexpr Statement unblock_all{
     " AND NOT EXISTS (SELECT 1 FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY ")"};
 
 constexpr Statement find_free{
-    "outbox_find_free",
-    "SELECT k.key FROM outbox_blocked_keys AS k WHERE k.bucket = $1 AND NOT " OUTBOX_FAILED_BLOCKS
-    " AND (SELECT o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
-    " ORDER BY o.seq LIMIT 1) = 'infinity' LIMIT 1000"};
+    "outbox_find_free", "SELECT encode(convert_to(k.key, getdatabaseencoding()), 'hex') FROM "
+                        "outbox_blocked_keys AS k WHERE k.bucket = $1 AND NOT " OUTBOX_FAILED_BLOCKS
+                        " AND (SELECT o.next_attempt_at FROM outbox_events AS o WHERE " OUTBOX_WAITING_OF_KEY
+                        " ORDER BY o.seq LIMIT 1) = 'infinity' LIMIT 1000"};
 
 constexpr Statement find_waiting_buckets{
     "outbox_waiting_buckets",
@@ -80,8 +91,8 @@ std::vector<int> ShardStore::waiting_buckets() {
 
 RowSet Turn::claim_due(std::span<const std::string> parked_topics) {
     RowSet claimed;
-    add_rows(claimed,
-             transaction_.run(take_due, {store_.bucket_array_, texts(parked_topics)}, Format::binary));
+    store_.choice_ = {choose_due, {store_.bucket_array_, texts(parked_topics)}};
+    add_rows(claimed, transaction_.run(take_due, store_.choice_.params, Format::binary));
     if (!claimed.empty()) {
         note_processing(claimed);
     }
@@ -94,10 +105,10 @@ RowSet Turn::claim_held(const BlockedKey& key, const ClaimLimits& limits,
     std::size_t bytes = 0;
     const std::size_t step = std::min(limits.rows_a_statement, limits.rows);
     bool more = true;
+    store_.choice_ = {choose_held,
+                      {key.bucket, key.key, texts(parked_topics), static_cast<std::int64_t>(step)}};
     while (more && claimed.rows.size() + step <= limits.rows && bytes < limits.bytes) {
-        const Result taken = transaction_.run(
-            take_held, {key.bucket, key.key, texts(parked_topics), static_cast<std::int64_t>(step)},
-            Format::binary);
+        const Result taken = transaction_.run(take_held, store_.choice_.params, Format::binary);
         more = static_cast<std::size_t>(taken.rows()) == step;
         bytes += add_rows(claimed, taken);
     }

@@ -70,6 +70,21 @@ TEST_F(Status, EndsWith1WhenAShardHasNoLivingOwnerOrIsStopped) {
     EXPECT_THAT(verb({"status"}).output, HasSubstr(" (gone) "));
 }
 
+TEST_F(Status, TakesTimesThatAreNone) {
+    for (const char* when : {"-infinity", "infinity", "4713-01-01 BC", "294276-12-31"}) {
+        database.query(insert_sql({.key = "a"}));
+        database.query("ALTER TABLE outbox_events DISABLE TRIGGER USER");
+        database.query("UPDATE outbox_events SET created_at = $1::timestamptz WHERE created_at > '2000-01-01'"
+                       " AND created_at < '3000-01-01'",
+                       {when});
+        const auto outcome = verb({"status"});
+        EXPECT_EQ(outcome.errors, "") << when;
+        EXPECT_THAT(outcome.output, HasSubstr("no relay is alive")) << when;
+    }
+    const Process relay = ready_relay();
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 4; }, 30s)) << relay.errors();
+}
+
 TEST_F(Status, WalksOverNoEventThatIsSent) {
     {
         Process relay = ready_relay();

@@ -76,6 +76,45 @@ TEST(Session, EndsWithItsLocksWhenItsClientDoesNotRead) {
     EXPECT_TRUE(wait_until([&] { return database.value("SELECT pg_try_advisory_lock(1)") == "t"; }, 10s));
 }
 
+TEST(Session, OfOurOwnHasOurSettingsWhateverTheDatabasesAre) {
+    TestDatabase database(TestDatabase::Start::empty);
+    for (const char* setting :
+         {"datestyle = 'German'", "intervalstyle = iso_8601", "bytea_output = escape",
+          "default_transaction_read_only = on", "default_transaction_deferrable = on",
+          "default_transaction_isolation = serializable", "row_security = on", "idle_session_timeout = '1h'",
+          "quote_all_identifiers = on", "session_replication_role = replica", "synchronous_commit = off"}) {
+        support::on_server("ALTER DATABASE " + database.name() + " SET " + setting);
+    }
+    auto session = database.connect();
+    const auto is = [&](const std::string& name) {
+        return session.query("SHOW " + name, {}, soon()).text(0, 0);
+    };
+    EXPECT_EQ(is("datestyle"), "ISO, MDY");
+    EXPECT_EQ(is("intervalstyle"), "postgres");
+    EXPECT_EQ(is("bytea_output"), "hex");
+    EXPECT_EQ(is("transaction_read_only"), "off");
+    EXPECT_EQ(is("transaction_deferrable"), "off");
+    EXPECT_EQ(is("transaction_isolation"), "read committed");
+    EXPECT_EQ(is("row_security"), "off");
+    EXPECT_EQ(is("idle_session_timeout"), "0");
+    EXPECT_EQ(is("quote_all_identifiers"), "off");
+    EXPECT_EQ(is("session_replication_role"), "origin");
+    EXPECT_EQ(is("synchronous_commit"), "on");
+}
+
+TEST(Session, IsOpenedWithTheFirstOfSeveralHostsThatAnswers) {
+    TestDatabase database(TestDatabase::Start::empty);
+    auto options = database.options();
+    const auto port = options.port;
+    options.port = "1," + port;
+    options.host = options.host + "," + options.host;
+    EXPECT_TRUE(Connection::open(options, soon()).usable());
+    options.port = "1,2";
+    EXPECT_THROW(Connection::open(options, soon()), DatabaseError);
+    options.port = "1,2,3";
+    EXPECT_THROW(Connection::open(options, soon()), Error);
+}
+
 TEST(Session, OfAPoolersIsLeftAsItWas) {
     TestDatabase database(TestDatabase::Start::empty);
     database.query("ALTER DATABASE " + database.name() +

@@ -119,6 +119,7 @@ bool ReplicatedPostgres::answers(const Server& server) const {
     options.host = "127.0.0.1";
     options.port = server.port;
     options.user = options.password = options.database = "postgres";
+    options.primary = false;
     try {
         postgres::Connection::open(options, Deadline::in(5s));
         return true;
@@ -130,6 +131,7 @@ bool ReplicatedPostgres::answers(const Server& server) const {
 postgres::Connection ReplicatedPostgres::on_replica(const std::string& database) const {
     auto options = server_options(database);
     options.port = replica_.port;
+    options.primary = false;
     return postgres::Connection::open(options, Deadline::in(30s));
 }
 

@@ -20,7 +20,8 @@ extern "C" void PQfinish(pg_conn*); // NOLINT(readability-identifier-naming): of
 
 namespace outbox::postgres {
 
-/// Where and as whom to connect. What is not named here follows libpq's own variables (PGSSLMODE, ...).
+/// Where and as whom to connect. Several hosts, separated by commas: the first that answers, and is what is
+/// asked for. What is not named here follows libpq's own variables (PGSSLMODE, ...).
 struct ConnectOptions {
     std::string host;
     std::string port;
@@ -37,6 +38,8 @@ struct ConnectOptions {
     /// False: a connection pooler in transaction mode will do. Then the timeouts above hold in transactions
     /// alone, and nothing of the session's may be relied on.
     bool own_session = true;
+    /// Only a primary will do: a standby takes no changes, and what it shows may be old.
+    bool primary = true;
 };
 
 /// One parameter of a statement, in text form.
@@ -80,7 +83,8 @@ struct Call {
 class Connection {
 public:
     /// @throws DatabaseError when it cannot be opened before the deadline; Error(stop) when a pooler is
-    /// between, and the session has to be its own.
+    /// between, and the session has to be its own. One of its own has our settings, not the role's or the
+    /// database's.
     static Connection open(const ConnectOptions& options, Deadline deadline);
 
     /// Runs one prepared statement.
@@ -112,7 +116,9 @@ public:
 private:
     explicit Connection(pg_conn* owned) : handle_(owned) {}
 
+    static Connection open_one(const ConnectOptions& options, Deadline deadline);
     void begin_session(const ConnectOptions& options, Deadline deadline);
+    void fire_triggers(const ConnectOptions& options, Deadline deadline);
     void prepare(const Statement& statement, Deadline deadline);
     int send_statement(const Statement& statement, const Params& params, Format format);
     void send(int sent, const char* what);

@@ -29,23 +29,27 @@ public:
     /// @param sqlstate  decides the Action; empty when no answer came
     /// @param message   names what was asked
     DatabaseError(std::string sqlstate, const std::string& message, std::string hint = {},
-                  std::string constraint = {})
+                  std::string constraint = {}, std::string reason = {})
         : Error(action_for(sqlstate), message),
           sqlstate_(std::move(sqlstate)),
           hint_(std::move(hint)),
-          constraint_(std::move(constraint)) {}
+          constraint_(std::move(constraint)),
+          reason_(std::move(reason)) {}
 
     ///@{
     /// What the server says; empty where it says nothing.
     [[nodiscard]] const std::string& sqlstate() const noexcept { return sqlstate_; }
     [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
     [[nodiscard]] const std::string& constraint() const noexcept { return constraint_; }
+    /// Its message alone, one line.
+    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
     ///@}
 
 private:
     std::string sqlstate_;
     std::string hint_;
     std::string constraint_;
+    std::string reason_;
 };
 
 } // namespace outbox::postgres

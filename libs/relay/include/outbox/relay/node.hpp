@@ -4,6 +4,7 @@
 #include <outbox/relay/options.hpp>
 #include <outbox/relay/shares.hpp>
 #include <outbox/relay/worker.hpp>
+#include <outbox/store/numbering.hpp>
 
 #include <atomic>
 #include <map>
@@ -35,6 +36,7 @@ public:
 private:
     void establish();
     void connect();
+    void mend_numbering(store::Look look);
     void serve();
     void beat();
     bool follow_reshard(int shard_count);

@@ -84,6 +84,7 @@ private:
     void perform();
 
     void take();
+    [[nodiscard]] postgres::Connection open_session() const;
     void open_connection();
     void fence();
     void read_manifests();
@@ -101,6 +102,8 @@ private:
     ClaimBudget::Held room();
     bool turn(const Wishes& wished);
     store::RowSet mark_and_claim(const Pass& pass, const std::vector<std::string>& parked);
+    store::RowSet mark_or_find_unreadable(const Pass& pass, const std::vector<std::string>& parked);
+    void fail_unreadable();
     store::RowSet claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
                         const std::vector<std::string>& parked);
     bool worth_a_claim(const std::vector<std::string>& parked);
@@ -153,9 +156,10 @@ private:
     std::int64_t next_batch_ = 1;
     BatchLimit batch_limit_;
     Pace pace_;
-    BlamedRows blamed_;                       ///< by seq
-    std::optional<BatchVerdict> unproven_;    ///< the control topic must be seen to take records first
-    std::deque<store::BlockedKey> free_keys_; ///< whose held rows need wait no more
+    BlamedRows blamed_;                            ///< by seq
+    std::vector<store::UnreadableRow> unreadable_; ///< found, and not FAILED yet
+    std::optional<BatchVerdict> unproven_;         ///< the control topic must be seen to take records first
+    std::deque<store::BlockedKey> free_keys_;      ///< whose held rows need wait no more
     std::set<std::string, std::less<>> noted_topics_; ///< the database knows that events go there
     bool waiting_ = false;                            ///< rows wait or keys are blocked, as far as is known
     bool ready_first_ = false;                        ///< the last claim took waiting rows

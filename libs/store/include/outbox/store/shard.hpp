@@ -3,6 +3,7 @@
 #include <outbox/core/error.hpp>
 #include <outbox/postgres/transaction.hpp>
 #include <outbox/store/row.hpp>
+#include <outbox/store/unreadable.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -90,7 +91,7 @@ struct Peek {
 /// A key of which an event waits.
 struct BlockedKey {
     int bucket = 0;
-    std::string key;
+    std::string key; ///< its bytes, in hex
 };
 
 /// A marker that a broker did not write: the transaction is decided, and its partition still waits for it.
@@ -156,6 +157,9 @@ public:
 
     std::vector<LostMarker> lost_markers();
 
+    /// What the newest claim chose, also when it failed.
+    [[nodiscard]] const Choice& choice() const { return choice_; }
+
     /// Takes the doorbell's locks of every bucket: from then on writers ring.
     /// @return false when a writer is under way that thinks the relay awake; nothing is held then.
     bool try_sleep();
@@ -173,6 +177,7 @@ private:
     bool backlog_ = false;        ///< the last claim took all that one statement may
     std::size_t row_bytes_ = 0;   ///< of its rows, on average
     std::string fetch_statement_; ///< FETCH, with the number of rows
+    Choice choice_;
 };
 
 /// One guarded transaction about a shard: the shard's lock in shared mode, then the ownership check in a

@@ -39,6 +39,9 @@ inline constexpr int registration_locks =
     " AND " OUTBOX_KEY_OF("w") " = " OUTBOX_KEY_OF("o") " AND w.seq < o.seq AND " OUTBOX_WAITING_OF(         \
         "w") " AND w.topic <> ALL (" topics "::text[]))"
 
+/// A writer may say 'infinity', and nothing is so old or so new: such a time counts as none.
+#define OUTBOX_FINITE(t) "CASE WHEN isfinite(" t ") THEN " t " END"
+
 /// A ready row that nobody has claimed.
 #define OUTBOX_NEW OUTBOX_READY " AND coalesce(o.status, 'NEW') = 'NEW'"
 
