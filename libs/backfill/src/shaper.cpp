@@ -64,7 +64,7 @@ kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline
     const relay::TopicVerdict& verdict = verdict_for(topic, deadline);
     kafka::Record record = encode(row, topic, verdict, batch.arena);
     if (!target_.original_timestamp) {
-        record.timestamp_ms = 0;
+        record.timestamp_ms = 0; // now
     }
     std::erase_if(record.headers, [](const kafka::Header& header) {
         return header.name == relay::headers::replay_id || header.name == relay::headers::original_id;

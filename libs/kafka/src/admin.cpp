@@ -109,6 +109,13 @@ std::int64_t number_or(const Properties& config, const std::string& name, std::i
     return found == config.end() ? fallback : std::stoll(found->second);
 }
 
+std::string text_or(const Properties& config, const std::string& name, const std::string& fallback) {
+    const auto found = config.find(name);
+    return found == config.end() ? fallback : found->second;
+}
+
+constexpr std::int64_t default_retention_ms = 7LL * 24 * 3'600'000;
+
 } // namespace
 
 bool TopicState::led() const noexcept {
@@ -133,11 +140,20 @@ bool is_internal_topic(std::string_view name) noexcept {
 
 TopicLimits limits_from(const Properties& config) {
     TopicLimits limits;
+    // Brokers before 3.6 have one limit for both directions, and those before 4.0 have it as well.
+    const auto difference =
+        number_or(config, "message.timestamp.difference.max.ms", std::numeric_limits<std::int64_t>::max());
     limits.max_message_bytes = number_or(config, "max.message.bytes", limits.max_message_bytes);
-    limits.timestamp_before_max_ms =
-        number_or(config, "message.timestamp.before.max.ms", limits.timestamp_before_max_ms);
-    limits.timestamp_after_max_ms =
-        number_or(config, "message.timestamp.after.max.ms", limits.timestamp_after_max_ms);
+    limits.timestamp_before_max_ms = std::min(
+        difference, number_or(config, "message.timestamp.before.max.ms", limits.timestamp_before_max_ms));
+    limits.timestamp_after_max_ms = std::min(
+        difference, number_or(config, "message.timestamp.after.max.ms", limits.timestamp_after_max_ms));
+    // The producer's timestamp decides when a record is deleted, unless the broker writes one of its own.
+    if (text_or(config, "cleanup.policy", "delete").find("delete") != std::string::npos &&
+        text_or(config, "message.timestamp.type", "CreateTime") == "CreateTime") {
+        const auto retention = number_or(config, "retention.ms", default_retention_ms);
+        limits.kept_ms = retention < 0 ? limits.kept_ms : retention;
+    }
     return limits;
 }
 

@@ -160,6 +160,10 @@ BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, 
         built.postponed.push_back(row);
         return Place::held;
     }
+    const std::int64_t now = now_ms();
+    if (stamp_for(event.row.created_at_us.value_or(now * 1000) / 1000, now, verdict.limits).outlived) {
+        ++batch.outlived[std::string(topic)];
+    }
     batch.records.push_back(std::move(record));
     return Place::in_batch;
 }

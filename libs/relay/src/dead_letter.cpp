@@ -29,13 +29,9 @@ void add_error_headers(Batch& batch, kafka::Record& record, const Refusal& refus
     }
 }
 
-std::int64_t not_older(std::int64_t timestamp_ms, const kafka::TopicLimits& limits) {
-    constexpr std::int64_t margin_ms = 1'000;
-    const auto now =
-        std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-    return limits.timestamp_before_max_ms >= now.count()
-               ? timestamp_ms
-               : std::max(timestamp_ms, now.count() - limits.timestamp_before_max_ms + margin_ms);
+std::int64_t now_ms() {
+    return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
 
 } // namespace
@@ -54,6 +50,8 @@ bool BatchBuilder::dead_letter(Batch& batch, const store::Row& row, kafka::Recor
         attempt.error += "; its dead letter waits: " + verdict.reason;
         return false;
     }
+    record.timestamp_ms = stamp_for(record.timestamp_ms, now_ms(), verdict.limits).ms;
+    say_time(*context_.options.messages.encoder, row, batch.arena, record);
     add_error_headers(batch, record, refusal, context_.options.name, shard_);
     record.topic = context_.options.dead_letter_topic;
     std::string why;
@@ -71,7 +69,6 @@ bool BatchBuilder::dead_letter(Batch& batch, const store::Row& row, kafka::Recor
     record.partition = chosen ? *chosen
                               : *partition::HashPartitionStrategy().choose(
                                     {record.key, record.topic, row.event_type}, verdict.partitions);
-    record.timestamp_ms = not_older(record.timestamp_ms, verdict.limits);
     batch.records.push_back(std::move(record));
     batch.dead_letter = attempt;
     return true;

@@ -45,6 +45,8 @@ class CloudEvents final : public RecordEncoder {
 public:
     explicit CloudEvents(std::string source) : source_(std::move(source)) {}
 
+    [[nodiscard]] bool says_time() const noexcept override { return true; }
+
     void encode(const Row& row, std::int64_t time_us, Arena& arena, Record& record) const override {
         record.key = row.key;
         record.value = row.data;
@@ -67,6 +69,8 @@ private:
 class StructuredCloudEvents final : public RecordEncoder {
 public:
     explicit StructuredCloudEvents(std::string source) : source_(std::move(source)) {}
+
+    [[nodiscard]] bool says_time() const noexcept override { return true; }
 
     void encode(const Row& row, std::int64_t time_us, Arena& arena, Record& record) const override {
         record.key = row.key;
@@ -115,6 +119,8 @@ class Debezium final : public RecordEncoder {
 public:
     explicit Debezium(bool event_type) : event_type_(event_type) {}
 
+    [[nodiscard]] bool says_time() const noexcept override { return false; }
+
     void encode(const Row& row, std::int64_t, Arena& arena, Record& record) const override {
         record.key = row.aggregate_id;
         record.value = row.data;
@@ -132,6 +138,8 @@ private:
 /// The event alone.
 class Raw final : public RecordEncoder {
 public:
+    [[nodiscard]] bool says_time() const noexcept override { return false; }
+
     void encode(const Row& row, std::int64_t, Arena& arena, Record& record) const override {
         record.key = row.key;
         record.value = row.data;

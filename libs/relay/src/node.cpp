@@ -84,7 +84,8 @@ void Node::establish() {
     ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
                          Deadline::in(20s));
     warn_of_lossy_servers(session, admin_, Deadline::in(5s));
-    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, budget_, relay_, wakeup_});
+    context_.emplace(
+        RelayContext{options_, identity_, admin_, topics_, pauses_, budget_, relay_, wakeup_, outlived_});
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},
                                {"cluster", identity_.cluster_id},
@@ -136,6 +137,7 @@ void Node::serve() {
 }
 
 void Node::beat() {
+    outlived_.tell(SteadyClock::now());
     const auto membership = relays_->beat(relay_);
     if (!membership) {
         relays_->join(relay_, host_and_process(),
@@ -250,6 +252,7 @@ std::size_t Node::drain() {
         }
         poll(nullptr, 0, 5);
     }
+    outlived_.tell_all();
     std::size_t left = 0;
     for (const auto& [shard, worker] : workers_) {
         if (!worker->ended()) {

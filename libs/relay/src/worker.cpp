@@ -249,6 +249,9 @@ void ShardWorker::on_refusing_control_topic(const kafka::Failure& failure) {
 
 void ShardWorker::on_sent(const Batch& batch) {
     breaker_.answered();
+    for (const auto& [topic, events] : batch.outlived) {
+        context_.outlived.add(topic, events);
+    }
     if (!batch.claimed.empty()) {
         batch_limit_.sent();
     } else if (unproven_) {

@@ -44,7 +44,8 @@ private:
     Pauses pauses_;
     ClaimBudget budget_{1U << 20U};
     Wakeup ended_;
-    RelayContext context_{options_, identity_, admin_, topics_, pauses_, budget_, {}, ended_};
+    Outlived outlived_;
+    RelayContext context_{options_, identity_, admin_, topics_, pauses_, budget_, {}, ended_, outlived_};
 };
 
 TEST_F(BatchBuilderTest, WhatTheClaimLeftOutByAnotherNameIsPutBackWithTheLaterRowsOfItsKey) {

@@ -49,8 +49,10 @@ public:
     explicit Format(const std::string& name, bool event_type_header = false)
         : encoder_(make_encoder({name, "/outbox/x", event_type_header})) {}
 
-    kafka::Record record(const store::Row& row, std::int64_t before_ms = for_ever) {
+    kafka::Record record(const store::Row& row, std::int64_t before_ms = for_ever,
+                         std::int64_t kept_ms = for_ever) {
         kafka::TopicLimits limits;
+        limits.kept_ms = kept_ms;
         limits.timestamp_before_max_ms = before_ms;
         limits.timestamp_after_max_ms = hour;
         return make_record(*encoder_, row, row.topic, now, limits, arena_);
@@ -206,6 +208,59 @@ TEST(Record, ItsTimestampIsClampedToWhatTheBrokerAccepts) {
     row.created_at_us = INT64_MIN;
     EXPECT_EQ(format.record(row).timestamp_ms, 1);
     EXPECT_GE(format.record(row, hour).timestamp_ms, now - hour);
+}
+
+constexpr std::int64_t day = 24 * hour;
+
+kafka::TopicLimits kept_for(std::int64_t ms) {
+    kafka::TopicLimits limits;
+    limits.kept_ms = ms;
+    return limits;
+}
+
+TEST(Stamp, IsTheTimeOfSendingWhenTheTopicWouldDeleteTheRecordWithinADay) {
+    const auto kept = kept_for(7 * day);
+    EXPECT_EQ(stamp_for(now - 6 * day, now, kept).ms, now - 6 * day);
+    EXPECT_FALSE(stamp_for(now - 6 * day, now, kept).outlived);
+    EXPECT_EQ(stamp_for(now - 6 * day - 1, now, kept).ms, now);
+    EXPECT_TRUE(stamp_for(now - 6 * day - 1, now, kept).outlived);
+    EXPECT_TRUE(stamp_for(now - 8 * day, now, kept).outlived);
+    EXPECT_TRUE(stamp_for(INT64_MIN / 1000, now, kept).outlived) << "-infinity";
+    EXPECT_FALSE(stamp_for(INT64_MAX / 1000, now, kept).outlived) << "infinity";
+    EXPECT_FALSE(stamp_for(1, now, kept_for(for_ever)).outlived);
+}
+
+TEST(Stamp, LeavesHalfOfAShortRetentionToReadIt) {
+    EXPECT_FALSE(stamp_for(now - hour / 2, now, kept_for(hour)).outlived);
+    EXPECT_TRUE(stamp_for(now - hour / 2 - 1, now, kept_for(hour)).outlived);
+    EXPECT_FALSE(stamp_for(now, now, kept_for(0)).outlived);
+    EXPECT_TRUE(stamp_for(now - 1, now, kept_for(0)).outlived);
+}
+
+TEST(Stamp, ThatWasMovedToWhatTheTopicAcceptsIsMovedOnWhenTheTopicWouldDeleteIt) {
+    auto limits = kept_for(hour);
+    limits.timestamp_before_max_ms = 2 * hour;
+    EXPECT_EQ(stamp_for(now - 3 * hour, now, limits).ms, now);
+    limits.kept_ms = 4 * day;
+    EXPECT_EQ(stamp_for(now - 3 * hour, now, limits).ms, now - 2 * hour + 1'000);
+}
+
+TEST(Record, WhoseTimestampIsAnotherSaysInEveryFormatWhenItsEventHappened) {
+    store::Row row = sample();
+    Format debezium("debezium");
+    Format raw("raw");
+    Format cloudevents("cloudevents");
+    Format structured("cloudevents-structured");
+    for (Format* format : {&debezium, &raw}) {
+        EXPECT_EQ(header(format->record(row, for_ever, 7 * day), "outbox-created-at"),
+                  "2020-09-13T12:26:40.123456Z");
+        EXPECT_EQ(header(format->record(row), "outbox-created-at"), "(none)") << "its timestamp says it";
+    }
+    EXPECT_EQ(header(cloudevents.record(row, for_ever, 7 * day), "ce_time"), "2020-09-13T12:26:40.123456Z");
+    EXPECT_EQ(header(cloudevents.record(row, for_ever, 7 * day), "outbox-created-at"), "(none)");
+    EXPECT_EQ(header(structured.record(row, for_ever, 7 * day), "outbox-created-at"), "(none)");
+    row.created_at_us.reset();
+    EXPECT_EQ(header(raw.record(row, for_ever, 0), "outbox-created-at"), "(none)");
 }
 
 TEST(Record, ItsTimeIsRightInEveryYearThatHasFourDigits) {

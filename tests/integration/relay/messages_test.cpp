@@ -68,6 +68,86 @@ TEST_F(Messages, InStructuredModeTheValueIsTheWholeEvent) {
     EXPECT_EQ(message.key, "k-1");
 }
 
+/// What Kafka's own clock says of an event, and when it happened.
+class OldEvents : public Messages {
+protected:
+    void insert_made_at(const std::string& time, int events = 1) {
+        database.value(fmt::format("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, "
+                                   "event_data, topic, created_at) SELECT gen_random_uuid(), 'user', 'u-' || "
+                                   "n, 'user.created', '{{}}', $1, {} FROM generate_series(1, {}) AS n "
+                                   "RETURNING id",
+                                   time, events),
+                       {topic});
+    }
+    static double minutes_old(const Message& message) {
+        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+        return static_cast<double>(now_ms - message.timestamp_ms) / 60'000;
+    }
+    static constexpr double day = 24 * 60;
+};
+
+TEST_F(OldEvents, ThatTheTopicWouldDeleteAtItsNextCheckCarryTheTimeOfSending) {
+    create_topic(topic, 1); // retention.ms is the broker's own, seven days
+    insert_made_at("now() - interval '8 days'", 250);
+    Process relay = start_relay();
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 250; }, 60s)) << relay.errors();
+    for (const Message& message : read_topic(topic)) {
+        EXPECT_LT(minutes_old(message), 1);
+        EXPECT_LT(message.headers.at("ce_time"), database.value("SELECT (now() - interval '7 days')::text"));
+    }
+    const auto log = stop(relay).errors;
+    EXPECT_EQ(lines_with("are older than their topic keeps records", log), 1);
+    EXPECT_THAT(log, HasSubstr(fmt::format(R"("topic":"{}","events":250,)", topic)));
+}
+
+TEST_F(OldEvents, ThatTheTopicKeepsForADayMoreCarryTheirOwnTime) {
+    create_topic(topic, 1);
+    insert_made_at("now() - interval '5 days'");
+    Process relay = start_relay();
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 1; }, 60s)) << relay.errors();
+    EXPECT_NEAR(minutes_old(read_topic(topic).at(0)), 5 * day, 1);
+    EXPECT_EQ(lines_with("are older than their topic keeps records", stop(relay).errors), 0);
+}
+
+TEST_F(OldEvents, CarryTheirOwnTimeWhereATopicDeletesNothingByAge) {
+    create_topic(topic, 1, {{"retention.ms", "-1"}});
+    insert_made_at("now() - interval '4000 days'");
+    Process relay = start_relay();
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 1; }, 60s)) << relay.errors();
+    EXPECT_NEAR(minutes_old(read_topic(topic).at(0)), 4000 * day, 1);
+}
+
+TEST_F(OldEvents, SurviveTheNextCheckOfAShortRetentionAndSayWhenTheyHappened) {
+    const std::string other = topic + ".all";
+    // The marker of a transaction, which is new, keeps old records alive until it stands in another segment.
+    create_topic(other, 1, {{"segment.ms", "600000"}, {"retention.ms", "-1"}});
+    create_topic(topic, 1, {{"segment.ms", "600000"}, {"retention.ms", "600000"}});
+    insert_made_at("'-infinity'");
+    insert_made_at("now() - interval '1 hour'");
+    insert_made_at("'infinity'");
+    Process relay = start_relay({{"RELAY_FORMAT", "raw"}});
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 3; }, 60s)) << relay.errors();
+    const auto messages = read_topic(topic);
+    ASSERT_EQ(messages.size(), 3U);
+    for (const Message& message : messages) {
+        EXPECT_LT(minutes_old(message), 1);
+    }
+    EXPECT_EQ(messages[0].headers, Variables{}) << "-infinity has no time to say";
+    EXPECT_EQ(messages[1].headers.at("outbox-created-at"),
+              database.value("SELECT to_char(created_at AT TIME ZONE 'UTC', "
+                             "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM outbox_events WHERE "
+                             "isfinite(created_at)"));
+    database.value("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, "
+                   "topic, created_at) VALUES (gen_random_uuid(), 'user', 'u', 'user.created', '{}', $1, "
+                   "now() - interval '1 hour') RETURNING id",
+                   {other});
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 4; }, 60s)) << relay.errors();
+    alter_topic(other, {{"segment.ms", "600000"}, {"retention.ms", "600000"}});
+    ASSERT_TRUE(wait_until([&] { return first_offset_of(other, 0) == -1; }, 60s)) << "no check took place";
+    EXPECT_EQ(read_topic(topic).size(), 3U);
+}
+
 TEST_F(Messages, InDebeziumsFormatKeyAndTopicFollowTheAggregate) {
     const auto message =
         sent_by({{"RELAY_FORMAT", "debezium"}, {"RELAY_TOPIC_TEMPLATE", "${topic}.${aggregate_type}"}},

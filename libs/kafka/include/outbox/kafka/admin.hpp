@@ -19,6 +19,9 @@ struct TopicLimits {
     std::int64_t timestamp_before_max_ms =
         std::numeric_limits<std::int64_t>::max();    ///< how old a record may be
     std::int64_t timestamp_after_max_ms = 3'600'000; ///< how far in the future
+    /// How old a record may be before the broker deletes it. Of a topic that deletes nothing by age, and of
+    /// one whose broker stamps what it takes: for ever.
+    std::int64_t kept_ms = std::numeric_limits<std::int64_t>::max();
 };
 
 struct TopicState {

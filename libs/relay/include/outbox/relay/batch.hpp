@@ -5,6 +5,8 @@
 #include <outbox/relay/claim_budget.hpp>
 #include <outbox/store/shard.hpp>
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +23,7 @@ struct Batch {
     Arena arena;
     std::string manifest;
     std::string manifest_key;
+    std::map<std::string, std::int64_t, std::less<>> outlived; ///< by topic: events of a Stamp that is
     /// The one row goes to the dead-letter topic: what is written about it once it is there.
     std::optional<store::FailedAttempt> dead_letter;
 };

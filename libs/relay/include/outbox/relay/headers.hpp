@@ -18,6 +18,8 @@ inline constexpr std::array dead_letter = std::to_array<std::string_view>(
     {"__connect.errors.topic", "__connect.errors.partition", "__connect.errors.offset",
      "__connect.errors.connector.name", "__connect.errors.task.id", "__connect.errors.stage", error_class,
      "__connect.errors.exception.class.name", "__connect.errors.exception.message"});
+/// RFC 3339: when the event happened, of a record whose timestamp and format do not say it.
+inline constexpr std::string_view created_at = "outbox-created-at";
 inline constexpr std::string_view replay_id = "outbox-replay-id";     ///< of outbox-backfill's run
 inline constexpr std::string_view original_id = "outbox-original-id"; ///< of the event it repeats
 

@@ -53,6 +53,7 @@ private:
     Topics topics_;
     Pauses pauses_;
     ClaimBudget budget_;
+    Outlived outlived_;
     store::Identity identity_;
     std::optional<RelayContext> context_;
     std::optional<postgres::Connection> connection_;

@@ -6,6 +6,7 @@
 #include <outbox/relay/breaker.hpp>
 #include <outbox/relay/claim_budget.hpp>
 #include <outbox/relay/options.hpp>
+#include <outbox/relay/outlived.hpp>
 #include <outbox/relay/pauses.hpp>
 #include <outbox/relay/publisher.hpp>
 #include <outbox/relay/recovery.hpp>
@@ -55,6 +56,7 @@ struct RelayContext {
     ClaimBudget& budget;
     Uuid relay;
     const Wakeup& worker_ended; ///< rung by each, so that others hear at once that its shard is free
+    Outlived& outlived;
 };
 
 /// Owns one shard: takes it, recovers, then claims, publishes and marks until told to release it or until it
