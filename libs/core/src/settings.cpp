@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <stdexcept>
@@ -42,10 +43,26 @@ bool is_uri_reference(std::string_view text) {
         text, [&](char c) { return c > 0x20 && c < 0x7F && never.find(c) == std::string_view::npos; });
 }
 
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); };
+    return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool is_security_protocol(std::string_view text) {
+    constexpr std::array names{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
+    return std::ranges::any_of(names, [&](std::string_view name) { return equal_ignoring_case(text, name); });
+}
+
 /// "host", "host:9092", "[::1]:9092" or one of them behind "protocol://".
 bool is_broker(std::string_view text) {
     if (const auto scheme = text.find("://"); scheme != std::string_view::npos) {
+        if (!is_security_protocol(text.substr(0, scheme))) {
+            return false;
+        }
         text.remove_prefix(scheme + 3);
+    }
+    if (text.find_first_of("/@?#\\\"'") != std::string_view::npos) {
+        return false;
     }
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos || text.ends_with(']')) {
@@ -92,11 +109,6 @@ bool is_allowed(const Setting& setting, std::string_view value) {
         return is_one_of(value, setting.choices);
     }
     return false;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); };
-    return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 /// As it stands in the list of choices, which differ by more than case.

@@ -67,8 +67,16 @@ TEST(Settings, BrokersAreHostsWithPorts) {
                              "PLAINTEXT://a:9092", "kafka-1.example.org:9092"}) {
         EXPECT_EQ(message_of({{"KAFKA_BROKERS", good}}), "accepted") << good;
     }
-    for (const char* bad : {":::", ",", "a,", " ", ":9092", "a:", "a:port", "a:0", "a:65536", "::1", "a b:1",
-                            "a:1 b:2", "PLAINTEXT://"}) {
+    for (const char* bad : {":::",          ",",
+                            "a,",           " ",
+                            ":9092",        "a:",
+                            "a:port",       "a:0",
+                            "a:65536",      "::1",
+                            "a b:1",        "a:1 b:2",
+                            "PLAINTEXT://", "http://a:9092",
+                            "https://a",    "a:9092/",
+                            "a/b:9092",     "tcp://a:1,b:2",
+                            "user@a:1",     "kafka://a:9092"}) {
         EXPECT_EQ(message_of({{"KAFKA_BROKERS", bad}}),
                   std::string("KAFKA_BROKERS=") + bad +
                       " is not allowed: it must be host:port, or several with commas between");

@@ -1,6 +1,7 @@
 #include "outbox/kafka/admin.hpp"
 
 #include "configuration.hpp"
+#include "troubles.hpp"
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -60,7 +61,7 @@ Metadata metadata_of(rd_kafka_t* client, rd_kafka_topic_t* topic, Deadline deadl
             return {raw, free_metadata};
         }
         if (!lets_ask_again(error) || deadline.passed()) {
-            throw KafkaError(error, "metadata of " + what);
+            throw error_of(client, error, "metadata of " + what);
         }
         if (error == RD_KAFKA_RESP_ERR__TIMED_OUT) {
             patience *= 2;
@@ -69,13 +70,13 @@ Metadata metadata_of(rd_kafka_t* client, rd_kafka_topic_t* topic, Deadline deadl
     }
 }
 
-Event result_of(rd_kafka_queue_t* queue, Deadline deadline, const std::string& what) {
+Event result_of(rd_kafka_t* client, rd_kafka_queue_t* queue, Deadline deadline, const std::string& what) {
     Event event(rd_kafka_queue_poll(queue, milliseconds_left(deadline) + 200));
     if (!event) {
-        throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT, what + ": no answer in time");
+        throw error_of(client, RD_KAFKA_RESP_ERR__TIMED_OUT, what + ": no answer in time");
     }
     if (const auto error = rd_kafka_event_error(event.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        throw KafkaError(error, what + ": " + rd_kafka_event_error_string(event.get()));
+        throw error_of(client, error, what + ": " + rd_kafka_event_error_string(event.get()));
     }
     return event;
 }
@@ -162,12 +163,14 @@ TopicLimits limits_from(const Properties& config) {
 Admin::Admin(const ClientOptions& options)
     : client_(make_client(RD_KAFKA_CONSUMER,
                           make_configuration(options, {{"isolation.level", "read_uncommitted"},
-                                                       {"allow.auto.create.topics", "false"}}))) {}
+                                                       {"allow.auto.create.topics", "false"}}))),
+      brokers_(options.brokers) {}
 
 std::string Admin::cluster_id(Deadline deadline) const {
     char* id = rd_kafka_clusterid(client_.get(), milliseconds_left(deadline));
     if (id == nullptr) {
-        throw KafkaError(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "no Kafka broker answered in time");
+        throw error_of(client_.get(), RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+                       "no Kafka broker answered in time at " + brokers_);
     }
     std::string copy = id;
     rd_kafka_mem_free(client_.get(), id);
@@ -215,7 +218,7 @@ Properties Admin::topic_config(const std::string& name, Deadline deadline) const
     const Resource resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
     std::array resources{resource.get()};
     rd_kafka_DescribeConfigs(client_.get(), resources.data(), resources.size(), options.get(), queue.get());
-    const Event event = result_of(queue.get(), deadline, what);
+    const Event event = result_of(client_.get(), queue.get(), deadline, what);
     std::size_t count = 0;
     const auto* found =
         rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
@@ -244,7 +247,7 @@ void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
     const auto options = options_for(client_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
     std::array topics{request.get()};
     rd_kafka_CreateTopics(client_.get(), topics.data(), topics.size(), options.get(), queue.get());
-    const Event event = result_of(queue.get(), deadline, what);
+    const Event event = result_of(client_.get(), queue.get(), deadline, what);
     std::size_t count = 0;
     const auto* results =
         rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
@@ -264,7 +267,7 @@ void Admin::add_partitions(const std::string& topic, std::int32_t total, Deadlin
     const auto options = options_for(client_.get(), RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, deadline);
     std::array topics{request.get()};
     rd_kafka_CreatePartitions(client_.get(), topics.data(), topics.size(), options.get(), queue.get());
-    const Event event = result_of(queue.get(), deadline, what);
+    const Event event = result_of(client_.get(), queue.get(), deadline, what);
     std::size_t count = 0;
     const auto* results =
         rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event.get()), &count);
@@ -298,7 +301,7 @@ std::pair<std::int64_t, std::int64_t> Admin::watermarks(const std::string& topic
             return {low, high};
         }
         if (!passes_soon(error) || deadline.passed()) {
-            throw KafkaError(error, fmt::format("watermarks of {} [{}]", topic, partition));
+            throw error_of(client_.get(), error, fmt::format("watermarks of {} [{}]", topic, partition));
         }
         std::this_thread::sleep_for(milliseconds(20));
     }

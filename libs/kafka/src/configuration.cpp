@@ -1,53 +1,46 @@
 #include "configuration.hpp"
 
 #include "outbox/kafka/error.hpp"
+#include "troubles.hpp"
 
 #include <outbox/telemetry/log.hpp>
 
+#include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
+#include <mutex>
 #include <stdexcept>
-#include <string_view>
 
 namespace outbox::kafka {
 namespace {
 
-/// Brokers that are away show in what fails for it. That they refuse this client, or it them, would not: what
-/// fails says only that no broker answered. librdkafka tells the difference in its log alone, to clients that
-/// nobody polls.
-bool tells_of_refusal(std::string_view message) {
-    return message.find("uthentication") != std::string_view::npos ||
-           message.find("SSL handshake failed") != std::string_view::npos ||
-           message.find("SSL alert number") !=
-               std::string_view::npos; // after TLS 1.3's handshake: our certificate
-}
-
-/// Older clients repeat their nonce in SCRAM's last message, which brokers let pass until Kafka 4.
-std::string hint_for(std::string_view message) {
-    constexpr int mended = 0x020601ff;
-    const bool old = rd_kafka_version() < mended && message.find("SCRAM") != std::string_view::npos;
-    return old ? "; Kafka 4 refuses SCRAM from clients before librdkafka 2.6.1 (docs/security.md)" : "";
-}
-
-/// A client that is refused tries again and again.
+/// A client that is refused tries again and again: said at once, then after 10 s, 20 s, 40 s, ... up to ten
+/// minutes. A minute without it begins anew.
 bool is_time_to_say_it() {
-    constexpr std::int64_t pause_s = 10;
-    static std::atomic<std::int64_t> next_s{0};
-    const auto now = SteadyClock::now().time_since_epoch();
-    const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(now).count();
-    auto due_s = next_s.load();
-    return now_s >= due_s && next_s.compare_exchange_strong(due_s, now_s + pause_s);
+    using namespace std::chrono_literals;
+    static std::mutex mutex;
+    static SteadyClock::time_point next;
+    static std::chrono::seconds pause = 0s;
+    const std::lock_guard lock(mutex);
+    const auto now = SteadyClock::now();
+    if (now < next) {
+        return false;
+    }
+    pause = now > next + 1min ? 10s : std::min<std::chrono::seconds>(pause * 2, 10min);
+    next = now + pause;
+    return true;
 }
 
-void forward_log(const rd_kafka_t*, int level, const char* facility, const char* message) {
+/// librdkafka tells in its log alone why it does not reach a broker, to clients that nobody polls.
+void forward_log(const rd_kafka_t* client, int level, const char* facility, const char* message) {
     constexpr int error_level = 3; // syslog's
-    if (level > error_level) {
-        return;
+    if (auto trouble = trouble_in(facility, message)) {
+        if (trouble->refusal && is_time_to_say_it()) {
+            log::error("no secure connection to Kafka", {{"reason", trouble->text}});
+        }
+        note_trouble(client, *std::move(trouble));
     }
-    if (tells_of_refusal(message) && is_time_to_say_it()) {
-        log::warn("no secure connection to Kafka", {{"reason", std::string(message) + hint_for(message)}});
-    } else {
+    if (level <= error_level) {
         log::debug("librdkafka", {{"facility", facility}, {"text", message}});
     }
 }
@@ -66,6 +59,7 @@ void destroy_client(rd_kafka_s* client) noexcept {
                        RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     }
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    forget_trouble(client);
 }
 
 Configuration make_configuration(const ClientOptions& options, const Properties& properties) {
@@ -73,7 +67,7 @@ Configuration make_configuration(const ClientOptions& options, const Properties&
     Properties all{{"bootstrap.servers", options.brokers}, {"client.id", options.client_id},
                    {"socket.timeout.ms", "5000"},          {"socket.nagle.disable", "true"},
                    {"socket.keepalive.enable", "true"},    {"reconnect.backoff.ms", "50"},
-                   {"reconnect.backoff.max.ms", "250"},    {"log.connection.close", "false"}};
+                   {"reconnect.backoff.max.ms", "250"},    {"log.connection.close", "true"}};
     for (const auto& more : {options.security, properties}) {
         for (const auto& [name, value] : more) {
             all[name] = value;

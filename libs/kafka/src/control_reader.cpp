@@ -2,6 +2,7 @@
 
 #include "committed_reader.hpp"
 #include "outbox/kafka/error.hpp"
+#include "troubles.hpp"
 
 #include <fmt/format.h>
 
@@ -62,8 +63,8 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
     bool answered = false;
     while (position < tail.high_watermark) {
         if (deadline.passed()) {
-            throw KafkaError(
-                answered ? RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE : RD_KAFKA_RESP_ERR__TIMED_OUT,
+            throw error_of(
+                reader.get(), answered ? RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE : RD_KAFKA_RESP_ERR__TIMED_OUT,
                 fmt::format("control topic {} [{}]: {} offset {} of {}", topic, partition,
                             answered ? "an open transaction (see docs/operations.md) holds its end back at"
                                      : "could not be read beyond",

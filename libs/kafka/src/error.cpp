@@ -84,8 +84,9 @@ std::string error_name(int code) {
     return rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(code));
 }
 
-KafkaError::KafkaError(int code, const std::string& message)
+KafkaError::KafkaError(int code, const std::string& message, bool refused)
     : Error(action_of(blame_for(code)), message + " (" + error_name(code) + ")"),
-      code_(code) {}
+      code_(code),
+      refused_(refused) {}
 
 } // namespace outbox::kafka

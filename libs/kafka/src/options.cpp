@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace outbox::kafka {
 namespace {
 
@@ -45,8 +47,26 @@ void add_ssl(const Settings& settings, Properties& to) {
     }
 }
 
+/// librdkafka leaves out an address that names another protocol than the client has.
+void check_schemes(const std::string& brokers, const std::string& protocol) {
+    for (std::size_t end = brokers.find("://"); end != std::string::npos;
+         end = brokers.find("://", end + 1)) {
+        const auto comma = brokers.find_last_of(", ", end);
+        const auto begin = comma == std::string::npos ? 0 : comma + 1;
+        std::string scheme = brokers.substr(begin, end - begin);
+        std::ranges::transform(scheme, scheme.begin(),
+                               [](char c) { return static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c); });
+        if (scheme != protocol) {
+            throw UsageError(fmt::format("KAFKA_BROKERS={} says {}, but KAFKA_SECURITY_PROTOCOL is {}: leave "
+                                         "the first out, or set the second",
+                                         brokers, scheme, protocol));
+        }
+    }
+}
+
 Properties security_of(const Settings& settings) {
     const std::string& protocol = settings.text("KAFKA_SECURITY_PROTOCOL");
+    check_schemes(settings.text("KAFKA_BROKERS"), protocol);
     Properties security{{"security.protocol", protocol}};
     if (protocol.starts_with("SASL_")) {
         add_sasl(settings, security);

@@ -2,6 +2,7 @@
 
 #include "configuration.hpp"
 #include "producer_properties.hpp"
+#include "troubles.hpp"
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -127,11 +128,12 @@ void Producer::init(Deadline deadline, const std::function<bool()>& go_on) {
         }
         const Failure failure = failure_of(error.get());
         if (rd_kafka_error_is_retriable(error.get()) == 0) {
-            throw KafkaError(failure.code, "init_transactions: " + failure.message);
+            throw error_of(client_.get(), failure.code, "init_transactions: " + failure.message);
         }
-        if (deadline.passed()) {
-            throw KafkaError(failure.code,
-                             "init_transactions: Kafka did not answer in time: " + failure.message);
+        const auto trouble = trouble_of(client_.get());
+        if (deadline.passed() || (trouble && trouble->refusal)) {
+            throw error_of(client_.get(), failure.code,
+                           "init_transactions: Kafka did not answer in time: " + failure.message);
         }
         if (!go_on()) {
             throw Error(Action::retry, "init_transactions: given up, the relay is stopping");
@@ -157,7 +159,7 @@ rd_kafka_topic_s* Producer::topic(std::string_view name, std::int32_t partition,
         rd_kafka_metadata(client_.get(), 0, found->second.handle.get(), &metadata,
                           static_cast<int>(std::max(deadline.left(), milliseconds(1)).count()));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        throw KafkaError(error, fmt::format("metadata of topic {}", name));
+        throw error_of(client_.get(), error, fmt::format("metadata of topic {}", name));
     }
     found->second.partitions = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
     rd_kafka_metadata_destroy(metadata);

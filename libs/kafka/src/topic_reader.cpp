@@ -2,6 +2,7 @@
 
 #include "committed_reader.hpp"
 #include "outbox/kafka/error.hpp"
+#include "troubles.hpp"
 
 #include <fmt/format.h>
 
@@ -69,8 +70,8 @@ TopicExtent read_topic(const ClientOptions& options, const Admin& admin, const s
     Deadline deadline = Deadline::in(patience);
     while (!done()) {
         if (deadline.passed()) {
-            throw KafkaError(
-                RD_KAFKA_RESP_ERR__TIMED_OUT,
+            throw error_of(
+                reader.get(), RD_KAFKA_RESP_ERR__TIMED_OUT,
                 fmt::format("topic {} could not be read to its end: an open transaction holds it back,"
                             " or its leader is away",
                             topic));

@@ -6,11 +6,12 @@ namespace {
 constexpr std::size_t most_fencings = 3;
 constexpr std::chrono::minutes fencings_count_for{1};
 const Backoff recovery_wait(milliseconds(50), milliseconds(500));
+const Backoff refused_wait(milliseconds(1'000), milliseconds(60'000));
 
 } // namespace
 
 milliseconds Breaker::wait(double dice) const {
-    return recovery_wait.after(failures_, dice);
+    return (refused_ ? refused_wait : recovery_wait).after(failures_, dice);
 }
 
 bool Breaker::fenced_too_often(Time now) {

@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 constexpr milliseconds beat_interval = 500ms;
 constexpr std::size_t claimed_per_processor = std::size_t{3584} << 10;
 const Backoff reconnect_wait(milliseconds(100), milliseconds(1'000));
+const Backoff refused_wait(milliseconds(1'000), milliseconds(60'000));
 
 std::string host_and_process() {
     std::array<char, 256> host{};
@@ -107,20 +108,31 @@ std::size_t Node::run() {
                 worker->ring(); // rings may have been lost with the connection
             }
             failures = 0;
+            waits_.over();
             serve();
         } catch (const Error& error) {
             if (error.action() == Action::stop) {
                 throw;
             }
-            ++failures;
-            log::warn("relay waits for PostgreSQL and Kafka",
-                      {{"reason", error.what()}, {"failures", failures}});
-            pollfd entry{wakeup_.fd(), POLLIN, 0};
-            poll(&entry, 1, static_cast<int>(reconnect_wait.after(failures, dice()).count()));
-            wakeup_.clear();
+            wait_for_servers(error, ++failures);
         }
     }
     return drain();
+}
+
+/// What was refused for its password or certificate stays refused until somebody acts: an error, and asked
+/// for ever more rarely, because brokers count failed logins.
+void Node::wait_for_servers(const Error& error, int failures) {
+    const auto* const of_kafka = dynamic_cast<const kafka::KafkaError*>(&error);
+    const bool refused = of_kafka != nullptr && of_kafka->refused();
+    if (waits_.worth_saying(error.what(), SteadyClock::now())) {
+        (refused ? log::error : log::warn)("relay waits for PostgreSQL and Kafka",
+                                           {{"reason", error.what()}, {"failures", failures}});
+    }
+    const Backoff& wait = refused ? refused_wait : reconnect_wait;
+    pollfd entry{wakeup_.fd(), POLLIN, 0};
+    poll(&entry, 1, static_cast<int>(wait.after(failures, dice()).count()));
+    wakeup_.clear();
 }
 
 void Node::serve() {

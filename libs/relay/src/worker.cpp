@@ -94,8 +94,7 @@ void ShardWorker::run() {
                 machine_.stop();
             } else {
                 machine_.failed();
-                log::warn("shard recovers",
-                          {{"shard", shard_}, {"reason", error.what()}, {"failures", breaker_.failed()}});
+                note_recovery(error);
             }
         } catch (const std::exception& error) {
             machine_.failed();
@@ -131,6 +130,16 @@ void ShardWorker::perform() {
         return stand_still();
     case ShardState::ended:
         break;
+    }
+}
+
+void ShardWorker::note_recovery(const Error& error) {
+    const auto* const of_kafka = dynamic_cast<const kafka::KafkaError*>(&error);
+    const bool refused = of_kafka != nullptr && of_kafka->refused();
+    const int failures = breaker_.failed(refused);
+    if (recoveries_.worth_saying(error.what(), SteadyClock::now())) {
+        (refused ? log::error : log::warn)(
+            "shard recovers", {{"shard", shard_}, {"reason", error.what()}, {"failures", failures}});
     }
 }
 
@@ -249,6 +258,7 @@ void ShardWorker::on_refusing_control_topic(const kafka::Failure& failure) {
 
 void ShardWorker::on_sent(const Batch& batch) {
     breaker_.answered();
+    recoveries_.over();
     for (const auto& [topic, events] : batch.outlived) {
         context_.outlived.add(topic, events);
     }

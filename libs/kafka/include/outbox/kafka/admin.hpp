@@ -81,6 +81,7 @@ private:
     void wait_for_leaders(const std::string& name, std::int32_t partitions, Deadline deadline) const;
 
     Client client_;
+    std::string brokers_; ///< as configured
 };
 
 /// Reads the limits out of a topic's configuration; what is missing keeps Kafka's default.

@@ -52,15 +52,19 @@ class KafkaError final : public Error {
 public:
     /// @param code     librdkafka's: it decides the Action too
     /// @param message  names what was asked
-    KafkaError(int code, const std::string& message);
+    /// @param refused  a broker refuses this client, or the client the broker
+    KafkaError(int code, const std::string& message, bool refused = false);
 
     /// Of librdkafka: negative for its own, positive for the broker's.
     [[nodiscard]] int code() const noexcept { return code_; }
     /// By blame_for().
     [[nodiscard]] Blame blame() const noexcept { return blame_for(code_); }
+    /// A password, a certificate or another setting has to be mended; the next attempt can wait.
+    [[nodiscard]] bool refused() const noexcept { return refused_; }
 
 private:
     int code_;
+    bool refused_;
 };
 
 } // namespace outbox::kafka

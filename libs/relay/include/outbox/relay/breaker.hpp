@@ -12,7 +12,11 @@ public:
     using Time = SteadyClock::time_point;
 
     /// A recovery, or what came after it, failed. @return how many in a row
-    int failed() { return ++failures_; }
+    /// @param refused  brokers refuse this client, as with a wrong password: they are asked ever more rarely
+    int failed(bool refused = false) {
+        refused_ = refused;
+        return ++failures_;
+    }
     /// A batch was sent, or refused by its own fault.
     void answered() { failures_ = 0; }
     /// Before the next recovery. @param dice  uniform in [0, 1)
@@ -24,6 +28,7 @@ public:
 
 private:
     int failures_ = 0;
+    bool refused_ = false;
     std::deque<Time> fencings_; ///< of the last minute
 };
 

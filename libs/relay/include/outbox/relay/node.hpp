@@ -43,6 +43,7 @@ private:
     void apply(const SharePlan& plan);
     void reap();
     void hear(const std::vector<std::string>& payloads);
+    void wait_for_servers(const Error& error, int failures);
     std::size_t drain();
 
     RelayOptions options_;
@@ -54,6 +55,7 @@ private:
     Pauses pauses_;
     ClaimBudget budget_;
     Outlived outlived_;
+    Repetition waits_; ///< of this relay for its servers
     store::Identity identity_;
     std::optional<RelayContext> context_;
     std::optional<postgres::Connection> connection_;

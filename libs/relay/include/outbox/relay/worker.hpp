@@ -10,6 +10,7 @@
 #include <outbox/relay/pauses.hpp>
 #include <outbox/relay/publisher.hpp>
 #include <outbox/relay/recovery.hpp>
+#include <outbox/relay/repetition.hpp>
 #include <outbox/relay/shard_machine.hpp>
 #include <outbox/relay/topics.hpp>
 #include <outbox/store/relays.hpp>
@@ -96,6 +97,7 @@ private:
     void rest();
     void release();
     void back_off();
+    void note_recovery(const Error& error);
     void note_stopped(const std::string& reason);
     void stand_still();
 
@@ -144,6 +146,7 @@ private:
     Signal signal_;
     ShardMachine machine_;
     Breaker breaker_;
+    Repetition recoveries_; ///< and their reasons
     std::optional<postgres::Connection> connection_;
     std::optional<store::ShardStore> store_;
     std::optional<store::Acquired> acquired_;
