@@ -143,5 +143,35 @@ TEST_F(ControlTopic, WithUncleanLeaderElectionIsRefusedWithTheCommandToType) {
     expect_refused("unclean.leader.election.enable=false");
 }
 
+class KafkaAway : public Relays {
+protected:
+    /// A relay says so once, and again ten seconds later at the earliest.
+    void expect_named(const Variables& changes, const std::string& address, const std::string& cause) {
+        Process relay = start_relay(changes);
+        const std::string reason = "no Kafka broker answered in time at " + address + ": " + address;
+        ASSERT_TRUE(wait_until([&] { return lines_with(reason, relay.errors()) > 0; }, 60s))
+            << relay.errors();
+        const auto log = stop(relay).errors;
+        EXPECT_THAT(log, HasSubstr(cause));
+        EXPECT_LE(lines_with(reason, log), 2);
+    }
+};
+
+TEST_F(KafkaAway, IsNamedWithItsAddressAndCause) {
+    const std::string postgres = "127.0.0.1:" + support::required_variable("DB_PORT");
+    const std::string kafka = support::required_variable("KAFKA_BROKERS");
+    expect_named({{"KAFKA_BROKERS", "127.0.0.1:1"}}, "127.0.0.1:1", "Connection refused");
+    expect_named({{"KAFKA_BROKERS", "nowhere.invalid:9092"}}, "nowhere.invalid:9092", "Failed to resolve");
+    expect_named({{"KAFKA_BROKERS", postgres}}, postgres, "it speaks another protocol than Kafka's");
+    expect_named({{"KAFKA_SECURITY_PROTOCOL", "SSL"}}, kafka, "it does not seem to speak TLS");
+}
+
+TEST_F(KafkaAway, WhatNeverWorksIsRefusedAtStartInOneLine) {
+    const auto outcome = start_relay({{"KAFKA_BROKERS", "http://127.0.0.1:9092"}}).wait(Deadline::in(60s));
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_EQ(outcome.errors, "outbox-relay: KAFKA_BROKERS=http://127.0.0.1:9092 is not allowed: it must be "
+                              "host:port, or several with commas between\n");
+}
+
 } // namespace
 } // namespace outbox::relays

@@ -92,7 +92,9 @@ TEST_F(OldEvents, ThatTheTopicWouldDeleteAtItsNextCheckCarryTheTimeOfSending) {
     insert_made_at("now() - interval '8 days'", 250);
     Process relay = start_relay();
     ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 250; }, 60s)) << relay.errors();
-    for (const Message& message : read_topic(topic)) {
+    const auto messages = read_topic(topic);
+    EXPECT_EQ(messages.size(), 250U);
+    for (const Message& message : messages) {
         EXPECT_LT(minutes_old(message), 1);
         EXPECT_LT(message.headers.at("ce_time"), database.value("SELECT (now() - interval '7 days')::text"));
     }
