@@ -12,7 +12,7 @@ FROM debian:12-slim
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates curl libfmt9 libhttp-parser2.9 libpq5 librdkafka1 libspdlog1.10 libssl3 libtomlplusplus3 \
+        ca-certificates curl libfmt9 libpq5 librdkafka1 libspdlog1.10 libssl3 libtomlplusplus3 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin outbox
 COPY --from=build /programs/bin/ /usr/local/bin/

@@ -20,9 +20,21 @@ std::string command_for(const kafka::NewTopic& topic, const std::string& brokers
 
 } // namespace
 
+bool Database::has_tables(Deadline deadline) {
+    return pool_.borrow(deadline)->run(tables_statement, {}, deadline).boolean(0, 0);
+}
+
 void Database::check(Deadline deadline) {
-    auto connection = pool_.borrow(deadline);
-    if (!connection->run(tables_statement, {}, deadline).boolean(0, 0)) {
+    bool there = false;
+    try {
+        there = has_tables(deadline);
+    } catch (const Error& error) {
+        if (error.action() != Action::reconnect) {
+            throw;
+        }
+        there = has_tables(deadline); // the session may have ended while it was idle; the pool opens another
+    }
+    if (!there) {
         throw Error(Action::stop, "the tables are missing; run: outbox-migrate up");
     }
 }

@@ -14,9 +14,12 @@ public:
     explicit Database(postgres::ConnectOptions options) : pool_(std::move(options), 1) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "database"; }
+    [[nodiscard]] bool needed_for_requests() const noexcept override { return true; }
     void check(Deadline deadline) override;
 
 private:
+    [[nodiscard]] bool has_tables(Deadline deadline);
+
     postgres::Pool pool_; ///< one connection of its own: busy workers must not make the database look lost
 };
 
@@ -31,6 +34,8 @@ public:
           create_(create) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "kafka"; }
+    /// The outbox keeps the events until Kafka is back.
+    [[nodiscard]] bool needed_for_requests() const noexcept override { return false; }
     void check(Deadline deadline) override;
 
 private:

@@ -94,10 +94,17 @@ http::Health make_health(const Settings& settings) {
     return {std::move(dependencies), fresh_for, check_timeout};
 }
 
-void add_health_routes(http::Router& router, http::Health& health, http::WorkerPool& pool) {
-    const auto report = [&health](const http::Request&) { return health.report(); };
-    router.add({"GET", "/health", &pool, report});
-    router.add({"GET", "/readyz", &pool, report});
+/// A worker each: /readyz does not wait for /health, which may wait for Kafka.
+struct HealthWorkers {
+    http::WorkerPool health{1, 64};
+    http::WorkerPool readiness{1, 64};
+};
+
+void add_health_routes(http::Router& router, http::Health& health, HealthWorkers& workers) {
+    router.add(
+        {"GET", "/health", &workers.health, [&health](const http::Request&) { return health.report(); }});
+    router.add({"GET", "/readyz", &workers.readiness,
+                [&health](const http::Request&) { return health.readiness(); }});
     router.add({"GET", "/livez", nullptr, [](const http::Request&) {
                     return http::Response{200, "application/json", R"({"status":"up"})", {}};
                 }});
@@ -123,7 +130,22 @@ http::ServerOptions server_options(const Settings& settings) {
                         options.address));
     }
     options.port = static_cast<std::uint16_t>(settings.integer("PORT"));
+    const auto size = [&settings](std::string_view name) {
+        return static_cast<std::size_t>(settings.integer(name));
+    };
     options.request_timeout = settings.seconds("SERVER_REQUEST_TIMEOUT");
+    options.header_timeout = settings.seconds("SERVER_HEADER_TIMEOUT");
+    options.body_timeout = settings.seconds("SERVER_BODY_TIMEOUT");
+    options.idle_timeout = settings.seconds("SERVER_IDLE_TIMEOUT");
+    options.max_connections = size("SERVER_MAX_CONNECTIONS");
+    options.max_header = size("SERVER_MAX_HEADER");
+    options.max_body = size("SERVER_MAX_BODY");
+    options.max_bodies = size("SERVER_MAX_BODIES");
+    if (options.max_bodies < options.max_body) {
+        throw UsageError(
+            fmt::format("SERVER_MAX_BODIES={} is not allowed: it must be at least SERVER_MAX_BODY={}",
+                        options.max_bodies, options.max_body));
+    }
     return options;
 }
 
@@ -151,7 +173,7 @@ int run(const Arguments& arguments) {
     http::Health health = make_health(settings);
 
     http::WorkerPool database_pool(workers, static_cast<std::size_t>(settings.integer("SERVER_QUEUE")));
-    http::WorkerPool health_pool(1, 64);
+    HealthWorkers health_workers;
     http::Router router;
     users::add_user_routes(router, service, database_pool);
     if (test_api_wanted(settings)) {
@@ -159,19 +181,20 @@ int run(const Arguments& arguments) {
         users::add_crash_route(router, service, database_pool,
                                exits ? users::Crash::exit : users::Crash::answer);
     }
-    add_health_routes(router, health, health_pool);
+    add_health_routes(router, health, health_workers);
     add_openapi_route(router);
 
     http::Server server(server_options(settings), router);
     server.start();
     log::info("listening", {{"address", settings.text("SERVER_BIND")}, {"port", server.port()}});
-    wait_until_told(signals, health, health_pool);
+    wait_until_told(signals, health, health_workers.health);
 
     log::info("stopping");
     const auto left =
         server.drain(Deadline::in(settings.seconds("SERVER_REQUEST_TIMEOUT") + std::chrono::seconds(1)));
     database_pool.stop();
-    health_pool.stop();
+    health_workers.health.stop();
+    health_workers.readiness.stop();
     log::info("stopped", {{"unanswered", left}});
     return 0;
 }

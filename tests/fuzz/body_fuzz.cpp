@@ -6,8 +6,6 @@
 #include <outbox/http/problem.hpp>
 #include <outbox/users/input.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include <cstddef>
 #include <cstdint>
 
@@ -37,7 +35,7 @@ void read_or_refuse(const Read& read) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto request = request_of(std::string_view(reinterpret_cast<const char*>(data), size));
     read_or_refuse([&] {
-        const auto body = outbox::http::read_json_object(request);
+        const auto body = outbox::users::read_body(request);
         read_or_refuse([&] {
             const auto user = outbox::users::read_new_user(body);
             expect(!outbox::users::email_error(user.email) && !outbox::users::name_error(user.name));

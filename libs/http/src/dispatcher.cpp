@@ -1,5 +1,6 @@
 #include "outbox/http/dispatcher.hpp"
 
+#include "log_limit.hpp"
 #include "outbox/http/problem.hpp"
 #include "outbox/http/worker_pool.hpp"
 
@@ -16,23 +17,39 @@ Problem problem_of(const Error& error) {
     switch (error.action()) {
     case Action::retry:
     case Action::reconnect:
-        return {503, "the database is not available or too busy; nothing was changed, try again"};
+        return {problems::unavailable,
+                "the database is not available or too busy; nothing was changed, try again"};
     case Action::stop:
-        return {503, "the database is not ready for this request; nothing was changed"};
+        return {problems::unavailable, "the database is not ready for this request; nothing was changed"};
     case Action::quarantine:
         break;
     }
-    return {500, "the request could not be handled; nothing was changed"};
+    return {problems::internal_error, "the request could not be handled; nothing was changed"};
 }
 
 void report(const Request& request, int status, const char* reason) {
-    const log::Fields fields{{"method", request.method}, {"status", status}, {"reason", reason}};
+    static LogLimit limit(std::chrono::seconds(1), 10); // one for all: it is the log that must not be flooded
+    const auto left_out = limit.admit(SteadyClock::now());
+    if (!left_out) {
+        return;
+    }
+    const log::Fields fields{
+        {"method", request.method}, {"status", status}, {"reason", reason}, {"not_logged", *left_out}};
     status == 503 ? log::warn("request failed", fields) : log::error("request failed", fields);
 }
 
 Response not_allowed(std::string allow) {
-    Response response = problem_response({405, "this resource allows: " + allow});
+    Response response = problem_response({problems::method_not_allowed, "this resource allows: " + allow});
     response.headers.add("Allow", std::move(allow));
+    return response;
+}
+
+/// The answer to OPTIONS, which a route need not have. "*" asks for the server as a whole.
+Response options_of(std::string allow) {
+    Response response{.status = 204};
+    if (!allow.empty()) {
+        response.headers.add("Allow", std::move(allow));
+    }
     return response;
 }
 
@@ -46,27 +63,33 @@ Response answer_of(const Handler& handler, const Request& request) {
     } catch (const CommitInDoubt& error) {
         report(request, 503, error.what());
         return problem_response(
-            {503, "the connection was lost at the commit, so the outcome is unknown: the change "
-                  "may have been made; repeat the request with the same Idempotency-Key, or "
-                  "read before you repeat it"});
+            {problems::outcome_unknown,
+             "the connection was lost at the commit, so the outcome is unknown: the change "
+             "may have been made; repeat the request with the same Idempotency-Key, or "
+             "read before you repeat it"});
     } catch (const Error& error) {
         const Problem problem = problem_of(error);
-        report(request, problem.status, error.what());
+        report(request, problem.type.status, error.what());
         return problem_response(problem);
     } catch (const std::exception& error) {
         report(request, 500, error.what());
-        return problem_response({500, "the request could not be handled"});
+        return problem_response({problems::internal_error, "the request could not be handled"});
     }
 }
 
 void Dispatcher::dispatch(Request request, Respond respond) const {
+    if (request.method == "OPTIONS" && request.path == "*") {
+        respond(options_of({}));
+        return;
+    }
     auto found = router_.find(request.method, request.path);
     if (std::holds_alternative<Router::NoSuchPath>(found)) {
-        respond(problem_response({404, "there is no such resource"}));
+        respond(problem_response({problems::not_found, "there is no such resource"}));
         return;
     }
     if (auto* refused = std::get_if<Router::NoSuchMethod>(&found)) {
-        respond(not_allowed(std::move(refused->allow)));
+        respond(request.method == "OPTIONS" ? options_of(std::move(refused->allow))
+                                            : not_allowed(std::move(refused->allow)));
         return;
     }
     auto& [route, parameters] = std::get<Router::Match>(found);
@@ -86,11 +109,12 @@ void Dispatcher::dispatch(Request request, Respond respond) const {
          [exchange, route = route] { exchange->respond(answer_of(route->handler, exchange->request)); },
          [exchange] {
              exchange->respond(problem_response(
-                 {503, "no worker was free before the deadline; nothing was changed, try again"}));
+                 {problems::overloaded,
+                  "no worker was free before the deadline; nothing was changed, try again"}));
          }});
     if (!accepted) {
-        exchange->respond(
-            problem_response({503, "too many requests are waiting; nothing was changed, try again"}));
+        exchange->respond(problem_response(
+            {problems::overloaded, "too many requests are waiting; nothing was changed, try again"}));
     }
 }
 

@@ -11,13 +11,15 @@ Health::Health(std::vector<std::unique_ptr<Dependency>> dependencies, millisecon
     : fresh_for_(fresh_for),
       check_timeout_(check_timeout) {
     for (auto& dependency : dependencies) {
-        entries_.push_back({std::move(dependency), {}, {}});
+        entries_.push_back(std::make_unique<Entry>());
+        entries_.back()->dependency = std::move(dependency);
     }
 }
 
-void Health::refresh(Entry& entry) const {
+bool Health::is_up(Entry& entry) const {
+    const std::lock_guard lock(entry.mutex);
     if (entry.checked && SteadyClock::now() - *entry.checked < fresh_for_) {
-        return;
+        return entry.error.empty();
     }
     const bool was_there = entry.error.empty();
     try {
@@ -32,30 +34,37 @@ void Health::refresh(Entry& entry) const {
     } else if (!was_there && entry.error.empty()) {
         log::info("dependency is back", {{"dependency", entry.dependency->name()}});
     }
+    return entry.error.empty();
 }
 
-Response Health::report() {
-    const std::lock_guard lock(mutex_);
+template <class Choose>
+Response Health::report_on(Choose choose) {
     nlohmann::ordered_json dependencies;
     bool healthy = true;
-    for (Entry& entry : entries_) {
-        refresh(entry);
-        auto& json = dependencies[std::string(entry.dependency->name())];
-        json["status"] = entry.error.empty() ? "up" : "down";
-        if (!entry.error.empty()) {
-            json["error"] = entry.error;
-            healthy = false;
+    for (const auto& entry : entries_) {
+        if (choose(*entry->dependency)) {
+            const bool up = is_up(*entry);
+            dependencies[std::string(entry->dependency->name())]["status"] = up ? "up" : "down";
+            healthy = healthy && up;
         }
     }
     const nlohmann::ordered_json json{{"status", healthy ? "up" : "down"}, {"dependencies", dependencies}};
     Response response;
     response.status = healthy ? 200 : 503;
-    response.body = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    response.body = json.dump();
     response.headers.add("Cache-Control", "no-store");
     if (!healthy) {
         response.headers.add("Retry-After", "1");
     }
     return response;
+}
+
+Response Health::report() {
+    return report_on([](const Dependency&) { return true; });
+}
+
+Response Health::readiness() {
+    return report_on([](const Dependency& dependency) { return dependency.needed_for_requests(); });
 }
 
 } // namespace outbox::http

@@ -2,15 +2,15 @@
 
 #include "outbox/http/problem.hpp"
 
+#include <outbox/core/json.hpp>
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace outbox::http {
 namespace {
-
-using nlohmann::json;
 
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view blank = " \t";
@@ -51,38 +51,101 @@ bool is_utf8_json(std::string_view content_type) {
 void require_json(const Headers& headers) {
     const auto type = headers.find("Content-Type");
     if (!type || !is_utf8_json(*type)) {
-        throw ProblemError({415, "the body must be sent as Content-Type: application/json, in UTF-8"});
+        throw ProblemError({problems::unsupported_media_type,
+                            "the body must be sent as Content-Type: application/json, in UTF-8"});
     }
     const auto encoding = headers.find("Content-Encoding");
     if (encoding && lowered(trimmed(*encoding)) != "identity") {
-        throw ProblemError({415, "the body must be sent without a Content-Encoding"});
+        throw ProblemError(
+            {problems::unsupported_media_type, "the body must be sent without a Content-Encoding"});
     }
 }
 
-json parse(const std::string& body) {
-    const auto check_depth = [](int depth, json::parse_event_t, const json&) {
-        if (depth > max_json_depth) {
-            throw ProblemError(
-                {400, fmt::format("the JSON is nested deeper than {} levels", max_json_depth)});
+/// Keeps the members that are wanted of the outermost object.
+class Members final : public json::Visitor {
+public:
+    explicit Members(std::initializer_list<std::string_view> wanted) : wanted_(wanted) {}
+
+    bool open_object() override { return open(JsonValue::Kind::object); }
+    bool close_object() override { return close(); }
+    bool open_array() override { return open(JsonValue::Kind::array); }
+    bool close_array() override { return close(); }
+    bool name(std::string_view text) override {
+        if (depth_ == 1) {
+            const auto* found = std::ranges::find(wanted_, text);
+            member_ = found == wanted_.end() ? std::string_view() : *found;
         }
         return true;
-    };
-    try {
-        return json::parse(body, check_depth);
-    } catch (const json::exception&) { // its text quotes the body; payloads are repeated nowhere
-        throw ProblemError({400, "the body is not JSON in UTF-8"});
     }
-}
+    bool scalar(json::Kind kind, std::string_view text) override {
+        keep(kind_of(kind), text);
+        return true;
+    }
+
+    [[nodiscard]] bool is_object() const noexcept { return is_object_; }
+    JsonObject take() && { return std::move(members_); }
+
+private:
+    static JsonValue::Kind kind_of(json::Kind kind) {
+        switch (kind) {
+        case json::Kind::boolean:
+            return JsonValue::Kind::boolean;
+        case json::Kind::number:
+            return JsonValue::Kind::number;
+        case json::Kind::string:
+            return JsonValue::Kind::string;
+        default:
+            return JsonValue::Kind::null;
+        }
+    }
+    bool open(JsonValue::Kind kind) {
+        if (depth_ == 0) {
+            is_object_ = kind == JsonValue::Kind::object;
+        }
+        keep(kind, {});
+        return ++depth_ <= max_json_depth;
+    }
+    bool close() {
+        --depth_;
+        return true;
+    }
+    void keep(JsonValue::Kind kind, std::string_view text) {
+        if (depth_ == 1 && is_object_ && !member_.empty()) {
+            members_[std::string(member_)] = {kind, std::string(text)};
+        }
+    }
+
+    const std::initializer_list<std::string_view> wanted_;
+    JsonObject members_;
+    std::string_view member_; ///< whose value comes; empty: one that nobody asked for
+    int depth_ = 0;
+    bool is_object_ = false;
+};
 
 } // namespace
 
-json read_json_object(const Request& request) {
-    require_json(request.headers);
-    json value = parse(request.body);
-    if (!value.is_object()) {
-        throw ProblemError({422, "the body must be a JSON object", {{"", "must be an object"}}});
+JsonObject parse_json_object(std::string_view text, std::initializer_list<std::string_view> wanted) {
+    Members members(wanted);
+    switch (json::read(text, members)) {
+    case json::End::whole:
+        break;
+    case json::End::no_json:
+        throw ProblemError({problems::malformed_json, "the body is not JSON in UTF-8"});
+    case json::End::stopped:
+    case json::End::too_deep:
+        throw ProblemError({problems::malformed_json,
+                            fmt::format("the JSON is nested deeper than {} levels", max_json_depth)});
     }
-    return value;
+    if (!members.is_object()) {
+        throw ProblemError(
+            {problems::invalid_fields, "the body must be a JSON object", {{"", "must be an object"}}});
+    }
+    return std::move(members).take();
+}
+
+JsonObject read_json_object(const Request& request, std::initializer_list<std::string_view> wanted) {
+    require_json(request.headers);
+    return parse_json_object(request.body, wanted);
 }
 
 } // namespace outbox::http

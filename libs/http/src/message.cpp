@@ -46,6 +46,10 @@ std::string_view reason_phrase(int status) noexcept {
         return "OK";
     case 201:
         return "Created";
+    case 204:
+        return "No Content";
+    case 304:
+        return "Not Modified";
     case 400:
         return "Bad Request";
     case 404:
@@ -56,12 +60,18 @@ std::string_view reason_phrase(int status) noexcept {
         return "Request Timeout";
     case 409:
         return "Conflict";
+    case 411:
+        return "Length Required";
+    case 412:
+        return "Precondition Failed";
     case 413:
         return "Content Too Large";
     case 414:
         return "URI Too Long";
     case 415:
         return "Unsupported Media Type";
+    case 417:
+        return "Expectation Failed";
     case 422:
         return "Unprocessable Content";
     case 431:
@@ -72,6 +82,8 @@ std::string_view reason_phrase(int status) noexcept {
         return "Not Implemented";
     case 503:
         return "Service Unavailable";
+    case 505:
+        return "HTTP Version Not Supported";
     default:
         return "";
     }

@@ -5,9 +5,9 @@
 namespace outbox::http {
 
 Response problem_response(const Problem& problem) {
-    nlohmann::ordered_json json{{"type", "about:blank"},
-                                {"title", reason_phrase(problem.status)},
-                                {"status", problem.status},
+    nlohmann::ordered_json json{{"type", std::string("urn:problem-type:outbox:") + problem.type.name},
+                                {"title", reason_phrase(problem.type.status)},
+                                {"status", problem.type.status},
                                 {"detail", problem.detail}};
     for (const FieldError& error : problem.errors) {
         const std::string pointer = error.field.empty() ? "#" : "#/" + error.field;
@@ -17,10 +17,10 @@ Response problem_response(const Problem& problem) {
         json[name] = value;
     }
     Response response;
-    response.status = problem.status;
+    response.status = problem.type.status;
     response.content_type = "application/problem+json";
     response.body = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    if (problem.status == 503) {
+    if (problem.type.try_again) {
         response.headers.add("Retry-After", "1");
     }
     return response;

@@ -82,6 +82,7 @@ Router::Found Router::find(std::string_view method, std::string_view path) const
     if (allowed.empty()) {
         return NoSuchPath{};
     }
+    allowed.insert("OPTIONS"); // answered by the dispatcher
     return NoSuchMethod{joined(allowed)};
 }
 

@@ -21,7 +21,7 @@ int status_when_thrown(Exception exception) {
 }
 
 TEST(Dispatcher, ErrorsBecomeAnswersByTheirAction) {
-    EXPECT_EQ(status_when_thrown(ProblemError({409, "taken"})), 409);
+    EXPECT_EQ(status_when_thrown(ProblemError({problems::precondition_failed, "changed"})), 412);
     EXPECT_EQ(status_when_thrown(Error(Action::retry, "busy")), 503);
     EXPECT_EQ(status_when_thrown(Error(Action::reconnect, "gone")), 503);
     EXPECT_EQ(status_when_thrown(Error(Action::stop, "no table")), 503);
@@ -35,6 +35,8 @@ TEST(Dispatcher, AnUnknownOutcomeIsSaidToBeUnknown) {
     EXPECT_EQ(response.status, 503);
     EXPECT_NE(response.body.find("outcome is unknown"), std::string::npos);
     EXPECT_NE(response.body.find("Idempotency-Key"), std::string::npos);
+    EXPECT_NE(response.body.find("urn:problem-type:outbox:outcome-unknown"), std::string::npos);
+    EXPECT_FALSE(response.headers.find("Retry-After")) << "a repetition might do it twice";
 }
 
 TEST(Dispatcher, WhatWentWrongInsideStaysInside) {
@@ -74,7 +76,19 @@ TEST_F(DispatcherTest, UnknownPathsAndMethodsAreAnsweredAtOnce) {
     wrong.method = "POST";
     const Response response = ask(std::move(wrong)).get();
     EXPECT_EQ(response.status, 405);
-    EXPECT_EQ(response.headers.find("Allow"), "GET, HEAD");
+    EXPECT_EQ(response.headers.find("Allow"), "GET, HEAD, OPTIONS");
+}
+
+TEST_F(DispatcherTest, OptionsSaysWhatIsAllowed) {
+    Request options = get("/at-once");
+    options.method = "OPTIONS";
+    const Response response = ask(options).get();
+    EXPECT_EQ(response.status, 204);
+    EXPECT_EQ(response.headers.find("Allow"), "GET, HEAD, OPTIONS");
+    options.path = "/nothing";
+    EXPECT_EQ(ask(options).get().status, 404);
+    options.path = "*";
+    EXPECT_EQ(ask(options).get().status, 204);
 }
 
 TEST_F(DispatcherTest, AFullQueueIs503AndRoutesWithoutAPoolStillAnswer) {

@@ -15,26 +15,28 @@ struct State {
 
 class Fake : public Dependency {
 public:
-    Fake(std::string_view name, State& state) : name_(name), state_(state) {}
+    Fake(std::string_view name, State& state, bool needed) : name_(name), state_(state), needed_(needed) {}
+    [[nodiscard]] bool needed_for_requests() const noexcept override { return needed_; }
     [[nodiscard]] std::string_view name() const noexcept override { return name_; }
     void check(Deadline) override {
         ++state_.checks;
         if (!state_.up) {
-            throw std::runtime_error("no answer");
+            throw std::runtime_error("no answer from 10.1.2.3");
         }
     }
 
 private:
     std::string_view name_;
     State& state_;
+    bool needed_;
 };
 
 class HealthTest : public testing::Test {
 protected:
     Health health(milliseconds fresh_for) {
         std::vector<std::unique_ptr<Dependency>> dependencies;
-        dependencies.push_back(std::make_unique<Fake>("database", database));
-        dependencies.push_back(std::make_unique<Fake>("kafka", kafka));
+        dependencies.push_back(std::make_unique<Fake>("database", database, true));
+        dependencies.push_back(std::make_unique<Fake>("kafka", kafka, false));
         return {std::move(dependencies), fresh_for, milliseconds(100)};
     }
 
@@ -50,9 +52,22 @@ TEST_F(HealthTest, EveryDependencyMustBeUp) {
     EXPECT_EQ(response.status, 503);
     EXPECT_EQ(nlohmann::json::parse(response.body),
               nlohmann::json::parse(R"({"status": "down", "dependencies": {
-        "database": {"status": "up"}, "kafka": {"status": "down", "error": "no answer"}}})"));
+        "database": {"status": "up"}, "kafka": {"status": "down"}}})"))
+        << "anybody may ask, so the reason goes into the log alone";
     kafka.up = true;
     EXPECT_EQ(subject.report().status, 200);
+}
+
+TEST_F(HealthTest, ReadyIsWhoCanServeRequests) {
+    Health subject = health(milliseconds(0));
+    kafka.up = false;
+    const Response response = subject.readiness();
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(nlohmann::json::parse(response.body),
+              nlohmann::json::parse(R"({"status": "up", "dependencies": {"database": {"status": "up"}}})"));
+    EXPECT_EQ(kafka.checks, 0) << "nor does it wait for the others";
+    database.up = false;
+    EXPECT_EQ(subject.readiness().status, 503);
 }
 
 TEST_F(HealthTest, AnAnswerIsKeptForAWhile) {

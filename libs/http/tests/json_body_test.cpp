@@ -1,8 +1,9 @@
+#include "cost.hpp"
+
 #include <outbox/http/json_body.hpp>
 #include <outbox/http/problem.hpp>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 namespace outbox::http {
 namespace {
@@ -18,10 +19,10 @@ int status_of(const std::string& body, const std::string& content_type = "applic
         request.headers.add("Content-Encoding", encoding);
     }
     try {
-        std::ignore = read_json_object(request);
+        std::ignore = read_json_object(request, {"a", "name"});
         return 200;
     } catch (const ProblemError& error) {
-        return error.problem().status;
+        return error.problem().type.status;
     }
 }
 
@@ -76,6 +77,59 @@ TEST(JsonBody, TheMediaTypeMustBeJson) {
 TEST(JsonBody, ACompressedBodyIs415) {
     EXPECT_EQ(status_of("{}", "application/json", "gzip"), 415);
     EXPECT_EQ(status_of("{}", "application/json", "Identity"), 200);
+}
+
+TEST(JsonBody, WhatWasAskedForIsKeptAndNothingElse) {
+    const JsonObject body =
+        parse_json_object(R"({"x":{"a":1},"a":"Zo\u00eb","b":[{"name":2}],"name":null,"c":true,"d":{}})",
+                          {"a", "name", "c", "d", "e"});
+    ASSERT_EQ(body.size(), 4U);
+    EXPECT_EQ(body.at("a").text, "Zoë");
+    EXPECT_EQ(body.at("a").kind, JsonValue::Kind::string);
+    EXPECT_EQ(body.at("name").kind, JsonValue::Kind::null);
+    EXPECT_EQ(body.at("c").text, "true");
+    EXPECT_EQ(body.at("d").kind, JsonValue::Kind::object);
+    EXPECT_EQ(parse_json_object(R"({"a":1,"a":"2"})", {"a"}).at("a").text, "2") << "the last counts";
+    EXPECT_EQ(parse_json_object(R"({"a":1e400})", {"a"}).at("a").text, "1e400");
+}
+
+TEST(JsonBody, NothingMayStandBehindTheObject) {
+    EXPECT_EQ(status_of(std::string("{}\0x", 4)), 400);
+    EXPECT_EQ(status_of("{} {}"), 400);
+    EXPECT_EQ(status_of("\xef\xbb\xbf{}"), 400) << "a byte order mark";
+}
+
+/// An object of about so many bytes that is made of one thing.
+std::string filled(std::size_t bytes, const std::string& begin, const std::string& piece,
+                   const std::string& end) {
+    std::string text = begin;
+    while (text.size() < bytes) {
+        text += piece;
+    }
+    text.back() = text.back() == ',' ? ' ' : text.back();
+    return text + end;
+}
+
+TEST(JsonBody, TheCostOfABodyIsLinearWhateverItIsMadeOf) {
+    const auto growth = [](const std::string& begin, const std::string& piece, const std::string& end) {
+        return growth_of_cost([&](std::size_t bytes) { status_of(filled(bytes, begin, piece, end)); },
+                              128 * 1024);
+    };
+    constexpr double at_most = 24; // linear is 8, quadratic 64
+    EXPECT_LT(growth("{\"a\":[", "{},", "]}"), at_most);
+    EXPECT_LT(growth("{\"a\":[", "[[[]]],", "]}"), at_most);
+    EXPECT_LT(growth("{", "\"a\":{},", "}"), at_most) << "many members of one name";
+    EXPECT_LT(growth("{", "\"\\u0061\":\"\",", "}"), at_most);
+    EXPECT_LT(growth("{\"a\":\"", "\\n", "\"}"), at_most);
+    EXPECT_LT(growth("{\"a\":", "1", "}"), at_most) << "one long number";
+    EXPECT_LT(growth("{\"a\":", "[", ""), at_most);
+    EXPECT_LT(growth("", " ", "{}"), at_most);
+}
+
+TEST(JsonBody, AMebibyteOfEmptyObjectsTakesMilliseconds) {
+    const std::string body = filled(1'048'576, "{\"a\":[", "{},", "]}");
+    EXPECT_EQ(status_of(body), 200);
+    EXPECT_LT(cost_of([&] { status_of(body); }), std::chrono::milliseconds(500));
 }
 
 } // namespace

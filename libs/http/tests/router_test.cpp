@@ -51,9 +51,9 @@ TEST_F(RouterTest, HeadIsAnsweredByGet) {
 }
 
 TEST_F(RouterTest, AnotherMethodIsToldWhatIsAllowed) {
-    EXPECT_EQ(allow("DELETE", "/users/42"), "GET, HEAD, PUT");
-    EXPECT_EQ(allow("GET", "/users"), "POST");
-    EXPECT_EQ(allow("get", "/users/42"), "GET, HEAD, PUT") << "methods are case-sensitive";
+    EXPECT_EQ(allow("DELETE", "/users/42"), "GET, HEAD, OPTIONS, PUT");
+    EXPECT_EQ(allow("GET", "/users"), "OPTIONS, POST");
+    EXPECT_EQ(allow("get", "/users/42"), "GET, HEAD, OPTIONS, PUT") << "methods are case-sensitive";
 }
 
 TEST_F(RouterTest, APathMustFitToTheLastCharacter) {

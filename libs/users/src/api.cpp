@@ -4,10 +4,9 @@
 #include "outbox/users/trace_context.hpp"
 #include "outbox/users/user_store.hpp"
 
-#include <outbox/http/json_body.hpp>
+#include <outbox/http/conditional.hpp>
 #include <outbox/http/problem.hpp>
 
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 namespace outbox::users {
@@ -27,14 +26,14 @@ std::optional<std::string> idempotency_key_of(const Request& request) {
         return std::nullopt;
     }
     if (request.headers.count("Idempotency-Key") > 1) {
-        throw ProblemError({422, "there must be one header Idempotency-Key"});
+        throw ProblemError({problems::malformed_idempotency_key, "there must be one header Idempotency-Key"});
     }
     check_idempotency_key(*key);
     return std::string(*key);
 }
 
 ProblemError no_such_user() {
-    return ProblemError({404, "there is no user with this id"});
+    return ProblemError({http::problems::not_found, "there is no user with this id"});
 }
 
 Uuid id_of(const Request& request) {
@@ -51,18 +50,19 @@ auto refusals_as_problems(Call call) {
     try {
         return call();
     } catch (const DuplicateEmail& error) {
-        throw ProblemError({409, error.what(), {{"email", "is taken"}}});
+        throw ProblemError({problems::duplicate_email, error.what(), {{"email", "is taken"}}});
     } catch (const KeyReused& error) {
-        throw ProblemError({422, error.what()});
+        throw ProblemError({problems::idempotency_key_reused, error.what()});
     }
 }
 
 Response post_user(UserService& service, const Request& request) {
     const auto key = idempotency_key_of(request);
-    const NewUser user = read_new_user(http::read_json_object(request));
+    const NewUser user = read_new_user(read_body(request));
     Answer answer = refusals_as_problems([&] { return service.create(user, key, origin_of(request)); });
     Response response;
     response.status = answer.status;
+    response.headers.add("ETag", http::entity_tag(answer.body));
     response.body = std::move(answer.body);
     response.headers.add("Location", std::move(answer.location));
     return response;
@@ -75,18 +75,34 @@ Response get_user(UserService& service, const Request& request) {
     }
     Response response;
     response.body = to_json(*user);
-    return response;
+    return http::conditional(request.headers, std::move(response));
+}
+
+/// What a change asks of the user that it finds; nothing where the request has no precondition.
+std::function<void(const User&)> precondition_of(const Request& request) {
+    if (!http::has_preconditions(request.headers)) {
+        return {};
+    }
+    return [&request](const User& current) {
+        if (!http::preconditions_hold(request.headers, to_json(current))) {
+            throw ProblemError(
+                {http::problems::precondition_failed,
+                 "the user has another entity tag than the request asks for; nothing was changed"});
+        }
+    };
 }
 
 Response put_user(UserService& service, const Request& request) {
     const Uuid id = id_of(request);
-    const UserChange change = read_user_change(http::read_json_object(request));
-    const auto user = refusals_as_problems([&] { return service.update(id, change, origin_of(request)); });
+    const UserChange change = read_user_change(read_body(request));
+    const auto user = refusals_as_problems(
+        [&] { return service.update(id, change, origin_of(request), precondition_of(request)); });
     if (!user) {
         throw no_such_user();
     }
     Response response;
     response.body = to_json(*user);
+    response.headers.add("ETag", http::entity_tag(response.body));
     return response;
 }
 
@@ -101,18 +117,19 @@ Response put_user(UserService& service, const Request& request) {
 /// With an Idempotency-Key the answer that nobody got is kept: a POST /users with that key gets it.
 Response post_crash(UserService& service, Crash crash, const Request& request) {
     const auto key = idempotency_key_of(request);
-    const auto body = http::read_json_object(request);
+    const auto body = read_body(request);
     const NewUser new_user = read_new_user(body);
     const bool after_commit = read_crash_after_db(body);
     const auto before_commit = [&] {
         if (!after_commit) {
-            crash_now(crash, {500, "simulated crash before the commit: neither user nor event exist"});
+            crash_now(crash, {problems::simulated_crash,
+                              "simulated crash before the commit: neither user nor event exist"});
         }
     };
     const Answer answer = refusals_as_problems(
         [&] { return service.create(new_user, key, origin_of(request), before_commit); });
     crash_now(crash,
-              {500,
+              {problems::simulated_crash,
                "simulated crash after the commit: user and event exist, and the event will be delivered",
                {},
                {{"user_id", answer.location.substr(answer.location.rfind('/') + 1)}}});

@@ -1,9 +1,5 @@
 #include "outbox/users/input.hpp"
 
-#include <outbox/http/problem.hpp>
-
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -14,7 +10,8 @@ namespace outbox::users {
 namespace {
 
 using http::FieldError;
-using nlohmann::json;
+using http::JsonObject;
+using Kind = http::JsonValue::Kind;
 
 constexpr std::size_t longest = 255; // characters, as VARCHAR(255) counts
 
@@ -44,7 +41,7 @@ bool is_space_or_control(char32_t c) {
 using Check = std::optional<std::string> (*)(std::string_view);
 
 /// Reads one text member; what is wrong with it goes into `errors`.
-std::optional<std::string> text_member(const json& body, const char* name, Check check, bool required,
+std::optional<std::string> text_member(const JsonObject& body, const char* name, Check check, bool required,
                                        std::vector<FieldError>& errors) {
     const auto found = body.find(name);
     if (found == body.end()) {
@@ -53,11 +50,11 @@ std::optional<std::string> text_member(const json& body, const char* name, Check
         }
         return std::nullopt;
     }
-    if (!found->is_string()) {
+    if (found->second.kind != Kind::string) {
         errors.push_back({name, "must be a string"});
         return std::nullopt;
     }
-    auto text = found->get<std::string>();
+    const std::string& text = found->second.text;
     if (auto error = check(text)) {
         errors.push_back({name, std::move(*error)});
         return std::nullopt;
@@ -67,7 +64,8 @@ std::optional<std::string> text_member(const json& body, const char* name, Check
 
 void throw_if_any(std::vector<FieldError> errors) {
     if (!errors.empty()) {
-        throw http::ProblemError({422, "some fields are not valid", std::move(errors)});
+        throw http::ProblemError(
+            {http::problems::invalid_fields, "some fields are not valid", std::move(errors)});
     }
 }
 
@@ -107,7 +105,11 @@ std::optional<std::string> email_error(std::string_view email) {
     return std::nullopt;
 }
 
-NewUser read_new_user(const json& body) {
+JsonObject read_body(const http::Request& request) {
+    return http::read_json_object(request, {"email", "name", "crash_after_db"});
+}
+
+NewUser read_new_user(const JsonObject& body) {
     std::vector<FieldError> errors;
     auto email = text_member(body, "email", email_error, true, errors);
     auto name = text_member(body, "name", name_error, true, errors);
@@ -115,7 +117,7 @@ NewUser read_new_user(const json& body) {
     return {std::move(email).value(), std::move(name).value()};
 }
 
-UserChange read_user_change(const json& body) {
+UserChange read_user_change(const JsonObject& body) {
     std::vector<FieldError> errors;
     UserChange change{text_member(body, "email", email_error, false, errors),
                       text_member(body, "name", name_error, false, errors)};
@@ -127,19 +129,20 @@ UserChange read_user_change(const json& body) {
     return change;
 }
 
-bool read_crash_after_db(const json& body) {
+bool read_crash_after_db(const JsonObject& body) {
     const auto found = body.find("crash_after_db");
-    if (found != body.end() && !found->is_boolean()) {
+    if (found != body.end() && found->second.kind != Kind::boolean) {
         throw_if_any({{"crash_after_db", "must be true or false"}});
     }
-    return found == body.end() || found->get<bool>();
+    return found == body.end() || found->second.text == "true";
 }
 
 void check_idempotency_key(std::string_view key) {
     const bool printable = std::ranges::all_of(key, [](char c) { return c >= 0x20 && c <= 0x7E; });
     if (key.empty() || key.size() > longest || !printable) {
         throw http::ProblemError(
-            {422, "the header Idempotency-Key must have 1 to 255 printable ASCII characters"});
+            {problems::malformed_idempotency_key,
+             "the header Idempotency-Key must have 1 to 255 printable ASCII characters"});
     }
 }
 

@@ -126,8 +126,16 @@ std::optional<User> UserService::find(const Uuid& id, Deadline deadline) {
         deadline, [&](postgres::Connection& connection) { return find_user(connection, id, deadline); });
 }
 
-std::optional<User> UserService::update(const Uuid& id, const UserChange& change, const Origin& origin) {
+std::optional<User> UserService::update(const Uuid& id, const UserChange& change, const Origin& origin,
+                                        const std::function<void(const User&)>& precondition) {
     return in_transaction(origin.deadline, [&](postgres::Transaction& transaction) {
+        if (precondition) {
+            const auto current = lock_user(transaction, id);
+            if (!current) {
+                return current;
+            }
+            precondition(*current);
+        }
         // The row is locked from here on, so the events of one user come in the order of their commits.
         auto user = update_user(transaction, id, change);
         if (user) {

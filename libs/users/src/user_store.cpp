@@ -30,6 +30,9 @@ constexpr postgres::Statement lock_addresses_statement{
 constexpr postgres::Statement find_statement{"users_find",
                                              "SELECT " USER_COLUMNS " FROM users WHERE id = $1"};
 
+constexpr postgres::Statement find_and_lock_statement{
+    "users_find_and_lock", "SELECT " USER_COLUMNS " FROM users WHERE id = $1 FOR UPDATE"};
+
 #undef USER_COLUMNS
 
 User user_from(const postgres::Result& result) {
@@ -77,6 +80,11 @@ std::optional<User> update_user(postgres::Transaction& transaction, const Uuid& 
     const auto result = unless_duplicate([&] {
         return transaction.run(update_statement, {id, change.email, change.name});
     });
+    return result.empty() ? std::nullopt : std::optional(user_from(result));
+}
+
+std::optional<User> lock_user(postgres::Transaction& transaction, const Uuid& id) {
+    const auto result = transaction.run(find_and_lock_statement, {id});
     return result.empty() ? std::nullopt : std::optional(user_from(result));
 }
 

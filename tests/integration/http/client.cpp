@@ -36,7 +36,9 @@ std::string Reply::wrong_fields() const {
 std::string request_text(std::string_view method, std::string_view target, std::string_view body,
                          const Fields& fields) {
     std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: localhost\r\n", method, target);
-    if (!body.empty() && !fields.contains("Transfer-Encoding")) {
+    const bool brings_body = method == "POST" || method == "PUT" || method == "PATCH";
+    if ((!body.empty() || brings_body) && !fields.contains("Transfer-Encoding") &&
+        !fields.contains("Content-Length")) {
         text += fmt::format("Content-Length: {}\r\n", body.size());
     }
     if (!body.empty() && !fields.contains("Content-Type")) {

@@ -41,7 +41,11 @@ protected:
     bool done = false;
     WorkerPool pool{1, 1};
     Router router;
-    Server server{{.request_timeout = milliseconds(300), .read_timeout = milliseconds(600)}, router};
+    Server server{{.request_timeout = milliseconds(300),
+                   .header_timeout = milliseconds(600),
+                   .body_timeout = milliseconds(600),
+                   .idle_timeout = milliseconds(600)},
+                  router};
 };
 
 TEST_F(DeadlineTest, AHandlerThatHangsIsAnsweredForInTime) {
@@ -53,7 +57,7 @@ TEST_F(DeadlineTest, AHandlerThatHangsIsAnsweredForInTime) {
     for (Client* client : {&working, &waiting}) {
         const Reply reply = client->read();
         EXPECT_EQ(reply.status, 503);
-        EXPECT_TRUE(reply.headers.contains("retry-after"));
+        EXPECT_FALSE(reply.headers.contains("retry-after")) << "it may have been done";
         EXPECT_NE(reply.body.find("unknown"), std::string::npos) << reply.body;
         EXPECT_TRUE(client->closed_by_server(Deadline::in(seconds(5))));
     }

@@ -35,15 +35,16 @@ TEST_F(MessagesTest, AnErrorIsAProblemDocument) {
     EXPECT_EQ(reply.headers.at("content-type"), "application/problem+json");
     EXPECT_EQ(reply.json().at("status"), 404);
     EXPECT_EQ(reply.json().at("title"), "Not Found");
-    EXPECT_TRUE(reply.json().contains("type") && reply.json().contains("detail"));
+    EXPECT_EQ(reply.json().at("type"), "urn:problem-type:outbox:not-found");
+    EXPECT_TRUE(reply.json().contains("detail"));
 }
 
 TEST_F(MessagesTest, AWrongMethodIs405WithAllow) {
     const Reply reply = ask("DELETE", "/users/018f3c2e-8a5b-7c1d-9e2f-3a4b5c6d7e8f");
     EXPECT_EQ(reply.status, 405);
-    EXPECT_EQ(reply.headers.at("allow"), "GET, HEAD, PUT");
-    EXPECT_EQ(ask("GET", "/users").headers.at("allow"), "POST");
-    EXPECT_EQ(ask("POST", "/health", "{}").headers.at("allow"), "GET, HEAD");
+    EXPECT_EQ(reply.headers.at("allow"), "GET, HEAD, OPTIONS, PUT");
+    EXPECT_EQ(ask("GET", "/users").headers.at("allow"), "OPTIONS, POST");
+    EXPECT_EQ(ask("POST", "/health", "{}").headers.at("allow"), "GET, HEAD, OPTIONS");
 }
 
 TEST_F(MessagesTest, AMethodThatNobodyKnowsIs501) {
@@ -201,6 +202,9 @@ TEST_F(MessagesTest, AClientThatWaitsToBeAskedForItsBodyIsAsked) {
     EXPECT_EQ(client.read().status, 100);
     client.send(body);
     EXPECT_EQ(client.read().status, 201);
+    Client shouting(server.port());
+    shouting.send(request_text("POST", "/users", "", {{"Expect", "100-Continue"}, {"Content-Length", "5"}}));
+    EXPECT_EQ(shouting.read().status, 100) << "in any case";
     Client large(server.port());
     large.send(
         request_text("POST", "/users", "", {{"Expect", "100-continue"}, {"Content-Length", "9000000"}}));
@@ -208,9 +212,59 @@ TEST_F(MessagesTest, AClientThatWaitsToBeAskedForItsBodyIsAsked) {
 }
 
 TEST_F(MessagesTest, AnOfferToUpgradeIsDeclined) {
-    const Reply reply = ask("GET", "/livez", "", {{"Connection", "Upgrade"}, {"Upgrade", "h2c"}});
-    EXPECT_EQ(reply.status, 200);
-    EXPECT_EQ(reply.headers.at("connection"), "close");
+    Client client(server.port());
+    EXPECT_EQ(client.ask("GET", "/livez", "", {{"Connection", "Upgrade"}, {"Upgrade", "h2c"}}).status, 200);
+    EXPECT_EQ(client.ask("GET", "/livez").status, 200) << "and HTTP/1.1 goes on";
+}
+
+TEST_F(MessagesTest, WhatTheServerDoesNotActOnHasItsStatus) {
+    EXPECT_EQ(say("POST /users HTTP/1.1\r\nHost: x\r\n\r\n").status, 411);
+    EXPECT_EQ(say("GET /livez HTTP/2.0\r\nHost: x\r\n\r\n").status, 505);
+    EXPECT_EQ(
+        say("POST /users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n").status,
+        501);
+    EXPECT_EQ(say(request_text("POST", "/users", "{}", {{"Expect", "a-miracle"}})).status, 417);
+    EXPECT_EQ(say("GET /livez HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n").status, 400);
+}
+
+TEST_F(MessagesTest, EveryAnswerHasItsDate) {
+    EXPECT_EQ(ask("GET", "/livez").headers.at("date").size(), 29U);
+    EXPECT_EQ(ask("GET", "/nothing").headers.at("date").size(), 29U);
+    EXPECT_EQ(say("garbage\r\n\r\n").headers.at("date").size(), 29U);
+}
+
+TEST_F(MessagesTest, OptionsSaysWhatIsAllowed) {
+    Client client(server.port());
+    const Reply users = client.ask("OPTIONS", "/users");
+    EXPECT_EQ(users.status, 204);
+    EXPECT_EQ(users.headers.at("allow"), "OPTIONS, POST");
+    EXPECT_EQ(client.ask("OPTIONS", "*").status, 204);
+    EXPECT_EQ(client.ask("OPTIONS", "/nothing").status, 404);
+}
+
+TEST_F(MessagesTest, HttpOneZeroIsKeptOnlyWhereItIsAskedFor) {
+    EXPECT_EQ(say("GET /livez HTTP/1.0\r\n\r\n").status, 200) << "and closed";
+    Client client(server.port());
+    client.send("GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    EXPECT_EQ(client.read().headers.at("connection"), "keep-alive");
+    EXPECT_EQ(client.ask("GET", "/livez").status, 200);
+}
+
+TEST_F(MessagesTest, BlanksAroundAValueAreNoneOfIt) {
+    EXPECT_EQ(ask("POST", "/users", user_json("a@b"), {{"Idempotency-Key", " \t k-1\t "}}).status, 201);
+    const Reply again = ask("POST", "/users", user_json("a@b"), {{"Idempotency-Key", "k-1"}});
+    EXPECT_EQ(again.status, 201) << "the same key";
+    EXPECT_EQ(database.number("SELECT count(*) FROM users"), 1);
+}
+
+TEST_F(MessagesTest, AHalfClosedConnectionGetsItsAnswers) {
+    Client client(server.port());
+    client.send(request_text("POST", "/users", user_json("half@example.com")) +
+                request_text("GET", "/livez"));
+    client.finish_sending();
+    EXPECT_EQ(client.read().status, 201);
+    EXPECT_EQ(client.read().status, 200);
+    EXPECT_TRUE(client.closed_by_server(Deadline::in(std::chrono::seconds(5))));
 }
 
 } // namespace

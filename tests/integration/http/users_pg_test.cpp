@@ -1,6 +1,7 @@
 #include "fixture.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <regex>
 
@@ -163,6 +164,59 @@ TEST_F(UsersTest, RowsOfOthersWithoutTimesCanBeReadAndChanged) {
     const Reply changed = ask("PUT", path, R"({"name":"P"})");
     EXPECT_EQ(changed.status, 200);
     EXPECT_TRUE(changed.json().at("updated_at").is_string());
+}
+
+TEST_F(UsersTest, AReaderThatHasTheUserAlreadyIsTold304) {
+    const Reply added = ask("POST", "/users", user_json("ada@example.com"));
+    const std::string path = added.headers.at("location");
+    const std::string tag = ask("GET", path).headers.at("etag");
+    EXPECT_EQ(added.headers.at("etag"), tag);
+    const Reply known = ask("GET", path, "", {{"If-None-Match", "W/\"x\", " + tag}});
+    EXPECT_EQ(known.status, 304);
+    EXPECT_EQ(known.headers.at("etag"), tag);
+    EXPECT_FALSE(known.headers.contains("content-length"));
+    EXPECT_EQ(ask("HEAD", path, "", {{"If-None-Match", tag}}).status, 304);
+    EXPECT_EQ(ask("GET", path, "", {{"If-None-Match", "\"x\""}}).status, 200);
+
+    const Reply changed = ask("PUT", path, R"({"name":"Countess"})");
+    EXPECT_NE(changed.headers.at("etag"), tag);
+    EXPECT_EQ(ask("GET", path, "", {{"If-None-Match", tag}}).status, 200);
+    EXPECT_EQ(ask("GET", path).headers.at("etag"), changed.headers.at("etag"));
+}
+
+TEST_F(UsersTest, AChangeOfAnotherThanTheOneThatWasReadIs412AndWritesNothing) {
+    const std::string path = add_user("ada@example.com");
+    const std::string tag = ask("GET", path).headers.at("etag");
+    database.query("UPDATE users SET name = 'by something else'");
+    const Reply refused = ask("PUT", path, R"({"name":"Countess"})", {{"If-Match", tag}});
+    EXPECT_EQ(refused.status, 412);
+    EXPECT_EQ(refused.json().at("type"), "urn:problem-type:outbox:precondition-failed");
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), 1);
+    EXPECT_EQ(database.value("SELECT name FROM users"), "by something else");
+
+    const std::string now = ask("GET", path).headers.at("etag");
+    EXPECT_EQ(ask("PUT", path, R"({"name":"Countess"})", {{"If-Match", "\"x\", " + now}}).status, 200);
+    EXPECT_EQ(ask("PUT", path, R"({"name":"x"})", {{"If-Match", "*"}}).status, 200);
+    EXPECT_EQ(ask("PUT", path, R"({"name":"x"})", {{"If-None-Match", "*"}}).status, 412);
+    EXPECT_EQ(ask("PUT", path, R"({"name":"x"})", {{"If-Match", "unquoted"}}).status, 400);
+    EXPECT_EQ(
+        ask("PUT", "/users/018f3c2e-8a5b-7c1d-9e2f-3a4b5c6d7e8f", R"({"name":"x"})", {{"If-Match", now}})
+            .status,
+        404);
+}
+
+TEST_F(UsersTest, OfChangesThatReadTheSameUserOneWins) {
+    const std::string path = add_user("ada@example.com");
+    const std::string tag = ask("GET", path).headers.at("etag");
+    std::atomic<int> won = 0;
+    in_parallel(8, [&](int i) {
+        const int status =
+            ask("PUT", path, nlohmann::json{{"name", std::to_string(i)}}.dump(), {{"If-Match", tag}}).status;
+        EXPECT_TRUE(status == 200 || status == 412) << status;
+        won += status == 200 ? 1 : 0;
+    });
+    EXPECT_EQ(won, 1);
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), 2);
 }
 
 TEST_F(UsersTest, EventsOfOneUserComeInTheOrderOfTheirCommits) {

@@ -43,8 +43,8 @@ struct Request {
 struct Response {
     int status = 200;
     std::string content_type = "application/json";
-    std::string body;
-    Headers headers; ///< beyond Content-Type, Content-Length, Date and Connection
+    std::string body = {};
+    Headers headers = {}; ///< beyond Content-Type, Content-Length, Date and Connection
 };
 
 /// "Not Found" for 404; empty for a status nobody here uses.

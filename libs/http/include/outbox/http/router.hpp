@@ -31,7 +31,7 @@ public:
     };
     struct NoSuchPath {};
     struct NoSuchMethod {
-        std::string allow; ///< "GET, HEAD, PUT"
+        std::string allow; ///< "GET, HEAD, OPTIONS, PUT"
     };
     using Found = std::variant<Match, NoSuchPath, NoSuchMethod>;
 

@@ -13,9 +13,13 @@ struct ServerOptions {
     std::string address = "127.0.0.1";   ///< IPv4 or IPv6 address, or localhost
     std::uint16_t port = 0;              ///< 0: any free one
     milliseconds request_timeout{5'000}; ///< a handler that takes longer is answered for: 503
-    milliseconds read_timeout{30'000};   ///< for one whole request to come in, and of an idle connection
-    std::size_t max_connections = 1024;  ///< further ones wait to be accepted
+    milliseconds header_timeout{10'000}; ///< from a request's first byte to the end of its header
+    milliseconds body_timeout{30'000};   ///< from there to the end of its body
+    milliseconds idle_timeout{30'000};   ///< between requests, and for the client to take an answer
+    std::size_t max_connections = 1024;  ///< further ones are answered 503
+    std::size_t max_header = 16'384;     ///< bytes; half of them for the first line
     std::size_t max_body = 1'048'576;    ///< bytes
+    std::size_t max_bodies = 67'108'864; ///< bytes of all bodies together; the first 8 KiB of each are free
 };
 
 /// True for what ServerOptions::address may be.
@@ -24,7 +28,8 @@ bool is_address(const std::string& text);
 /// True when only this machine can reach the address.
 bool is_loopback(const std::string& address);
 
-/// An HTTP/1.1 server: one I/O thread, which reads, routes and writes; handlers run where their route says.
+/// An HTTP/1.1 server: one I/O thread, which reads, routes and writes and never blocks; handlers run where
+/// their route says. A program may have several servers, each with an address and a thread of its own.
 class Server {
 public:
     /// @param router  outlives the server.

@@ -1,22 +1,34 @@
 #pragma once
 
+#include <outbox/http/json_body.hpp>
+#include <outbox/http/problem.hpp>
 #include <outbox/users/user.hpp>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include <optional>
 #include <string_view>
 
 namespace outbox::users {
 
+namespace problems {
+
+inline constexpr http::ProblemType duplicate_email{409, "duplicate-email"};
+inline constexpr http::ProblemType malformed_idempotency_key{422, "malformed-idempotency-key"};
+inline constexpr http::ProblemType idempotency_key_reused{422, "idempotency-key-reused"};
+inline constexpr http::ProblemType simulated_crash{500, "simulated-crash"};
+
+} // namespace problems
+
+/// The members of a body that the functions below look at.
+http::JsonObject read_body(const http::Request& request);
+
 // Each of these reads one body. Members that are not known are ignored.
 // They throw http::ProblemError 422, which names every field that is wrong.
 
-NewUser read_new_user(const nlohmann::json& body);
-UserChange read_user_change(const nlohmann::json& body);
+NewUser read_new_user(const http::JsonObject& body);
+UserChange read_user_change(const http::JsonObject& body);
 
 /// `crash_after_db` of POST /test/crash; true when it is left out.
-bool read_crash_after_db(const nlohmann::json& body);
+bool read_crash_after_db(const http::JsonObject& body);
 
 /// An Idempotency-Key as it came. @throws http::ProblemError 422 unless it is 1 to 255 printable ASCII
 /// characters.

@@ -56,8 +56,12 @@ public:
     std::optional<User> find(const Uuid& id, Deadline deadline);
 
     /// Changes a user and adds its user.updated event, even when nothing is different from before.
+    /// @param precondition  called, unless it is empty, with the user as it is, which nobody else can change
+    /// then;
+    ///                      what it throws leaves everything as it was.
     /// @return nullopt when there is no such user. @throws DuplicateEmail
-    std::optional<User> update(const Uuid& id, const UserChange& change, const Origin& origin);
+    std::optional<User> update(const Uuid& id, const UserChange& change, const Origin& origin,
+                               const std::function<void(const User&)>& precondition = {});
 
 private:
     template <class Body>

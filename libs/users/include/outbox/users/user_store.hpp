@@ -23,6 +23,10 @@ User insert_user(postgres::Transaction& transaction, const NewUser& user);
 /// @return nullopt when there is no such user. @throws as insert_user
 std::optional<User> update_user(postgres::Transaction& transaction, const Uuid& id, const UserChange& change);
 
+/// Locks the row until the transaction ends. @return nullopt when there is no such user.
+/// @throws postgres::DatabaseError
+std::optional<User> lock_user(postgres::Transaction& transaction, const Uuid& id);
+
 /// @return nullopt when there is no such user. @throws postgres::DatabaseError
 std::optional<User> find_user(postgres::Connection& connection, const Uuid& id, Deadline deadline);
 

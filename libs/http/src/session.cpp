@@ -1,0 +1,247 @@
+#include "session.hpp"
+
+#include "answer_text.hpp"
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
+#include <ctime>
+
+namespace outbox::http {
+namespace {
+
+using ErrorCode = boost::system::error_code;
+
+/// What a worker may take beyond the deadline to say so itself, before the connection says it in its place.
+constexpr milliseconds late_answer{500};
+/// How long a connection that was answered for the last time is read on, for a close with input that was not
+/// read would be a reset, which takes the answer with it.
+constexpr milliseconds closing_time{2'000};
+constexpr std::size_t head_read = 4'096;
+constexpr std::size_t body_read = 16'384;
+
+std::string_view view(const boost::beast::flat_buffer& buffer) {
+    const auto data = buffer.data();
+    return {static_cast<const char*>(data.data()), data.size()};
+}
+
+} // namespace
+
+Session::Session(asio::ip::tcp::socket socket, Connections& connections)
+    : socket_(std::move(socket)),
+      connections_(connections) {
+    ErrorCode ignored; // only speed depends on it
+    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+void Session::enter(State state, milliseconds time) {
+    state_ = state;
+    time_limit_ = SteadyClock::now() + time;
+}
+
+void Session::start() {
+    begin_request();
+}
+
+void Session::begin_request() {
+    const ServerOptions& options = connections_.options();
+    reader_.emplace(RequestLimits{options.max_header, options.max_body}, connections_.bodies());
+    enter(State::idle, options.idle_timeout);
+    advance();
+}
+
+void Session::read_more() {
+    if (read_pending_) {
+        return;
+    }
+    std::size_t room = body_read;
+    if (state_ == State::closing) {
+        input_.clear();
+    } else {
+        const bool in_body = reader_->progress() == RequestReader::Progress::body;
+        room = std::min(reader_->window() - input_.size(), in_body ? body_read : head_read);
+    }
+    read_pending_ = true;
+    socket_.async_read_some(input_.prepare(room),
+                            [self = shared_from_this()](const ErrorCode& ec, std::size_t bytes) {
+                                self->read_pending_ = false;
+                                self->on_read(ec, bytes);
+                            });
+}
+
+void Session::on_read(const ErrorCode& ec, std::size_t bytes) {
+    switch (state_) {
+    case State::idle:
+    case State::reading:
+        if (ec == asio::error::eof) {
+            on_end_of_input();
+        } else if (ec) {
+            close();
+        } else {
+            input_.commit(bytes);
+            advance();
+        }
+        break;
+    case State::closing:
+        ec ? close() : read_more();
+        break;
+    case State::handling:
+    case State::writing: // the request was refused while it came
+    case State::closed:
+        break;
+    }
+}
+
+void Session::on_end_of_input() {
+    if (state_ == State::idle) {
+        close();
+    } else {
+        refuse({problems::malformed_request, "the request ended too early"});
+    }
+}
+
+void Session::advance() {
+    using Progress = RequestReader::Progress;
+    const ServerOptions& options = connections_.options();
+    while (true) {
+        const Progress before = reader_->progress();
+        input_.consume(reader_->take(view(input_)));
+        switch (reader_->progress()) {
+        case Progress::nothing:
+            return read_more();
+        case Progress::head:
+            if (before == Progress::nothing) {
+                enter(State::reading, options.header_timeout);
+            }
+            return read_more();
+        case Progress::body:
+            if (before == Progress::body) {
+                return read_more();
+            }
+            enter(State::reading, options.body_timeout);
+            if (input_.size() == 0) {
+                return reader_->framing().expects_continue ? ask_for_body() : read_more();
+            }
+            break; // what came with the head is part of the body
+        case Progress::complete:
+            return hand_over();
+        case Progress::refused:
+            return refuse(reader_->problem());
+        }
+    }
+}
+
+void Session::ask_for_body() {
+    static constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
+    asking_ = true;
+    asio::async_write(socket_, asio::buffer(text),
+                      [self = shared_from_this()](const ErrorCode& ec, std::size_t) {
+                          self->asking_ = false;
+                          if (self->state_ == State::reading) {
+                              ec ? self->close() : self->read_more();
+                          }
+                      });
+}
+
+void Session::hand_over() {
+    const milliseconds timeout = connections_.options().request_timeout;
+    keep_alive_ = reader_->framing().keep_alive;
+    version_ = reader_->version();
+    Request request = reader_->take_request();
+    request.deadline = Deadline::in(timeout);
+    to_head_ = request.method == "HEAD";
+    const auto share = std::make_shared<BodyShare>(reader_->take_share());
+    reader_.reset();
+    enter(State::handling, timeout + late_answer);
+    // Weak, for a worker must not be the last to hold a socket.
+    connections_.dispatcher().dispatch(
+        std::move(request),
+        [weak = weak_from_this(), executor = socket_.get_executor(), share](Response response) {
+            asio::dispatch(executor, [weak, response = std::move(response)] {
+                if (const auto self = weak.lock()) {
+                    self->answer(response);
+                }
+            });
+        });
+}
+
+void Session::answer(const Response& response) {
+    if (state_ == State::handling) { // else it comes too late
+        write(response, keep_alive_ && !connections_.draining());
+    }
+}
+
+void Session::refuse(const Problem& problem) {
+    if (asking_) {
+        return close(); // the client does not even take `100 Continue`
+    }
+    write(problem_response(problem), false);
+}
+
+void Session::write(const Response& response, bool keep_alive) {
+    output_ = answer_text(response, {version_, to_head_, keep_alive}, std::time(nullptr));
+    enter(State::writing, connections_.options().idle_timeout);
+    asio::async_write(socket_, asio::buffer(output_),
+                      [self = shared_from_this(), keep_alive](const ErrorCode& ec, std::size_t) {
+                          self->on_written(ec, keep_alive);
+                      });
+}
+
+void Session::on_written(const ErrorCode& ec, bool keep_alive) {
+    if (state_ != State::writing) {
+        return;
+    }
+    if (ec) {
+        close();
+    } else if (keep_alive && !connections_.draining()) {
+        begin_request();
+    } else {
+        finish();
+    }
+}
+
+void Session::finish() {
+    ErrorCode ec;
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
+    if (ec) {
+        return close();
+    }
+    enter(State::closing, closing_time);
+    read_more();
+}
+
+void Session::time_over() {
+    switch (state_) {
+    case State::reading:
+        refuse({problems::request_timeout, "the request did not come to its end in time"});
+        break;
+    case State::handling:
+        refuse({problems::outcome_unknown,
+                "there was no answer before the deadline, so the outcome is unknown: a change may have been "
+                "made or may still be; read before you repeat the request"});
+        break;
+    default:
+        close();
+    }
+}
+
+void Session::drain() {
+    if (state_ == State::reading) {
+        refuse({problems::overloaded, "the server is stopping; nothing was changed, try again"});
+    } else if (!answering()) {
+        close();
+    }
+}
+
+void Session::close() {
+    if (state_ == State::closed) {
+        return;
+    }
+    state_ = State::closed;
+    ErrorCode ignored;
+    socket_.close(ignored);
+    connections_.remove(shared_from_this());
+}
+
+} // namespace outbox::http
