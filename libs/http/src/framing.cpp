@@ -13,11 +13,11 @@ namespace {
 // IANA's registry. A method that stands here is refused by the resource, 405; any other is not known here,
 // 501.
 constexpr auto known_methods = std::to_array<std::string_view>(
-    {"GET",    "HEAD",       "POST",   "PUT",        "DELETE", "PATCH",       "OPTIONS",
-     "TRACE",  "ACL",        "BIND",   "CHECKOUT",   "COPY",   "LINK",        "LOCK",
-     "MERGE",  "MKACTIVITY", "MKCOL",  "MKCALENDAR", "MOVE",   "PROPFIND",    "PROPPATCH",
-     "REBIND", "REPORT",     "SEARCH", "UNBIND",     "UNLINK", "UNSUBSCRIBE", "VERSION-CONTROL",
-     "UNLOCK", "SUBSCRIBE"});
+    {"GET",    "HEAD",       "POST",     "PUT",        "DELETE", "PATCH",       "OPTIONS",
+     "TRACE",  "ACL",        "BIND",     "CHECKOUT",   "COPY",   "LINK",        "LOCK",
+     "MERGE",  "MKACTIVITY", "MKCOL",    "MKCALENDAR", "MOVE",   "PROPFIND",    "PROPPATCH",
+     "REBIND", "REPORT",     "SEARCH",   "UNBIND",     "UNLINK", "UNSUBSCRIBE", "VERSION-CONTROL",
+     "QUERY",  "UNLOCK",     "SUBSCRIBE"});
 
 constexpr std::string_view digits = "0123456789";
 

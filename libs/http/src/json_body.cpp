@@ -50,7 +50,7 @@ bool is_utf8_json(std::string_view content_type) {
 
 void require_json(const Headers& headers) {
     const auto type = headers.find("Content-Type");
-    if (!type || !is_utf8_json(*type)) {
+    if (headers.count("Content-Type") != 1 || !is_utf8_json(*type)) {
         throw ProblemError({problems::unsupported_media_type,
                             "the body must be sent as Content-Type: application/json, in UTF-8"});
     }

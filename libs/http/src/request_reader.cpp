@@ -20,6 +20,15 @@ std::string_view view(beast::string_view text) {
     return {text.data(), text.size()};
 }
 
+bool has_bare_line_feed(std::string_view bytes, std::size_t from) {
+    for (auto at = bytes.find('\n', from); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
+        if (at == 0 || bytes[at - 1] != '\r') {
+            return true;
+        }
+    }
+    return false;
+}
+
 } // namespace
 
 /// Finds the fields and takes the chunks apart; what it finds goes to the reader.
@@ -107,6 +116,7 @@ std::size_t RequestReader::take(std::string_view bytes) {
 
 void RequestReader::take_head(std::string_view bytes, std::size_t& taken) {
     const std::size_t max_target = limits_.header / 2;
+    const std::size_t searched_before = searched_;
     if (!first_line_known_) {
         const auto end = bytes.find("\r\n", searched_ > 0 ? searched_ - 1 : 0);
         first_line_known_ = end != std::string_view::npos;
@@ -127,7 +137,9 @@ void RequestReader::take_head(std::string_view bytes, std::size_t& taken) {
         return read_head(bytes.substr(0, end + 4));
     }
     searched_ = bytes.size();
-    if (bytes.size() >= limits_.header) {
+    if (has_bare_line_feed(bytes, searched_before)) { // a head of such lines would never end
+        refuse({problems::malformed_request, "lines of the header must end with CR LF"});
+    } else if (bytes.size() >= limits_.header) {
         refuse({problems::header_too_large,
                 fmt::format("the header has more than the {} bytes that are accepted", limits_.header)});
     }

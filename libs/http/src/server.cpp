@@ -28,14 +28,14 @@ std::size_t room_for_connections(std::size_t wished) {
     if (limit.rlim_cur >= wanted) {
         return wished;
     }
-    limit.rlim_cur = std::min(wanted, limit.rlim_max);
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == wanted) {
+    const rlimit raised{std::min(wanted, limit.rlim_max), limit.rlim_max};
+    const rlim_t allowed = setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+    if (allowed == wanted) {
         return wished;
     }
-    const std::size_t room =
-        std::min<std::size_t>(wished, limit.rlim_cur - std::min(others, limit.rlim_cur / 2));
+    const std::size_t room = std::min<std::size_t>(wished, allowed - std::min(others, allowed / 2));
     log::warn("too few file descriptors for the connections allowed",
-              {{"descriptors", limit.rlim_cur}, {"connections", room}, {"wanted", wished}});
+              {{"descriptors", allowed}, {"connections", room}, {"wanted", wished}});
     return room;
 }
 

@@ -47,6 +47,8 @@ void Session::start() {
 void Session::begin_request() {
     const ServerOptions& options = connections_.options();
     reader_.emplace(RequestLimits{options.max_header, options.max_body}, connections_.bodies());
+    to_head_ = false; // what is refused before its method is known is answered with a body
+    version_ = 11;
     enter(State::idle, options.idle_timeout);
     advance();
 }
@@ -151,6 +153,7 @@ void Session::hand_over() {
     Request request = reader_->take_request();
     request.deadline = Deadline::in(timeout);
     to_head_ = request.method == "HEAD";
+    safe_ = to_head_ || request.method == "GET";
     const auto share = std::make_shared<BodyShare>(reader_->take_share());
     reader_.reset();
     enter(State::handling, timeout + late_answer);
@@ -217,9 +220,11 @@ void Session::time_over() {
         refuse({problems::request_timeout, "the request did not come to its end in time"});
         break;
     case State::handling:
-        refuse({problems::outcome_unknown,
-                "there was no answer before the deadline, so the outcome is unknown: a change may have been "
-                "made or may still be; read before you repeat the request"});
+        refuse(safe_ ? Problem{problems::unavailable, "there was no answer before the deadline; try again"}
+                     : Problem{
+                           problems::outcome_unknown,
+                           "there was no answer before the deadline, so the outcome is unknown: a change may "
+                           "have been made or may still be; read before you repeat the request"});
         break;
     default:
         close();

@@ -63,6 +63,7 @@ private:
     boost::beast::flat_buffer input_;
     std::optional<RequestReader> reader_;
     bool to_head_ = false;
+    bool safe_ = false; ///< the request changes nothing, whatever becomes of it
     bool keep_alive_ = false;
     int version_ = 11;
     bool asking_ = false; ///< `100 Continue` is being written

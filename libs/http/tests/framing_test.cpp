@@ -150,6 +150,12 @@ TEST(StartLine, IsMethodTargetVersion) {
     }
 }
 
+TEST(StartLine, MethodsThatResourcesRefuseAreKnown) {
+    for (const char* method : {"TRACE", "PROPFIND", "PATCH", "QUERY", "VERSION-CONTROL"}) {
+        EXPECT_EQ(status_of_line(std::string(method) + " / HTTP/1.1"), 0) << method;
+    }
+}
+
 TEST(StartLine, WhatIsNotSpokenHereHasItsStatus) {
     for (const char* line : {"GET / HTTP/2.0", "GET / HTTP/0.9", "GET / HTTP/1.2", "PRI * HTTP/2.0"}) {
         EXPECT_EQ(status_of_line(line), 505) << line;

@@ -74,6 +74,13 @@ TEST(JsonBody, TheMediaTypeMustBeJson) {
     }
 }
 
+TEST(JsonBody, TwoMediaTypesAre415) {
+    Request request{"POST", "/", {}, "{}", {}, Deadline::in(milliseconds(1000))};
+    request.headers.add("Content-Type", "application/json");
+    request.headers.add("Content-Type", "text/plain");
+    EXPECT_THROW(read_json_object(request, {}), ProblemError);
+}
+
 TEST(JsonBody, ACompressedBodyIs415) {
     EXPECT_EQ(status_of("{}", "application/json", "gzip"), 415);
     EXPECT_EQ(status_of("{}", "application/json", "Identity"), 200);

@@ -70,7 +70,7 @@ int refusal_of(std::string_view text, RequestLimits limits = {}) {
 }
 
 TEST(RequestReader, TheSameRequestComesOutOfPiecesOfEverySize) {
-    const std::string text = post("Content-Length: 5\r\nX-A:\t value with spaces \t\r\n", "hello");
+    const std::string text = post("Content-Length: 5\r\nX-A:\t value with spaces \t\r\n", "h\nllo");
     for (std::size_t piece = 1; piece <= text.size(); ++piece) {
         Feeder feeder;
         feeder.feed_all(text, piece);
@@ -79,7 +79,7 @@ TEST(RequestReader, TheSameRequestComesOutOfPiecesOfEverySize) {
         EXPECT_EQ(request.method, "POST");
         EXPECT_EQ(request.path, "/users");
         EXPECT_EQ(request.headers.find("x-a"), "value with spaces") << "blanks around a value are none of it";
-        EXPECT_EQ(request.body, "hello");
+        EXPECT_EQ(request.body, "h\nllo");
     }
 }
 
@@ -139,6 +139,8 @@ TEST(RequestReader, EmptyLinesBeforeARequestMeanNothing) {
 TEST(RequestReader, WhatCannotBeHttpIsRefusedAtItsFirstByte) {
     EXPECT_EQ(refusal_of("\x16\x03\x01"), 400);
     EXPECT_EQ(refusal_of("{"), 400);
+    EXPECT_EQ(refusal_of("GET / HTTP/1.1\nHost: x\n\n"), 400) << "it would wait for an end that never comes";
+    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nHost: x\n"), 400);
     EXPECT_EQ(refusal_of("GET / HTTP/3.0\r\n"), 505) << "before the header has ended";
 }
 

@@ -14,6 +14,7 @@ using http::JsonObject;
 using Kind = http::JsonValue::Kind;
 
 constexpr std::size_t longest = 255; // characters, as VARCHAR(255) counts
+constexpr std::size_t longest_in_bytes = 4 * longest;
 
 std::vector<char32_t> code_points(std::string_view utf8) {
     std::vector<char32_t> points;
@@ -78,6 +79,9 @@ std::optional<std::string> name_error(std::string_view name) {
     if (name.find('\0') != std::string_view::npos) {
         return "must not contain the character U+0000";
     }
+    if (name.size() > longest_in_bytes) { // not taken apart
+        return "must have at most 255 characters";
+    }
     const auto points = code_points(name);
     if (points.size() > longest) {
         return "must have at most 255 characters";
@@ -91,6 +95,9 @@ std::optional<std::string> name_error(std::string_view name) {
 std::optional<std::string> email_error(std::string_view email) {
     if (email.empty()) {
         return "must not be empty";
+    }
+    if (email.size() > longest_in_bytes) {
+        return "must have at most 255 characters";
     }
     const auto points = code_points(email);
     if (points.size() > longest) {

@@ -17,10 +17,12 @@ using std::chrono::seconds;
 class DeadlineTest : public testing::Test {
 protected:
     DeadlineTest() {
-        router.add({"GET", "/stuck", &pool, [this](const Request&) {
-                        released.wait();
-                        return Response{};
-                    }});
+        for (const char* method : {"GET", "POST"}) {
+            router.add({method, "/stuck", &pool, [this](const Request&) {
+                            released.wait();
+                            return Response{};
+                        }});
+        }
         router.add({"POST", "/quick", nullptr, [](const Request&) { return Response{}; }});
         server.start();
     }
@@ -52,8 +54,8 @@ TEST_F(DeadlineTest, AHandlerThatHangsIsAnsweredForInTime) {
     Client working(server.port());
     Client waiting(server.port());
     const auto start = SteadyClock::now();
-    working.send(request_text("GET", "/stuck"));
-    waiting.send(request_text("GET", "/stuck"));
+    working.send(request_text("POST", "/stuck"));
+    waiting.send(request_text("POST", "/stuck"));
     for (Client* client : {&working, &waiting}) {
         const Reply reply = client->read();
         EXPECT_EQ(reply.status, 503);
@@ -64,6 +66,14 @@ TEST_F(DeadlineTest, AHandlerThatHangsIsAnsweredForInTime) {
     EXPECT_LT(SteadyClock::now() - start, seconds(3));
     EXPECT_EQ(ask(server.port(), "POST", "/quick").status, 200);
     release(); // the answer that comes too late goes nowhere
+}
+
+TEST_F(DeadlineTest, ARequestThatChangesNothingMayBeRepeated) {
+    const Reply reply = ask(server.port(), "GET", "/stuck");
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_EQ(reply.json().at("type"), "urn:problem-type:outbox:unavailable");
+    EXPECT_TRUE(reply.headers.contains("retry-after"));
+    release();
 }
 
 TEST_F(DeadlineTest, ARequestThatDoesNotComeToItsEndIs408) {

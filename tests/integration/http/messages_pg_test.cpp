@@ -227,6 +227,15 @@ TEST_F(MessagesTest, WhatTheServerDoesNotActOnHasItsStatus) {
     EXPECT_EQ(say("GET /livez HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n").status, 400);
 }
 
+TEST_F(MessagesTest, ARefusalAfterHeadHasItsBody) {
+    Client client(server.port());
+    EXPECT_EQ(client.ask("HEAD", "/livez").status, 200);
+    client.send("garbage\r\n\r\n");
+    const Reply reply = client.read();
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_EQ(reply.json().at("status"), 400);
+}
+
 TEST_F(MessagesTest, EveryAnswerHasItsDate) {
     EXPECT_EQ(ask("GET", "/livez").headers.at("date").size(), 29U);
     EXPECT_EQ(ask("GET", "/nothing").headers.at("date").size(), 29U);

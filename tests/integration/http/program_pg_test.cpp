@@ -194,6 +194,28 @@ TEST_F(OpenApiTest, TheDocumentIsServedAsItStandsInTheRepository) {
     EXPECT_EQ(reply.body, text.str());
 }
 
+/// The first group of every match.
+std::set<std::string> found_in(const std::string& file, const char* pattern) {
+    std::ifstream stream(std::string(OUTBOX_SOURCE_DIR "/") + file);
+    std::stringstream text;
+    text << stream.rdbuf();
+    std::set<std::string> found;
+    const std::string content = text.str();
+    const std::regex regex(pattern);
+    for (std::sregex_iterator match(content.begin(), content.end(), regex), end; match != end; ++match) {
+        found.insert((*match)[1]);
+    }
+    return found;
+}
+
+TEST(OpenApi, ListsEveryTypeOfProblemThatTheProgramSends) {
+    constexpr auto defined = R"re(ProblemType \w+\{\d{3}, "([a-z-]+)")re";
+    std::set<std::string> types = found_in("libs/http/include/outbox/http/problem.hpp", defined);
+    types.merge(found_in("libs/users/include/outbox/users/input.hpp", defined));
+    EXPECT_GE(types.size(), 20U);
+    EXPECT_EQ(found_in("docs/openapi.yaml", "- urn:problem-type:outbox:([a-z-]+)"), types);
+}
+
 TEST_F(OpenApiTest, EveryDocumentedPathAllowsItsDocumentedMethodsAndNoOthers) {
     std::map<std::string, std::set<std::string>> documented;
     std::istringstream lines(ask("GET", "/openapi.yaml").body);
