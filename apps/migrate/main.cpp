@@ -21,6 +21,15 @@ migrations::Runner make_runner(const Arguments& arguments, const migrations::Req
             [](std::string_view line) { std::cerr << "outbox-migrate: " << line << '\n'; }};
 }
 
+/// @return the exit code
+int tell_unserved(migrations::Runner& runner) {
+    const auto lines = runner.unserved();
+    for (const std::string& line : lines) {
+        std::cerr << "outbox-migrate: " << line << '\n';
+    }
+    return lines.empty() && std::cout ? 0 : 1;
+}
+
 int run(const Arguments& arguments) {
     const migrations::Request request = migrations::parse_request(arguments);
     const auto mapping = migrations::mapping_from(arguments.settings.group("TABLE"));
@@ -34,13 +43,13 @@ int run(const Arguments& arguments) {
         if (mapping) {
             runner.map(*mapping, request.mapping);
         }
-        break;
+        return tell_unserved(runner);
     case migrations::Command::down:
         runner.down(request.count, request.sets, request.yes);
         break;
     case migrations::Command::status:
         std::cout << runner.status(request.sets) << std::flush;
-        break;
+        return tell_unserved(runner);
     case migrations::Command::version:
         std::cout << runner.version(request.sets) << '\n' << std::flush;
         break;

@@ -88,9 +88,28 @@ int report(const char* verb, const verbs::Outcome& outcome) {
     return outcome.refused || !std::cout ? 1 : 0;
 }
 
+verbs::Limits limits_of(const Arguments& arguments) {
+    verbs::Limits limits;
+    const auto number = [&](const char* name) -> std::optional<int> {
+        const auto text = option(arguments, name);
+        const auto given = text ? whole_number(*text) : std::nullopt;
+        if (text && !given) {
+            throw UsageError(
+                fmt::format("--{}={} is not allowed: it must be a whole number, 0 or more", name, *text));
+        }
+        return given;
+    };
+    if (const auto age = number("max-age")) {
+        limits.max_age = std::chrono::seconds(*age);
+    }
+    limits.max_failed = number("max-failed").value_or(static_cast<int>(limits.max_failed));
+    return limits;
+}
+
 int status(const Arguments& arguments) {
+    const auto limits = limits_of(arguments);
     auto session = verbs::open_session(arguments.settings);
-    const auto seen = verbs::read_status(session);
+    const auto seen = verbs::read_status(session, limits);
     std::cout << (given(arguments, "json") ? verbs::to_json(seen) : verbs::to_table(seen)) << std::flush;
     return seen.healthy() && std::cout ? 0 : 1;
 }
@@ -176,10 +195,14 @@ const std::vector<std::pair<Verb, Run>>& table() {
           .words = "",
           .summary = "shards, relays, backlog, and what is FAILED or paused",
           .about = "Changes nothing.",
-          .options = {{"json", "", "one JSON document in place of the table"}},
+          .options = {{"json", "", "one JSON document in place of the table"},
+                      {"max-age", "SECONDS",
+                       "exit 1 when an unsent event is older; not asked for if left out"},
+                      {"max-failed", "NUMBER", "exit 1 when more events are FAILED, 999 if left out"}},
           .settings = "DB_*",
-          .exit_codes = "0 all is well, 1 a shard is stopped or has no living owner, or the database cannot "
-                        "be read, 2 bad usage",
+          .exit_codes =
+              "0 all is well, 1 a shard is stopped, recovers or has no living owner, there is an alarm, "
+              "or the database cannot be read, 2 bad usage",
           .example = "outbox-relay status --json | jq .healthy"},
          status},
         {{.name = "retry",
@@ -233,9 +256,13 @@ const std::vector<std::pair<Verb, Run>>& table() {
          pause},
         {{.name = "resume",
           .words = "",
-          .summary = "what was paused goes on",
+          .summary = "what was paused goes on, and shards that were stopped are tried again",
           .about =
-              std::string("Name the same target as `pause` did; `outbox-relay status` shows it. ") + audited,
+              std::string(
+                  "Name the same target as `pause` did; `outbox-relay status` shows it. A stopped shard is "
+                  "recovered from the beginning, without a restart, and stops again while the cause "
+                  "is still there. ") +
+              audited,
           .options = {which_topic, which_shard, why},
           .settings = "DB_*",
           .exit_codes = exit_codes,

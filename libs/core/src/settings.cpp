@@ -235,6 +235,7 @@ Settings Settings::load(Program program, const std::map<std::string, std::string
             throw UsageError(fmt::format("{} and {} exclude each other", name, file_name));
         }
         value = read_secret(file_name, path->second);
+        settings.secret_files_[name] = path->second;
     }
     return settings;
 }
@@ -245,6 +246,11 @@ const std::string& Settings::text(std::string_view name) const {
         throw std::logic_error(fmt::format("{} is not a setting of this program", name));
     }
     return found->second;
+}
+
+std::string Settings::secret_file(std::string_view name) const {
+    const auto found = secret_files_.find(name);
+    return found == secret_files_.end() ? "" : found->second;
 }
 
 const ConfigFile::Group& Settings::group(std::string_view name) const {

@@ -161,12 +161,22 @@ TopicLimits limits_from(const Properties& config) {
 // A consumer's handle: its metadata requests never make a topic, and its watermarks are not held back
 // by open transactions.
 Admin::Admin(const ClientOptions& options)
-    : client_(make_client(RD_KAFKA_CONSUMER,
+    : options_(options),
+      client_(make_client(RD_KAFKA_CONSUMER,
                           make_configuration(options, {{"isolation.level", "read_uncommitted"},
                                                        {"allow.auto.create.topics", "false"}}))),
       brokers_(options.brokers) {}
 
+void Admin::take_up_password() const {
+    if (options_.secret_files.contains("sasl.password")) {
+        const auto security = security_now(options_);
+        const Handle<rd_kafka_error_t, rd_kafka_error_destroy> refused(rd_kafka_sasl_set_credentials(
+            client_.get(), security.at("sasl.username").c_str(), security.at("sasl.password").c_str()));
+    }
+}
+
 std::string Admin::cluster_id(Deadline deadline) const {
+    take_up_password();
     char* id = rd_kafka_clusterid(client_.get(), milliseconds_left(deadline));
     if (id == nullptr) {
         throw error_of(client_.get(), RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
@@ -178,6 +188,7 @@ std::string Admin::cluster_id(Deadline deadline) const {
 }
 
 std::map<std::int32_t, Address> Admin::brokers(Deadline deadline) const {
+    take_up_password();
     const Metadata metadata = metadata_of(client_.get(), nullptr, deadline, "the cluster");
     std::map<std::int32_t, Address> brokers;
     for (int i = 0; i < metadata->broker_cnt; ++i) {

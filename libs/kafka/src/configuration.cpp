@@ -3,6 +3,7 @@
 #include "outbox/kafka/error.hpp"
 #include "troubles.hpp"
 
+#include <outbox/core/secret_file.hpp>
 #include <outbox/telemetry/log.hpp>
 
 #include <algorithm>
@@ -53,6 +54,14 @@ milliseconds metadata_interval(const ClientOptions& options) {
     return wished > milliseconds(0) ? wished : default_metadata_interval;
 }
 
+Properties security_now(const ClientOptions& options) {
+    Properties security = options.security;
+    for (const auto& [name, file] : options.secret_files) {
+        security[name] = secret_in(file, security[name]);
+    }
+    return security;
+}
+
 void destroy_client(rd_kafka_s* client) noexcept {
     if (rd_kafka_type(client) == RD_KAFKA_PRODUCER) {
         rd_kafka_purge(client,
@@ -68,7 +77,7 @@ Configuration make_configuration(const ClientOptions& options, const Properties&
                    {"socket.timeout.ms", "5000"},          {"socket.nagle.disable", "true"},
                    {"socket.keepalive.enable", "true"},    {"reconnect.backoff.ms", "50"},
                    {"reconnect.backoff.max.ms", "250"},    {"log.connection.close", "true"}};
-    for (const auto& more : {options.security, properties}) {
+    for (const auto& more : {security_now(options), properties}) {
         for (const auto& [name, value] : more) {
             all[name] = value;
         }

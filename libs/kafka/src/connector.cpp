@@ -78,7 +78,9 @@ std::optional<Security> security_for(const Properties& properties) {
     return security;
 }
 
-Connector::Connector(const ClientOptions& options) : security_(security_for(options.security)) {
+Connector::Connector(const ClientOptions& options)
+    : options_(options),
+      security_(security_for(security_now(options))) {
     if (security_ && security_->tls) {
         try {
             tls_.emplace(*security_->tls);
@@ -93,7 +95,8 @@ BrokerConnection Connector::open(const Address& broker, Deadline deadline) const
         throw KafkaError(RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE,
                          "transactions cannot be asked for over this kind of secured connection");
     }
-    return {broker, tls_ ? &*tls_ : nullptr, security_->sasl ? &*security_->sasl : nullptr, deadline};
+    const auto now = security_for(security_now(options_)); // the password may be another by now
+    return {broker, tls_ ? &*tls_ : nullptr, now && now->sasl ? &*now->sasl : nullptr, deadline};
 }
 
 } // namespace outbox::kafka

@@ -30,6 +30,7 @@ public:
     [[nodiscard]] BrokerConnection open(const Address& broker, Deadline deadline) const;
 
 private:
+    ClientOptions options_;
     std::optional<Security> security_;
     std::optional<TlsContext> tls_;
 };

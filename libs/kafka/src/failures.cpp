@@ -75,7 +75,7 @@ const std::vector<Failing>& failures() {
           RD_KAFKA_RESP_ERR_INVALID_CONFIG}},
         {"the cluster refuses this client",
          Blame::setup,
-         "the shard stops and says so: only an operator can help",
+         "the shard waits and says so, until somebody has mended it",
          {RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
           RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
           RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,

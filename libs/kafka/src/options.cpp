@@ -84,6 +84,13 @@ ClientOptions client_options(const Settings& settings, std::string client_id) {
     options.brokers = settings.text("KAFKA_BROKERS");
     options.client_id = std::move(client_id);
     options.security = security_of(settings);
+    for (const auto& [name, property] : {std::pair("KAFKA_SASL_PASSWORD", "sasl.password"),
+                                         std::pair("KAFKA_SSL_KEY_PASSWORD", "ssl.key.password")}) {
+        if (const auto file = settings.secret_file(name);
+            !file.empty() && options.security.contains(property)) {
+            options.secret_files[property] = file;
+        }
+    }
     options.producer = producer_properties(settings.group("KAFKA_PRODUCER"));
     return options;
 }

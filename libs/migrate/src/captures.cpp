@@ -91,6 +91,40 @@ std::string trigger_on(const Table& table, const std::string& function) {
 
 } // namespace
 
+namespace {
+
+/// outbox_captures: what `status` compares the table with later. Another table may have had this name before.
+void record(postgres::Connection& connection, const Table& table, Deadline deadline) {
+    connection.query("DELETE FROM outbox_captures WHERE name = $1 AND source <> $2::oid"
+                     " AND NOT EXISTS (SELECT FROM pg_class WHERE oid = source)",
+                     {table.name, table.oid}, deadline);
+    connection.query(
+        "UPDATE outbox_captures SET name = (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c"
+        " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = source)"
+        " WHERE name = $1 AND source <> $2::oid",
+        {table.name, table.oid}, deadline);
+    const auto before = connection.query(
+        "DELETE FROM outbox_captures AS s WHERE source = $1::oid RETURNING function, NOT EXISTS (SELECT FROM"
+        " pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid JOIN pg_namespace AS n ON n.oid = "
+        "f.pronamespace"
+        " WHERE format('%I.%I', n.nspname, f.proname) = s.function)",
+        {table.oid}, deadline);
+    if (!before.empty() && before.boolean(0, 1)) { // somebody dropped its trigger
+        connection.query(fmt::format("DROP FUNCTION IF EXISTS {}()", before.text(0, 0)), {}, deadline);
+    }
+    connection.query(
+        "INSERT INTO outbox_captures SELECT t.tgrelid, $1, format('%I.%I', fn.nspname, f.proname), f.prosrc,"
+        " (SELECT coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')"
+        " FROM pg_attribute AS a WHERE a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped"
+        " AND strpos(f.prosrc, 'n.\"' || replace(a.attname, '\"', '\"\"') || '\"') > 0)"
+        " FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid"
+        " JOIN pg_namespace AS fn ON fn.oid = f.pronamespace"
+        " WHERE t.tgrelid = $2::oid AND t.tgname = 'outbox_capture'",
+        {table.name, table.oid}, deadline);
+}
+
+} // namespace
+
 std::vector<Capture> all(postgres::Connection& connection, Deadline deadline) {
     return read(connection, "", {}, deadline);
 }
@@ -156,12 +190,26 @@ void put(postgres::Connection& connection, const Table& table, const CaptureSql&
     script += fmt::format("COMMENT ON TRIGGER outbox_capture ON {} IS {}", table.name,
                           literal(comment_of(connection, sql, cut, deadline)));
     connection.script(script, deadline);
+    record(connection, table, deadline);
 }
 
 void remove(postgres::Connection& connection, const Capture& capture, Deadline deadline) {
     connection.script(
-        fmt::format("DROP TRIGGER outbox_capture ON {}; DROP FUNCTION {}()", capture.table, capture.function),
+        fmt::format(
+            "DROP TRIGGER outbox_capture ON {0}; DROP FUNCTION {1}(); DELETE FROM outbox_captures WHERE "
+            "source = {2}::regclass",
+            capture.table, capture.function, literal(capture.table)),
         deadline);
+}
+
+bool forget(postgres::Connection& connection, const std::string& table, Deadline deadline) {
+    const auto gone = connection.query("DELETE FROM outbox_captures WHERE name IN ($1, 'public.' || $1)"
+                                       " OR source = to_regclass($1) RETURNING function",
+                                       {table}, deadline);
+    for (int i = 0; i < gone.rows(); ++i) {
+        connection.query(fmt::format("DROP FUNCTION IF EXISTS {}()", gone.text(i, 0)), {}, deadline);
+    }
+    return gone.rows() > 0;
 }
 
 std::int64_t count_misfits(postgres::Connection& connection, const Table& table, const CaptureSql& sql,

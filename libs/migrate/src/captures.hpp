@@ -48,6 +48,8 @@ std::optional<Capture> of(postgres::Connection& connection, const Table& table, 
 /// Creates the trigger and its function, or gives the function that is there another body.
 void put(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
          const std::optional<Capture>& before, const std::optional<Cut>& cut, Deadline deadline);
+/// A table whose trigger is gone already, or that is gone itself. @return whether it was known
+bool forget(postgres::Connection& connection, const std::string& table, Deadline deadline);
 void remove(postgres::Connection& connection, const Capture& capture, Deadline deadline);
 
 /// What `put` makes the function's body.

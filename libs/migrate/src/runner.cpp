@@ -8,6 +8,7 @@
 
 #include <outbox/migrate/runner.hpp>
 #include <outbox/postgres/transaction.hpp>
+#include <outbox/store/served.hpp>
 
 #include <fmt/format.h>
 
@@ -74,7 +75,12 @@ int newest(const std::vector<Applied>& history) {
 /// One line for each; nothing while there is none.
 std::string served_tables(Connection& connection) {
     std::string lines;
+    const auto unserved = store::unserved_tables(connection, soon());
     for (const captures::Capture& capture : captures::all(connection, soon())) {
+        if (std::any_of(unserved.begin(), unserved.end(),
+                        [&](const store::Unserved& each) { return each.table == capture.table; })) {
+            continue; // its line says so elsewhere
+        }
         lines += fmt::format(
             "{}served: {}  {}{}\n", lines.empty() ? "\n" : "", capture.table, capture.description,
             capture.cut ? fmt::format("  (from Debezium: publication {}, slot {}, cut at {})",
@@ -192,6 +198,15 @@ void Runner::unmap(const std::string& table) {
     Connection connection = open_existing(options_, Deadline::in(patience_.connect));
     take_lock(connection);
     TableMapper(connection, progress_, patience_).unmap(table);
+}
+
+std::vector<std::string> Runner::unserved() {
+    Connection connection = open_existing(options_, Deadline::in(patience_.connect));
+    std::vector<std::string> lines;
+    for (auto& each : store::unserved_tables(connection, soon())) {
+        lines.push_back(std::move(each.why));
+    }
+    return lines;
 }
 
 int Runner::version(const Sets& sets) {

@@ -193,6 +193,10 @@ void TableMapper::unmap(const std::string& table) {
             return;
         }
     }
+    if (captures::forget(connection_, table, soon())) {
+        progress_(fmt::format("{} is not served any more; its trigger was gone already", table));
+        return;
+    }
     throw Error(Action::stop,
                 fmt::format("{} is not served: outbox-migrate status names the tables that are", table));
 }

@@ -20,6 +20,12 @@ constexpr Statement end_pause{"outbox_end_pause", "DELETE FROM outbox_pauses WHE
 constexpr Statement find_others{"outbox_other_pauses", "SELECT string_agg(concat_ws(' ', scope, nullif(name, "
                                                        "'')), ', ' ORDER BY scope, name) FROM outbox_pauses"};
 
+/// Their relays look for it, and begin anew.
+constexpr Statement try_stopped{"outbox_try_stopped",
+                                "UPDATE outbox_shards SET stopped = NULL"
+                                " WHERE stopped IS NOT NULL AND shard::text = coalesce($1, shard::text)"
+                                " RETURNING shard"};
+
 constexpr Statement count_shards{"outbox_count_shards", "SELECT coalesce(shard_count, 0) FROM outbox_meta"};
 
 /// Relays look at the pauses with their next heartbeat; this makes them look now.
@@ -39,6 +45,20 @@ const char* scope_of(const Target& target) {
 
 std::string text_of(const Target& target) {
     return target.scope == Target::Scope::all ? "all" : fmt::format("{} {}", scope_of(target), target.name);
+}
+
+/// Shards that were stopped are tried again. @return what was done, nothing where none was
+std::string try_again(Transaction& transaction, const Target& target) {
+    if (target.scope == Target::Scope::topic) {
+        return {};
+    }
+    const auto shard = target.scope == Target::Scope::shard ? std::optional(target.name) : std::nullopt;
+    const auto tried = transaction.run(try_stopped, {shard});
+    std::string shards;
+    for (int i = 0; i < tried.rows(); ++i) {
+        shards += (i > 0 ? ", " : "") + std::to_string(tried.integer(i, 0));
+    }
+    return shards.empty() ? shards : fmt::format("tried again: shard {}, which was stopped", shards);
 }
 
 /// One statement about outbox_pauses, its row of the audit, and word to the relays. @return whether it
@@ -69,11 +89,17 @@ Outcome pause(postgres::Connection& connection, const Target& target, const Moti
 
 Outcome resume(postgres::Connection& connection, const Target& target, const Motive& motive) {
     Transaction transaction(connection, Deadline::in(milliseconds(10'000)));
+    const std::string tried = try_again(transaction, target);
     const bool changed =
         change(transaction, "resume", end_pause, {scope_of(target), target.name}, target, motive);
     const auto others = transaction.run(find_others, {}).maybe_text(0, 0);
     transaction.commit();
-    return {fmt::format("{} is {}{}", text_of(target), changed ? "resumed" : "not paused: nothing to do",
+    const std::string resumed =
+        fmt::format("{} is {}", text_of(target), changed ? "resumed" : "not paused: nothing to do");
+    return {fmt::format("{}{}",
+                        tried.empty() ? resumed
+                        : changed     ? resumed + "; " + tried
+                                      : tried,
                         others ? "; still paused: " + *others : ""),
             {}};
 }

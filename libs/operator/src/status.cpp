@@ -1,6 +1,9 @@
 #include <outbox/operator/status.hpp>
 #include <outbox/postgres/transaction.hpp>
+#include <outbox/store/served.hpp>
 #include <outbox/store/sql.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -20,9 +23,19 @@ constexpr Statement read_shards{
     "outbox_status_shards",
     "SELECT s.shard, coalesce(r.name, s.owner::text), coalesce(" OUTBOX_RELAY_ALIVE
     ", false), s.epoch, " OUTBOX_UTC("s.owned_since") ", s.marked_batch, " OUTBOX_AGE_MS(
-        "s.marked_at") ", s.stopped, " OUTBOX_SHARD_PAUSED ", coalesce(s.quiet_epoch = s.epoch, false)"
-                       " FROM outbox_meta AS m JOIN outbox_shards AS s ON s.shard < m.shard_count"
-                       " LEFT JOIN outbox_relays AS r ON r.relay = s.owner ORDER BY s.shard"};
+        "s.marked_at") ", s.stopped, " OUTBOX_SHARD_PAUSED
+                       ", coalesce(s.quiet_epoch = s.epoch, false), h.why, " OUTBOX_AGE_MS(
+                           "h.since") ""
+                                      " FROM outbox_meta AS m JOIN outbox_shards AS s ON s.shard < "
+                                      "m.shard_count"
+                                      " LEFT JOIN outbox_relays AS r ON r.relay = s.owner"
+                                      " LEFT JOIN LATERAL jsonb_to_recordset(r.hindered) AS h(shard integer, "
+                                      "why text, since"
+                                      " timestamptz) ON h.shard = s.shard ORDER BY s.shard"};
+
+constexpr Statement read_unlogged{
+    "outbox_status_unlogged",
+    "SELECT relpersistence = 'u' FROM pg_class WHERE oid = 'outbox_events'::regclass"};
 
 // A walk over the index of each bucket's unsent events, and a look at its oldest.
 constexpr Statement read_backlog{
@@ -102,6 +115,8 @@ std::vector<ShardStatus> shards_of(Transaction& transaction) {
         shard.stopped = rows.maybe_text(i, 7);
         shard.paused = rows.boolean(i, 8);
         shard.quiet = rows.boolean(i, 9);
+        shard.hindered = rows.maybe_text(i, 10);
+        shard.hindered_for = age(rows, i, 11);
         shards.push_back(std::move(shard));
     }
     const Result backlog = transaction.run(read_backlog, {});
@@ -128,6 +143,9 @@ const char* ShardStatus::state() const {
     if (!owner || !owner_alive) {
         return "unowned";
     }
+    if (hindered) {
+        return "recovering";
+    }
     if (paused) {
         return quiet ? "quiet" : "pausing";
     }
@@ -135,12 +153,46 @@ const char* ShardStatus::state() const {
 }
 
 bool Status::healthy() const {
-    return !shards.empty() && std::all_of(shards.begin(), shards.end(), [](const ShardStatus& shard) {
-        return shard.owner && shard.owner_alive && !shard.stopped;
-    });
+    return !shards.empty() && alarms.empty() &&
+           std::all_of(shards.begin(), shards.end(), [](const ShardStatus& shard) {
+               return shard.owner && shard.owner_alive && !shard.stopped && !shard.hindered;
+           });
 }
 
-Status read_status(postgres::Connection& connection) {
+std::vector<std::string> alarms_of(const std::vector<ShardStatus>& shards, const Limits& limits) {
+    std::vector<std::string> alarms;
+    std::int64_t failed = 0;
+    std::optional<milliseconds> oldest;
+    for (const ShardStatus& shard : shards) {
+        failed += shard.failed;
+        oldest = std::max(oldest, shard.oldest); // none is less than any
+    }
+    if (failed > limits.max_failed) {
+        alarms.push_back(
+            fmt::format("{} events are FAILED, more than --max-failed={}", failed, limits.max_failed));
+    }
+    if (limits.max_age && oldest && *oldest > *limits.max_age) {
+        alarms.push_back(fmt::format("the oldest unsent event has waited for {} s, longer than --max-age={}",
+                                     oldest->count() / 1000, limits.max_age->count()));
+    }
+    return alarms;
+}
+
+namespace {
+
+void add_alarms(Transaction& transaction, postgres::Connection& connection, Status& status) {
+    if (transaction.run(read_unlogged, {}).boolean(0, 0)) {
+        status.alarms.emplace_back("outbox_events is UNLOGGED, so a crash of the server empties it; type: "
+                                   "outbox-migrate up");
+    }
+    for (auto& unserved : store::unserved_tables(connection, Deadline::in(milliseconds(60'000)))) {
+        status.alarms.push_back(std::move(unserved.why));
+    }
+}
+
+} // namespace
+
+Status read_status(postgres::Connection& connection, const Limits& limits) {
     Transaction transaction(connection, Deadline::in(milliseconds(60'000)),
                             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
                             " SET LOCAL enable_seqscan = off; SET LOCAL jit = off");
@@ -150,6 +202,8 @@ Status read_status(postgres::Connection& connection) {
     status.name = meta.maybe_text(0, 1);
     status.cluster = meta.maybe_text(0, 2);
     status.shards = shards_of(transaction);
+    status.alarms = alarms_of(status.shards, limits);
+    add_alarms(transaction, connection, status);
     const Result relays = transaction.run(read_relays, {});
     for (int i = 0; i < relays.rows(); ++i) {
         status.relays.push_back({relays.text(i, 0), relays.text(i, 1), relays.integer(i, 2),

@@ -16,26 +16,31 @@ Json seconds_of(const std::optional<milliseconds>& span) {
 }
 
 Json json_of(const ShardStatus& shard) {
-    return {{"shard", shard.shard},           {"state", shard.state()},
-            {"owner", json_of(shard.owner)},  {"owner_alive", shard.owner_alive},
-            {"epoch", shard.epoch},           {"owned_since", json_of(shard.owned_since)},
-            {"backlog", shard.backlog},       {"oldest_seconds", seconds_of(shard.oldest)},
-            {"last_batch", shard.last_batch}, {"last_batch_seconds_ago", seconds_of(shard.last_batch_age)},
-            {"failed", shard.failed},         {"blocked_keys", shard.blocked_keys},
-            {"paused", shard.paused},         {"stopped", json_of(shard.stopped)}};
+    return {{"shard", shard.shard},
+            {"state", shard.state()},
+            {"owner", json_of(shard.owner)},
+            {"owner_alive", shard.owner_alive},
+            {"epoch", shard.epoch},
+            {"owned_since", json_of(shard.owned_since)},
+            {"backlog", shard.backlog},
+            {"oldest_seconds", seconds_of(shard.oldest)},
+            {"last_batch", shard.last_batch},
+            {"last_batch_seconds_ago", seconds_of(shard.last_batch_age)},
+            {"failed", shard.failed},
+            {"blocked_keys", shard.blocked_keys},
+            {"paused", shard.paused},
+            {"stopped", json_of(shard.stopped)},
+            {"recovering", json_of(shard.hindered)},
+            {"recovering_seconds", seconds_of(shard.hindered_for)}};
 }
 
 } // namespace
 
 std::string to_json(const Status& status) {
-    Json document{{"outbox", status.outbox},
-                  {"name", json_of(status.name)},
-                  {"cluster", json_of(status.cluster)},
-                  {"healthy", status.healthy()},
-                  {"failed", 0},
-                  {"shards", Json::array()},
-                  {"relays", Json::array()},
-                  {"pauses", Json::array()}};
+    Json document{
+        {"outbox", status.outbox},     {"name", json_of(status.name)}, {"cluster", json_of(status.cluster)},
+        {"healthy", status.healthy()}, {"alarms", status.alarms},      {"failed", 0},
+        {"shards", Json::array()},     {"relays", Json::array()},      {"pauses", Json::array()}};
     std::int64_t failed = 0;
     for (const ShardStatus& shard : status.shards) {
         failed += shard.failed;

@@ -1,3 +1,4 @@
+#include <outbox/core/one_line.hpp>
 #include <outbox/operator/status.hpp>
 
 #include <fmt/format.h>
@@ -64,6 +65,10 @@ std::string shards_table(const Status& status) {
     for (const ShardStatus& shard : status.shards) {
         if (shard.stopped) {
             text += fmt::format("shard {} stopped: {}\n", shard.shard, *shard.stopped);
+        } else if (shard.hindered && shard.owner_alive) {
+            text +=
+                fmt::format("shard {} recovering for {}: {}\n", shard.shard,
+                            text_of(shard.hindered_for.value_or(milliseconds(0))), one_line(*shard.hindered));
         }
     }
     return text;
@@ -102,6 +107,9 @@ std::string to_table(const Status& status) {
     if (!status.pauses.empty()) {
         text += '\n';
         text += pauses_table(status);
+    }
+    for (const std::string& alarm : status.alarms) {
+        text += fmt::format("{}alarm: {}\n", &alarm == &status.alarms.front() ? "\n" : "", alarm);
     }
     return text;
 }

@@ -33,6 +33,12 @@ TEST(Status, IsHealthyWhileEveryShardHasALivingOwnerAndNoneIsStopped) {
     shard.stopped = "why";
     EXPECT_FALSE(with(shard).healthy());
     shard = running(1);
+    shard.hindered = "why";
+    EXPECT_FALSE(with(shard).healthy());
+    Status alarmed = with(running(1));
+    alarmed.alarms = {"why"};
+    EXPECT_FALSE(alarmed.healthy());
+    shard = running(1);
     shard.owner_alive = false;
     EXPECT_FALSE(with(shard).healthy());
     shard.owner.reset();
@@ -47,6 +53,8 @@ TEST(Status, NamesTheWorstStateOfAShardFirst) {
     EXPECT_STREQ(shard.state(), "pausing");
     shard.quiet = true;
     EXPECT_STREQ(shard.state(), "quiet");
+    shard.hindered = "why";
+    EXPECT_STREQ(shard.state(), "recovering");
     shard.owner_alive = false;
     EXPECT_STREQ(shard.state(), "unowned");
     shard.stopped = "why";

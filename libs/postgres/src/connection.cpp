@@ -2,6 +2,8 @@
 
 #include "session_settings.hpp"
 
+#include <outbox/core/secret_file.hpp>
+
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -103,6 +105,8 @@ Connection Connection::open(const ConnectOptions& options, Deadline deadline) {
 Connection Connection::open_one(const ConnectOptions& options, Deadline deadline) {
     const std::string connect_timeout =
         std::to_string(std::max<long>(2, options.connect_timeout.count() / 1000));
+    const std::string password =
+        options.password_file.empty() ? options.password : secret_in(options.password_file, options.password);
     const std::string user_timeout = std::to_string(options.tcp_user_timeout.count());
     const std::array keywords{"host",
                               "port",
@@ -120,7 +124,7 @@ Connection Connection::open_one(const ConnectOptions& options, Deadline deadline
     const std::array values{options.host.c_str(),
                             options.port.c_str(),
                             options.user.c_str(),
-                            options.password.c_str(),
+                            password.c_str(),
                             options.database.c_str(),
                             options.application_name.c_str(),
                             "UTF8",
@@ -274,7 +278,7 @@ DatabaseError error_of(const pg_result* result, const char* what) {
     return {field(result, PG_DIAG_SQLSTATE),
             fmt::format("{}: {}", what, trimmed(PQresultErrorMessage(result))),
             field(result, PG_DIAG_MESSAGE_HINT), field(result, PG_DIAG_CONSTRAINT_NAME),
-            field(result, PG_DIAG_MESSAGE_PRIMARY)};
+            field(result, PG_DIAG_MESSAGE_PRIMARY), field(result, PG_DIAG_SOURCE_FUNCTION)};
 }
 
 } // namespace

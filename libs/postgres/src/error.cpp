@@ -5,6 +5,8 @@
 namespace outbox::postgres {
 namespace {
 
+constexpr auto waits = "the shard waits and says so, until somebody has mended it";
+
 /// The first whose prefix fits decides.
 constexpr auto rules = std::to_array<Failing>({
     {"08", Action::reconnect, "the connection failed", "a new connection; a shard recovers"},
@@ -29,70 +31,48 @@ constexpr auto rules = std::to_array<Failing>({
     {"23", Action::quarantine, "constraint violation", "the caller's input is refused; a shard recovers"},
     {"44", Action::quarantine, "WITH CHECK OPTION violation",
      "the caller's input is refused; a shard recovers"},
-    {"28", Action::stop, "the role or its password is refused",
-     "the shard stops and says so: only an operator can help"},
-    {"3D", Action::stop, "there is no such database",
-     "the shard stops and says so: only an operator can help"},
-    {"3F", Action::stop, "there is no such schema", "the shard stops and says so: only an operator can help"},
-    {"42", Action::stop, "syntax, a missing table or column, no privilege",
-     "the shard stops and says so: only an operator can help"},
-    {"0A", Action::stop, "the server cannot do this",
-     "the shard stops and says so: only an operator can help"},
+    {"28", Action::stop, "the role or its password is refused", waits},
+    {"3D", Action::stop, "there is no such database", waits},
+    {"3F", Action::stop, "there is no such schema", waits},
+    {"42P05", Action::reconnect, "a prepared statement of another client stands there, by a pooler between",
+     "a new connection; a shard recovers"},
+    {"42", Action::stop, "syntax, a missing table or column, no privilege", waits},
+    {"0A000", Action::reconnect,
+     "a table was changed beneath a prepared statement (routine `RevalidateCachedQuery`)",
+     "a new connection; a shard recovers", "RevalidateCachedQuery"},
+    {"26", Action::reconnect, "a prepared statement is gone, by DISCARD or a pooler between",
+     "a new connection; a shard recovers"},
+    {"0A", Action::stop, "the server cannot do this", waits},
     {"54", Action::stop, "a limit of the server",
-     "an event that cannot be read becomes FAILED; else the shard stops and says so: only an operator can "
-     "help"},
-    {"55", Action::stop, "the object is not in a state for this",
-     "the shard stops and says so: only an operator can help"},
-    {"57", Action::stop, "an operator intervened otherwise",
-     "the shard stops and says so: only an operator can help"},
-    {"25", Action::stop, "the transaction is in another state than this program thinks",
-     "the shard stops and says so: only an operator can help"},
-    {"P0", Action::stop, "a trigger or function raised an error",
-     "the shard stops and says so: only an operator can help"},
-    {"38", Action::stop, "a function failed", "the shard stops and says so: only an operator can help"},
-    {"39", Action::stop, "a function failed", "the shard stops and says so: only an operator can help"},
-    {"09", Action::stop, "a trigger failed", "the shard stops and says so: only an operator can help"},
-    {"27", Action::stop, "a trigger failed", "the shard stops and says so: only an operator can help"},
-    {"00", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"01", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"02", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"03", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"0B", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"0F", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"0L", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"0P", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"0Z", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"20", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"21", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"24", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"26", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"2B", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"2D", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"2F", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"34", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"3B", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"F0", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
-    {"HV", Action::stop, "what no statement of this program should meet",
-     "the shard stops and says so: only an operator can help"},
+     "an event that cannot be read becomes FAILED; else the shard waits and says so, until somebody has "
+     "mended it"},
+    {"55", Action::stop, "the object is not in a state for this", waits},
+    {"57", Action::stop, "an operator intervened otherwise", waits},
+    {"25", Action::stop, "the transaction is in another state than this program thinks", waits},
+    {"P0", Action::stop, "a trigger or function raised an error", waits},
+    {"38", Action::stop, "a function failed", waits},
+    {"39", Action::stop, "a function failed", waits},
+    {"09", Action::stop, "a trigger failed", waits},
+    {"27", Action::stop, "a trigger failed", waits},
+    {"00", Action::stop, "what no statement of this program should meet", waits},
+    {"01", Action::stop, "what no statement of this program should meet", waits},
+    {"02", Action::stop, "what no statement of this program should meet", waits},
+    {"03", Action::stop, "what no statement of this program should meet", waits},
+    {"0B", Action::stop, "what no statement of this program should meet", waits},
+    {"0F", Action::stop, "what no statement of this program should meet", waits},
+    {"0L", Action::stop, "what no statement of this program should meet", waits},
+    {"0P", Action::stop, "what no statement of this program should meet", waits},
+    {"0Z", Action::stop, "what no statement of this program should meet", waits},
+    {"20", Action::stop, "what no statement of this program should meet", waits},
+    {"21", Action::stop, "what no statement of this program should meet", waits},
+    {"24", Action::stop, "what no statement of this program should meet", waits},
+    {"2B", Action::stop, "what no statement of this program should meet", waits},
+    {"2D", Action::stop, "what no statement of this program should meet", waits},
+    {"2F", Action::stop, "what no statement of this program should meet", waits},
+    {"34", Action::stop, "what no statement of this program should meet", waits},
+    {"3B", Action::stop, "what no statement of this program should meet", waits},
+    {"F0", Action::stop, "what no statement of this program should meet", waits},
+    {"HV", Action::stop, "what no statement of this program should meet", waits},
 });
 
 } // namespace
@@ -101,12 +81,13 @@ std::span<const Failing> failures() {
     return rules;
 }
 
-Action action_for(std::string_view sqlstate) {
+Action action_for(std::string_view sqlstate, std::string_view routine) {
     if (sqlstate.empty()) {
         return Action::reconnect;
     }
     for (const Failing& rule : rules) {
-        if (sqlstate.substr(0, rule.prefix.size()) == rule.prefix) {
+        if (sqlstate.substr(0, rule.prefix.size()) == rule.prefix &&
+            (rule.routine.empty() || rule.routine == routine)) {
             return rule.action;
         }
     }

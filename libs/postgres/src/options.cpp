@@ -8,6 +8,7 @@ ConnectOptions options_from(const Settings& settings, std::string application_na
     options.port = settings.text("DB_PORT");
     options.user = settings.text("DB_USER");
     options.password = settings.text("DB_PASSWORD");
+    options.password_file = settings.secret_file("DB_PASSWORD");
     options.database = settings.text("DB_NAME");
     options.application_name = std::move(application_name);
     return options;

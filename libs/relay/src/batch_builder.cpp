@@ -27,7 +27,7 @@ Published::Published(const BatchEnd& end)
     sent.reserve(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
         sent.push_back({rows[i].tid, rows[i].seq, rows[i].bucket, end.batch->records[i].partition,
-                        end.end.deliveries[i].offset});
+                        end.end.deliveries[i].offset, rows[i].id, end.batch->claimed.table_file});
         retried = retried || rows[i].retry_count > 0;
     }
     // Page by page: rows of a batch lie scattered over the table, several to a page.
@@ -111,6 +111,7 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
         return built;
     }
     built.batch->claimed.storage = std::move(claimed.storage);
+    built.batch->claimed.table_file = claimed.table_file;
     built.batch->claimed.rows = std::move(going);
     return built;
 }

@@ -6,12 +6,21 @@ namespace {
 constexpr std::size_t most_fencings = 3;
 constexpr std::chrono::minutes fencings_count_for{1};
 const Backoff recovery_wait(milliseconds(50), milliseconds(500));
+const Backoff mending_wait(milliseconds(200), milliseconds(2'000));
 const Backoff refused_wait(milliseconds(1'000), milliseconds(60'000));
 
 } // namespace
 
 milliseconds Breaker::wait(double dice) const {
-    return (refused_ ? refused_wait : recovery_wait).after(failures_, dice);
+    switch (cause_) {
+    case Cause::asks_for_a_hand:
+        return mending_wait.after(failures_, dice);
+    case Cause::refused:
+        return refused_wait.after(failures_, dice);
+    case Cause::passes:
+        break;
+    }
+    return recovery_wait.after(failures_, dice);
 }
 
 bool Breaker::fenced_too_often(Time now) {

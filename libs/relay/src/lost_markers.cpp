@@ -34,8 +34,7 @@ bool names(const LostMarker& marker, const OpenTransaction& open) {
 }
 
 [[noreturn]] void stop_at(const OpenTransaction& open) {
-    throw Error(
-        Action::stop,
+    throw Contradiction(
         fmt::format("{} [{}] holds an open transaction of this shard from offset {} on, and nobody knows"
                     " whether it was committed: see docs/operations.md, 'A transaction that nobody ends'",
                     open.topic, open.partition, open.start_offset));

@@ -36,6 +36,7 @@ std::string host_and_process() {
 Node::Node(RelayOptions options)
     : options_(std::move(options)),
       admin_(options_.kafka),
+      kafka_watch_(admin_),
       topics_(admin_, options_.topics),
       budget_(std::max(2U, std::thread::hardware_concurrency()) * claimed_per_processor) {}
 
@@ -111,7 +112,9 @@ std::size_t Node::run() {
             waits_.over();
             serve();
         } catch (const Error& error) {
-            if (error.action() == Action::stop) {
+            // What the database refuses may be given back; a contradiction of settings stays one.
+            const bool refused = dynamic_cast<const postgres::DatabaseError*>(&error) != nullptr;
+            if (error.action() == Action::stop && !refused) {
                 throw;
             }
             wait_for_servers(error, ++failures);
@@ -148,9 +151,23 @@ void Node::serve() {
     }
 }
 
+/// Kafka may be away while nobody asks for anything.
+std::vector<store::HinderedShard> Node::hindered() const {
+    std::vector<store::HinderedShard> all;
+    const auto away = kafka_watch_.away();
+    for (const auto& [shard, worker] : workers_) {
+        if (const auto told = worker->hindrance()) {
+            all.push_back({shard, told->why, told->lasts});
+        } else if (away && worker->needs_kafka()) {
+            all.push_back({shard, away->why, away->lasts});
+        }
+    }
+    return all;
+}
+
 void Node::beat() {
     outlived_.tell(SteadyClock::now());
-    const auto membership = relays_->beat(relay_);
+    const auto membership = relays_->beat(relay_, hindered());
     if (!membership) {
         relays_->join(relay_, host_and_process(),
                       options_.lease); // somebody forgot us: we were away for long

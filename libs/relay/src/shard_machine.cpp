@@ -61,6 +61,12 @@ void ShardMachine::stop() {
     state_ = ShardState::stopped;
 }
 
+void ShardMachine::resume() {
+    if (state_ == ShardState::stopped) {
+        failed();
+    }
+}
+
 Pass ShardMachine::plan_pass(const InHand& hand, const Wishes& wishes, bool look_due) {
     Pass pass;
     pass.mark = hand.published;

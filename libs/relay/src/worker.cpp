@@ -14,6 +14,7 @@ namespace outbox::relay {
 namespace {
 
 constexpr milliseconds unmarked_pace{500};
+constexpr milliseconds stopped_look{1'000};
 
 PublisherOptions publisher_options(const RelayContext& context, int shard) {
     PublisherOptions options{context.options.kafka, transactional_prefix(context.identity.outbox_id, shard)};
@@ -82,24 +83,24 @@ void ShardWorker::run() {
         if (machine_.state() == ShardState::ended) {
             break;
         }
+        stands_still_ = machine_.state() == ShardState::stopped;
         try {
             perform();
         } catch (const store::NotOwner& lost) {
             log::info("shard lost", {{"shard", shard_}, {"reason", lost.what()}});
             acquired_.reset();
             machine_.lost();
+        } catch (const Contradiction& contradiction) {
+            stop_at(contradiction);
         } catch (const Error& error) {
-            if (error.action() == Action::stop) {
-                note_stopped(error.what());
-                machine_.stop();
-            } else {
-                machine_.failed();
-                note_recovery(error);
-            }
+            recover_from(error);
         } catch (const std::exception& error) {
             machine_.failed();
+            hindrance_.met(error.what(), SteadyClock::now());
             log::error("shard recovers from an unexpected error",
-                       {{"shard", shard_}, {"reason", error.what()}, {"failures", breaker_.failed()}});
+                       {{"shard", shard_},
+                        {"reason", error.what()},
+                        {"failures", breaker_.failed(Breaker::Cause::asks_for_a_hand)}});
         }
     }
     publisher_.stop();
@@ -133,14 +134,33 @@ void ShardWorker::perform() {
     }
 }
 
-void ShardWorker::note_recovery(const Error& error) {
+void ShardWorker::recover_from(const Error& error) {
+    using Cause = Breaker::Cause;
+    machine_.failed();
+    hindrance_.met(error.what(), SteadyClock::now());
     const auto* const of_kafka = dynamic_cast<const kafka::KafkaError*>(&error);
     const bool refused = of_kafka != nullptr && of_kafka->refused();
-    const int failures = breaker_.failed(refused);
-    if (recoveries_.worth_saying(error.what(), SteadyClock::now())) {
-        (refused ? log::error : log::warn)(
-            "shard recovers", {{"shard", shard_}, {"reason", error.what()}, {"failures", failures}});
+    const bool waits = error.action() == Action::stop;
+    const auto cause = refused ? Cause::refused : waits ? Cause::asks_for_a_hand : Cause::passes;
+    const int failures = breaker_.failed(cause);
+    if (waits) {
+        close_connection(); // a new session sees new rights, passwords and settings
     }
+    if (!recoveries_.worth_saying(error.what(), SteadyClock::now())) {
+        return;
+    }
+    const log::Fields fields{{"shard", shard_}, {"reason", error.what()}, {"failures", failures}};
+    if (waits) {
+        log::error("shard waits: it goes on by itself once this is mended", fields);
+    } else {
+        (refused ? log::error : log::warn)("shard recovers", fields);
+    }
+}
+
+void ShardWorker::stop_at(const Contradiction& contradiction) {
+    hindrance_.over(); // what stops it is said by the register of the shards
+    note_stopped(contradiction.what());
+    machine_.stop();
 }
 
 void ShardWorker::back_off() {
@@ -157,7 +177,7 @@ void ShardWorker::release() {
 }
 
 void ShardWorker::note_stopped(const std::string& reason) {
-    log::error("shard stopped: an operator must act, then restart the relay",
+    log::error("shard stopped: an operator must act, then type outbox-relay resume --shard N",
                {{"shard", shard_}, {"reason", reason}});
     try {
         if (store_ && acquired_) {
@@ -171,19 +191,31 @@ void ShardWorker::note_stopped(const std::string& reason) {
     publisher_.stop();
 }
 
+/// Until the operator takes the reason away, or another relay the shard.
 void ShardWorker::stand_still() {
-    signal_.wait(Deadline::in(std::chrono::seconds(60)));
+    signal_.wait(Deadline::in(stopped_look));
     try {
-        check_doubt();
-    } catch (const std::exception& error) {
-        log::info("shard left to others", {{"shard", shard_}, {"reason", error.what()}});
+        if (!connection_ || !connection_->usable()) {
+            open_connection();
+        }
+        if (!store_->stopped(acquired_->ownership)) {
+            log::info("shard is tried again", {{"shard", shard_}});
+            breaker_ = {};
+            machine_.resume();
+        }
+    } catch (const store::NotOwner& lost) {
+        log::info("shard left to others", {{"shard", shard_}, {"reason", lost.what()}});
+        acquired_.reset();
         machine_.lost();
+    } catch (const Error&) { // the database is away: its reason stands
+        close_connection();
     }
 }
 
 /// One pass.
 void ShardWorker::work() {
     const Wishes wished = wishes();
+    hindrance_.works(SteadyClock::now());
     check_doubt();
     check_unmarked();
     collect();
@@ -259,6 +291,7 @@ void ShardWorker::on_refusing_control_topic(const kafka::Failure& failure) {
 void ShardWorker::on_sent(const Batch& batch) {
     breaker_.answered();
     recoveries_.over();
+    hindrance_.over();
     for (const auto& [topic, events] : batch.outlived) {
         context_.outlived.add(topic, events);
     }
@@ -294,10 +327,10 @@ void ShardWorker::check_fencing() {
         throw store::NotOwner("fenced by the new owner");
     }
     if (breaker_.fenced_too_often(SteadyClock::now())) {
-        throw Error(Action::stop,
-                    "fenced more than three times in a minute while still the owner: a second deployment"
-                    " uses the same outbox; stop one of the two, and give a copy of this database an"
-                    " OUTBOX_NAME of its own with `outbox-relay adopt`");
+        throw Contradiction(
+            "fenced more than three times in a minute while still the owner: a second deployment"
+            " uses the same outbox; stop one of the two, and give a copy of this database an"
+            " OUTBOX_NAME of its own with `outbox-relay adopt`");
     }
 }
 

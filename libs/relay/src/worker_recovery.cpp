@@ -33,8 +33,13 @@ postgres::Connection ShardWorker::open_session() const {
     return session;
 }
 
+void ShardWorker::close_connection() {
+    store_.reset(); // it works with the connection
+    connection_.reset();
+}
+
 void ShardWorker::open_connection() {
-    store_.reset();
+    close_connection();
     connection_ = open_session();
     store_.emplace(*connection_, shard_, buckets_of(shard_, context_.identity.shard_count),
                    context_.options.statement_timeout);
@@ -86,7 +91,7 @@ void ShardWorker::read_manifests() {
         if (!store_->owns(acquired_->ownership)) { // the manifests of a successor are no reason for an alarm
             throw store::NotOwner("another relay took it while this one read the manifests");
         }
-        throw Error(Action::stop, stop->reason);
+        throw Contradiction(stop->reason);
     }
     settle_ = std::move(std::get<Settle>(plan));
     machine_.done();

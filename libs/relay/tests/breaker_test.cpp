@@ -21,6 +21,10 @@ TEST(Breaker, WaitsLongerAfterEachFailureUntilABatchIsSent) {
         breaker.failed();
     }
     EXPECT_EQ(breaker.wait(0), 500ms);
+    breaker.failed(Breaker::Cause::asks_for_a_hand);
+    EXPECT_EQ(breaker.wait(0), 2s);
+    breaker.failed(Breaker::Cause::refused);
+    EXPECT_EQ(breaker.wait(0), 60s);
     breaker.answered();
     breaker.failed();
     EXPECT_EQ(breaker.wait(0), 50ms);

@@ -3,6 +3,7 @@
 #include "outbox/store/sql.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/core/text.hpp>
 
 namespace outbox::store {
 namespace {
@@ -31,7 +32,10 @@ constexpr Statement hold_lock{"outbox_hold_relay", "SELECT pg_try_advisory_lock(
 
 constexpr Statement beat_relay{
     "outbox_beat",
-    "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp() WHERE relay = $1 "
+    "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp(), hindered = (SELECT"
+    " jsonb_agg(jsonb_build_object('shard', h.shard, 'why', h.why, 'since',"
+    " clock_timestamp() - h.lasts * interval '1 millisecond'))"
+    " FROM unnest($3::integer[], $4::bigint[], $5::text[]) AS h(shard, lasts, why)) WHERE relay = $1 "
     "AND EXISTS (SELECT FROM outbox_meta WHERE outbox_id = $2) RETURNING relay)"
     " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive, NULL::bigint AS since, false AS paused,"
     " NULL AS topic FROM outbox_relays AS r"
@@ -42,6 +46,8 @@ constexpr Statement beat_relay{
     " FROM outbox_shards AS s, outbox_meta AS m WHERE s.shard < m.shard_count"
     " UNION ALL SELECT NULL, NULL, false, NULL, true, p.name FROM outbox_pauses AS p WHERE p.scope = "
     "'topic'"};
+
+constexpr std::size_t longest_reason = 2'000;
 
 constexpr Statement leave_relays{"outbox_leave", "DELETE FROM outbox_relays WHERE relay = $1"};
 
@@ -105,14 +111,24 @@ void Relays::try_to_hold() {
     holds_ = connection_.run(hold_lock, {lock_key_}, Deadline::in(timeout_)).boolean(0, 0);
 }
 
-std::optional<Membership> Relays::beat(const Uuid& relay) {
+std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const HinderedShard> hindered) {
     if (!holds_) {
         try_to_hold();
         if (holds_) {
             announce();
         }
     }
-    const Result seen = connection_.run(beat_relay, {relay, outbox_id_}, Deadline::in(timeout_));
+    std::vector<int> shards;
+    std::vector<std::int64_t> lasts;
+    std::vector<std::string> reasons;
+    for (const HinderedShard& each : hindered) {
+        shards.push_back(each.shard);
+        lasts.push_back(each.lasts.count());
+        reasons.push_back(storable(each.why.substr(0, longest_reason))); // libraries speak any encoding
+    }
+    const Result seen =
+        connection_.run(beat_relay, {relay, outbox_id_, numbers(shards), numbers(lasts), texts(reasons)},
+                        Deadline::in(timeout_));
     Membership membership;
     bool registered = false;
     for (int i = 0; i < seen.rows(); ++i) {

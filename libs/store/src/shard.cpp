@@ -42,6 +42,9 @@ constexpr Statement raise_shard{"outbox_raise_shard",
 constexpr Statement stop_shard{"outbox_stop_shard", "UPDATE outbox_shards SET stopped = nullif($4, '')"
                                                     " WHERE shard = $1 AND owner = $2 AND epoch = $3"};
 
+constexpr Statement why_stopped{
+    "outbox_why_stopped", "SELECT stopped FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3"};
+
 constexpr Statement look{
     "outbox_peek",
     "SELECT EXISTS (SELECT 1 FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
@@ -98,6 +101,13 @@ constexpr Statement reset_waiting{"outbox_reset_waiting",
                                   " WHERE o.bucket = ANY ($1::smallint[]) AND o.status = 'PROCESSING'"
                                   " AND " OUTBOX_WAITING};
 
+// Waits end within a minute; what is due later was planned by a server whose clock was ahead.
+constexpr Statement hasten_retries{
+    "outbox_hasten_retries",
+    "UPDATE outbox_events AS o SET next_attempt_at = clock_timestamp() WHERE o.bucket = ANY ($1::smallint[])"
+    " AND " OUTBOX_RETRY " AND o.retry_count > 0"
+    " AND o.next_attempt_at > clock_timestamp() + interval '2 minutes'"};
+
 constexpr Statement block_waiting_keys{
     "outbox_block_waiting_keys",
     "INSERT INTO outbox_blocked_keys (bucket, key) SELECT DISTINCT o.bucket, " OUTBOX_KEY_OF(
@@ -133,13 +143,11 @@ void check_digests(const Result& settled, std::span<const ManifestedRow> rows) {
     for (int i = 0; i < settled.rows(); ++i) {
         const std::int64_t seq = settled.integer(i, 0);
         if (id_digest(settled.uuid(i, 1)) != digests.at(seq)) {
-            throw Error(
-                Action::stop,
-                fmt::format(
-                    "seq {} is another event than the one the manifest names: the database was restored"
-                    " from a backup or failed over asynchronously and gave the number out again; stop the"
-                    " relays and see what `outbox-relay reconcile` says",
-                    seq));
+            throw Contradiction(fmt::format(
+                "seq {} is another event than the one the manifest names: the database was restored"
+                " from a backup or failed over asynchronously and gave the number out again; stop the"
+                " relays and see what `outbox-relay reconcile` says",
+                seq));
         }
     }
 }
@@ -189,6 +197,14 @@ void ShardStore::note_stopped(const Ownership& ownership, const std::string& rea
     connection_.run(stop_shard, params, Deadline::in(timeout_));
 }
 
+std::optional<std::string> ShardStore::stopped(const Ownership& ownership) {
+    const Result found = connection_.run(why_stopped, owner_params(ownership), Deadline::in(timeout_));
+    if (found.empty()) {
+        throw NotOwner(fmt::format("shard {} was taken over", shard_));
+    }
+    return found.maybe_text(0, 0);
+}
+
 Settled ShardStore::settle(const Ownership& ownership, std::span<const ManifestedRow> rows,
                            const MarkedUpTo& newest, bool block_failed_keys) {
     // A takeover may meet a long queue of rows: longer than the ordinary statements' patience.
@@ -222,6 +238,7 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
                                               [](const auto& a, const auto& b) { return a.seq < b.seq; });
         settled.seq_moved = move_identity(connection_, largest->seq, Deadline::in(timeout_ * 10));
     }
+    transaction.run(hasten_retries, {bucket_array_});
     transaction.run(block_waiting_keys, {bucket_array_});
     settled.reset = transaction.run(reset_ready, {bucket_array_, shard_}).affected() +
                     transaction.run(reset_waiting, {bucket_array_}).affected();

@@ -28,6 +28,9 @@ using postgres::Statement;
     " AND NOT (b.has_blocked AND " OUTBOX_BLOCKED ") ORDER BY o.seq) AS o"
 #define OUTBOX_CLAIM OUTBOX_CLAIM_OF(OUTBOX_COLUMNS)
 
+/// The places of rows are places in it.
+#define OUTBOX_TABLE_FILE "coalesce(pg_relation_filenode('outbox_events'::regclass)::bigint, 0)"
+
 constexpr Statement claim_statement{"outbox_claim_some", OUTBOX_CLAIM " LIMIT $4"};
 constexpr Statement choose_ready{"outbox_choose_ready", OUTBOX_CLAIM_OF(OUTBOX_IDENTITY) " LIMIT $4"};
 constexpr Statement open_claim{"outbox_open_claim",
@@ -45,14 +48,17 @@ constexpr Statement mark_sent{
                         " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
                         " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(tid, seq, "
                         "partition, kafka_offset)"
-                        " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_STILL_UNSENT};
+                        " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_STILL_UNSENT
+                        // After a TRUNCATE other events may have the same places and numbers.
+                        " AND " OUTBOX_TABLE_FILE " = $5::bigint"};
 
-// Rows that somebody changed while they were at the broker.
+// Rows that somebody changed while they were at the broker, or whose table was rewritten.
 #define OUTBOX_MARK_MOVED                                                                                    \
     "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(),"                       \
     " kafka_partition = m.partition, kafka_offset = m.kafka_offset, next_attempt_at = NULL,"                 \
-    " error_message = NULL FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[])"           \
-    " AS m(bucket, seq, partition, kafka_offset) WHERE o.bucket = m.bucket AND o.seq = m.seq AND "
+    " error_message = NULL FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[],"           \
+    " $5::uuid[]) AS m(bucket, seq, partition, kafka_offset, id) WHERE o.bucket = m.bucket"                  \
+    " AND o.seq = m.seq AND o.id = m.id AND "
 
 constexpr Statement mark_moved_ready{"outbox_mark_moved_ready", OUTBOX_MARK_MOVED OUTBOX_READY};
 constexpr Statement mark_moved_waiting{"outbox_mark_moved_waiting", OUTBOX_MARK_MOVED OUTBOX_WAITING};
@@ -93,7 +99,7 @@ constexpr Statement fail_one{
     "outbox_fail_dead_lettered",
     "WITH failed AS (UPDATE outbox_events AS o SET status = 'FAILED', retry_count = $3, error_message = $4,"
     " next_attempt_at = NULL, processed_at = clock_timestamp() WHERE o.bucket = $1 AND o.seq = $2 "
-    "AND " OUTBOX_READY
+    "AND o.id = $6 AND " OUTBOX_READY
     " RETURNING o.bucket, " OUTBOX_KEY_OF("o") " AS key, o.seq) INSERT INTO outbox_blocked_keys (bucket, "
                                                "key, failed_seq) SELECT bucket, key, seq"
                                                " FROM failed WHERE $5::boolean" OUTBOX_BLOCK_FAILED_KEYS};
@@ -118,7 +124,8 @@ constexpr Statement log_claim{"outbox_log_claim", "SELECT pg_logical_emit_messag
 
 constexpr Statement lock_shard{"outbox_lock_shard", "SELECT pg_advisory_xact_lock_shared($1, $2)"};
 constexpr Statement check_owner{"outbox_check_owner",
-                                "SELECT 1 FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3"};
+                                "SELECT " OUTBOX_TABLE_FILE
+                                " FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3"};
 
 /// Statements that a claim sends ahead of the answers; bounds what it takes beyond its bytes.
 constexpr std::size_t most_ahead = 8;
@@ -147,11 +154,12 @@ Turn::Turn(ShardStore& store, const Ownership& ownership)
       transaction_(postgres::Transaction::lazy(store.connection_, Deadline::in(store.timeout_))) {
     transaction_.add(lock_shard, {shard_locks, ownership.shard}, Answer::with_commit);
     transaction_.add(check_owner, {ownership.shard, ownership.relay, ownership.epoch}, Answer::before_commit,
-                     [ownership](const Result& found) {
+                     [this, ownership](const Result& found) {
                          if (found.empty()) {
                              throw NotOwner(fmt::format("shard {} is not owned under epoch {} any more",
                                                         ownership.shard, ownership.epoch));
                          }
+                         table_file_ = found.integer(0, 0);
                      });
 }
 
@@ -162,7 +170,7 @@ void Turn::mark(std::vector<SentRow> rows, const MarkedUpTo& marked) {
         return;
     }
     Params params{tids(rows), column(rows, &SentRow::seq), column(rows, &SentRow::partition),
-                  column(rows, &SentRow::offset)};
+                  column(rows, &SentRow::offset), rows.front().table_file};
     transaction_.add(mark_sent, std::move(params), Answer::before_commit,
                      [this, rows = std::move(rows)](const Result& done) {
                          if (const auto count = static_cast<std::size_t>(done.affected());
@@ -176,7 +184,7 @@ void Turn::mark(std::vector<SentRow> rows, const MarkedUpTo& marked) {
 void Turn::mark_moved(const std::vector<SentRow>& rows, std::size_t marked) {
     gone_ += rows.size() - marked;
     const Params named{column(rows, &SentRow::bucket), column(rows, &SentRow::seq),
-                       column(rows, &SentRow::partition), column(rows, &SentRow::offset)};
+                       column(rows, &SentRow::partition), column(rows, &SentRow::offset), ids(rows)};
     const auto found = [this](const Result& late) { gone_ -= static_cast<std::size_t>(late.affected()); };
     transaction_.add(mark_moved_ready, named, Answer::before_commit, found);
     transaction_.add(mark_moved_waiting, named, Answer::before_commit, found);
@@ -284,8 +292,8 @@ void Turn::fail(std::span<const FailedAttempt> attempts) {
 
 void Turn::fail_dead_lettered(std::int16_t bucket, const FailedAttempt& attempt) {
     written_ = true;
-    transaction_.run(
-        fail_one, {bucket, attempt.seq, attempt.retry_count, attempt.error, attempt.block_key ? "t" : "f"});
+    transaction_.run(fail_one, {bucket, attempt.seq, attempt.retry_count, attempt.error,
+                                attempt.block_key ? "t" : "f", attempt.id});
 }
 
 void Turn::skip(std::span<const SkippedRow> rows) {
@@ -329,6 +337,7 @@ void Turn::commit() {
 
 void Turn::commit(RowSet& claimed) {
     commit();
+    claimed.table_file = table_file_;
     if (moved_.empty()) {
         return;
     }

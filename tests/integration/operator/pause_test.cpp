@@ -48,6 +48,31 @@ TEST_F(Pause, OfAllStopsDeliveryAndResumeGoesOnAtOnce) {
     expect_exactly_once();
 }
 
+TEST_F(Pause, ResumeTriesAStoppedShardAgainWithoutARestart) {
+    {
+        Process first = ready_relay();
+        ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << first.errors();
+        EXPECT_EQ(stop(first).exit_code, 0);
+    }
+    const auto shard = std::to_string(shard_of("a"));
+    const auto is_stopped = [&] {
+        return database.number("SELECT count(stopped) FROM outbox_shards WHERE shard = " + shard) == 1;
+    };
+    database.query("UPDATE outbox_shards SET marked_batch = marked_batch + 7 WHERE shard = " + shard);
+    Process relay = start_relay();
+    ASSERT_TRUE(wait_until(is_stopped, 60s)) << relay.errors();
+    const auto id = insert({.key = "a"});
+    EXPECT_EQ(done({"resume", "--shard", shard}),
+              fmt::format("resume: tried again: shard {}, which was stopped\n", shard));
+    EXPECT_TRUE(relay.wait_for_text("shard is tried again", Deadline::in(10s)));
+    EXPECT_TRUE(wait_until(is_stopped, 60s)) << "the cause is still there" << relay.errors();
+    database.query("UPDATE outbox_shards SET marked_batch = marked_batch - 7 WHERE shard = " + shard);
+    expect_none_sent(fmt::format("id = '{}'", id), 2s);
+    done({"resume"});
+    EXPECT_TRUE(wait_sent(id)) << relay.errors();
+    expect_exactly_once();
+}
+
 TEST_F(Pause, OfATopicHoldsUpNoOther) {
     Process relay = ready_relay({{"RELAY_POLL_INTERVAL", "60"}});
     const auto paused = topic + "_paused";

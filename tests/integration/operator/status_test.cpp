@@ -85,6 +85,64 @@ TEST_F(Status, TakesTimesThatAreNone) {
     EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 4; }, 30s)) << relay.errors();
 }
 
+TEST_F(Status, OfAShardThatDoesNotGetOnIsRecoveringWithTheReason) {
+    const Process relay = ready_relay();
+    ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
+    EXPECT_EQ(json()["shards"][0]["recovering"], nullptr);
+    database.query("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+                   " 'BEGIN RAISE EXCEPTION ''not today''; END';"
+                   " CREATE TRIGGER refuse BEFORE UPDATE ON outbox_events EXECUTE FUNCTION refuse()");
+    const auto id = insert({.key = "a"});
+    const auto shard = shard_of("a");
+    ASSERT_TRUE(wait_until([&] { return verb({"status"}).exit_code == 1; }, 10s)) << relay.errors();
+    const auto document = json(1);
+    EXPECT_EQ(document["healthy"], false);
+    EXPECT_EQ(document["shards"][shard]["state"], "recovering");
+    EXPECT_THAT(std::string(document["shards"][shard]["recovering"]), HasSubstr("not today"));
+    EXPECT_GE(document["shards"][shard]["recovering_seconds"], 1);
+    EXPECT_EQ(document["shards"][(shard + 1) % shards]["state"], "running");
+    EXPECT_THAT(verb({"status"}).output, HasSubstr(fmt::format("shard {} recovering for ", shard)));
+    database.query("DROP TRIGGER refuse ON outbox_events");
+    EXPECT_TRUE(wait_sent(id, 3s * slowness)) << relay.errors();
+    EXPECT_TRUE(wait_until([&] { return verb({"status"}).exit_code == 0; }, 10s)) << relay.errors();
+    expect_exactly_once();
+}
+
+TEST_F(Status, EndsWith1WhenALimitIsExceededAndSaysWhich) {
+    const Process relay = ready_relay();
+    done({"pause"});
+    database.query(
+        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, status)"
+        " SELECT gen_random_uuid(), 'user', 'k' || i, 'user.created', '{}', 't', 'FAILED'"
+        " FROM generate_series(1, 999) AS i");
+    EXPECT_EQ(json()["alarms"].size(), 0U);
+    EXPECT_THAT(verb({"status", "--max-failed", "998"}).output,
+                HasSubstr("alarm: 999 events are FAILED, more than --max-failed=998"));
+    EXPECT_EQ(verb({"status", "--max-failed", "998"}).exit_code, 1);
+    insert({.key = "a"});
+    database.query("UPDATE outbox_events SET status = 'FAILED' WHERE status = 'NEW'");
+    EXPECT_EQ(json(1)["alarms"].size(), 1U) << "a thousand are too many unless more are allowed";
+    EXPECT_EQ(verb({"status", "--max-failed", "1000"}).exit_code, 0);
+
+    const Words patient{"status", "--max-failed=1000", "--max-age=3600"};
+    EXPECT_EQ(verb(patient).exit_code, 0);
+    database.query(
+        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, "
+        "created_at)"
+        " VALUES (gen_random_uuid(), 'user', 'k', 'user.created', '{}', 't', now() - interval '2 hours')");
+    EXPECT_EQ(verb(patient).exit_code, 1);
+    EXPECT_THAT(verb(patient).output, HasSubstr("longer than --max-age=3600"));
+    EXPECT_EQ(verb({"status", "--max-failed=1000"}).exit_code, 0) << "not asked for";
+    EXPECT_EQ(verb({"status", "--max-age=x"}).exit_code, 2);
+}
+
+TEST_F(Status, NamesAnOutboxThatACrashWouldEmpty) {
+    const Process relay = ready_relay();
+    database.query("ALTER TABLE outbox_events SET UNLOGGED");
+    EXPECT_THAT(verb({"status"}).output, HasSubstr("alarm: outbox_events is UNLOGGED"));
+    EXPECT_EQ(json(1)["healthy"], false);
+}
+
 TEST_F(Status, WalksOverNoEventThatIsSent) {
     {
         Process relay = ready_relay();

@@ -240,6 +240,53 @@ TEST_F(Outage, ADrainThatReachesItsDeadlineSaysWhatIsLeftAndLosesNothing) {
     expect_exactly_once();
 }
 
+/// The new rows have the places and the numbers of those that are at the broker.
+TEST_F(Outage, ATableThatIsEmptiedWhileItsEventsAreAtTheBrokerLosesNoneOfTheNewOnes) {
+    for (const auto* track : {"on", "off"}) {
+        Process relay = ready_relay({{"RELAY_SHARDS", "1"}, {"RELAY_TRACK_PROCESSING", track}});
+        ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
+        database.query("TRUNCATE outbox_events RESTART IDENTITY");
+        stack->run({"pause-kafka"});
+        for (int i = 0; i < 5; ++i) {
+            insert({.key = "old"});
+        }
+        stay_quiet(500ms); // they are at the broker
+        database.query("TRUNCATE outbox_events RESTART IDENTITY");
+        std::vector<std::string> ids;
+        for (int i = 0; i < 20; ++i) {
+            ids.push_back(insert({.key = "new"}));
+        }
+        stack->run({"resume-kafka"});
+        EXPECT_TRUE(wait_until([&] { return count("status <> 'SENT'") == 0; }, 60s)) << relay.errors();
+        std::vector<std::string> seen;
+        for (const auto& message : read_topic(topic)) {
+            seen.push_back(message.headers.at("ce_id"));
+        }
+        EXPECT_THAT(seen, testing::IsSupersetOf(ids)) << track << relay.errors();
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+}
+
+TEST_F(Outage, AKafkaThatIsAwayShowsInTheStatusAlthoughNothingIsToBeSent) {
+    const Process relay = ready_relay();
+    const auto status = [&] {
+        return support::run({{support::program("outbox-relay"), "status"}, environment()}, 30s);
+    };
+    EXPECT_EQ(status().exit_code, 0);
+    stack->run({"stop-kafka"});
+    EXPECT_TRUE(wait_until([&] { return status().exit_code == 1; }, 15s)) << relay.errors();
+    EXPECT_THAT(status().output, HasSubstr("Kafka does not answer"));
+    insert({.key = "a"});
+    stay_quiet(20s); // it recovers again and again meanwhile
+    const auto meanwhile = status();
+    EXPECT_EQ(meanwhile.exit_code, 1) << meanwhile.output;
+    EXPECT_THAT(meanwhile.output, HasSubstr(" recovering "));
+    stack->run({"start-kafka"});
+    EXPECT_TRUE(wait_until([&] { return status().exit_code == 0; }, 30s))
+        << status().output << relay.errors();
+    expect_exactly_once();
+}
+
 TEST_F(Outage, SigtermUnderLoadDrains) {
     Process relay = ready_relay();
     Process writer(load({"--events", "10000", "--writers", "2", "--batch", "10"}));

@@ -10,7 +10,7 @@ enum class Action {
     retry,      ///< the same call may succeed: a conflict, a full queue, an elapsed deadline
     reconnect,  ///< the connection or producer is of no use any more; make a new one
     quarantine, ///< this one input can never succeed; set it aside and go on with the others
-    stop        ///< going on could break a guarantee, or nobody but an operator can help
+    stop        ///< nobody but an operator can help, or going on could break a guarantee (Contradiction)
 };
 
 /// Work could not go on. The message names what was tried; it holds no secrets and no payloads.
@@ -24,6 +24,14 @@ public:
 
 private:
     Action action_;
+};
+
+/// Two sides that must agree contradict each other: going on would be a guess, and only an operator can say
+/// which of them is right.
+class Contradiction final : public Error {
+public:
+    /// @param message  names both sides
+    explicit Contradiction(const std::string& message) : Error(Action::stop, message) {}
 };
 
 /// COMMIT was sent, its answer lost: the rows may exist. Never retried blindly.

@@ -75,12 +75,16 @@ public:
     /// False while the value is the empty default.
     [[nodiscard]] bool has(std::string_view name) const { return !text(name).empty(); }
 
+    /// The file that a secret came from, for whoever reads it again; empty: it did not come from one.
+    [[nodiscard]] std::string secret_file(std::string_view name) const;
+
     /// Values whose names are not known beforehand, such as KAFKA_PRODUCER's LINGER_MS.
     [[nodiscard]] const ConfigFile::Group& group(std::string_view name) const;
 
 private:
     std::map<std::string, std::string, std::less<>> values_;
     std::map<std::string, ConfigFile::Group, std::less<>> groups_;
+    std::map<std::string, std::string, std::less<>> secret_files_; ///< by the secret's name
 };
 
 } // namespace outbox

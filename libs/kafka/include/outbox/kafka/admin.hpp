@@ -80,6 +80,9 @@ public:
 private:
     void wait_for_leaders(const std::string& name, std::int32_t partitions, Deadline deadline) const;
 
+    void take_up_password() const;
+
+    ClientOptions options_;
     Client client_;
     std::string brokers_; ///< as configured
 };

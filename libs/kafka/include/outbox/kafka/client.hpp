@@ -24,8 +24,12 @@ struct ClientOptions {
     std::string brokers;      ///< host:port, comma separated
     std::string client_id;    ///< shown in the brokers' logs
     Properties security = {}; ///< librdkafka's, for every client
+    Properties secret_files = {}; ///< property of `security` -> file that each new client reads it from again
     Properties producer = {}; ///< librdkafka's, for producers only
 };
+
+/// `security`, with the secrets that its files hold now.
+Properties security_now(const ClientOptions& options);
 
 /// How often a client asks for news about its topics, new partitions among them.
 inline constexpr auto metadata_interval_property = "topic.metadata.refresh.interval.ms";

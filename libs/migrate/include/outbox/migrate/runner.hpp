@@ -57,6 +57,10 @@ public:
     /// A table of every step, and the tables that are served. @throws Error when the database is missing.
     std::string status(const Sets& sets = {});
 
+    /// Tables that are served, and whose rows do not become events any more: a line each, which says what to
+    /// type.
+    std::vector<std::string> unserved();
+
     /// The newest applied version, 0 for none. @throws Error when the database is missing.
     int version(const Sets& sets = {});
 

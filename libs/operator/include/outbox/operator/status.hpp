@@ -21,9 +21,11 @@ struct ShardStatus {
     std::optional<milliseconds> last_batch_age;
     std::int64_t failed = 0;
     std::int64_t blocked_keys = 0;
-    std::optional<std::string> stopped; ///< why
-    bool paused = false;                ///< itself, or everything
-    bool quiet = false;                 ///< paused, and nothing is in flight
+    std::optional<std::string> stopped;  ///< why
+    std::optional<std::string> hindered; ///< why it does not get on at the moment; it tries again by itself
+    std::optional<milliseconds> hindered_for;
+    bool paused = false; ///< itself, or everything
+    bool quiet = false;  ///< paused, and nothing is in flight
 
     [[nodiscard]] const char* state() const;
 };
@@ -44,6 +46,12 @@ struct PauseStatus {
     std::string since;
 };
 
+/// What is too much; the user's.
+struct Limits {
+    std::optional<std::chrono::seconds> max_age; ///< of the oldest unsent event
+    std::int64_t max_failed = 999;
+};
+
 struct Status {
     std::string outbox;
     std::optional<std::string> name;    ///< none before the first start
@@ -51,13 +59,17 @@ struct Status {
     std::vector<ShardStatus> shards;
     std::vector<RelayStatus> relays; ///< those that are alive
     std::vector<PauseStatus> pauses;
+    std::vector<std::string> alarms; ///< what somebody must see to, beside the shards; a line each
 
-    /// Every shard has a living owner and none is stopped.
+    /// Every shard has a living owner, none is stopped or hindered, and there is no alarm.
     [[nodiscard]] bool healthy() const;
 };
 
+/// An alarm for each limit that is exceeded, which names it.
+std::vector<std::string> alarms_of(const std::vector<ShardStatus>& shards, const Limits& limits);
+
 /// One snapshot. What it costs grows with the events that are not sent, not with those that are.
-Status read_status(postgres::Connection& connection);
+Status read_status(postgres::Connection& connection, const Limits& limits = {});
 
 /// For people: aligned columns.
 std::string to_table(const Status& status);

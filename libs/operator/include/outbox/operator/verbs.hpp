@@ -56,6 +56,8 @@ Outcome skip(postgres::Connection& connection, const Selection& selection, const
 
 /// Relays claim nothing of the target any more, and finish what is in flight.
 Outcome pause(postgres::Connection& connection, const Target& target, const Motive& motive);
+/// They claim again; and shards of the target that are stopped are recovered from the beginning by their
+/// relays.
 Outcome resume(postgres::Connection& connection, const Target& target, const Motive& motive);
 
 /// From now on the database belongs to this cluster and this name, under a new outbox id: after a move to

@@ -27,6 +27,7 @@ struct ConnectOptions {
     std::string port;
     std::string user;
     std::string password;
+    std::string password_file; ///< read again by each new connection; empty: none
     std::string database;
     std::string application_name;
     milliseconds connect_timeout{5'000};

@@ -14,6 +14,8 @@ struct Failing {
     Action action;             ///< that it gets
     std::string_view happened; ///< in words
     std::string_view done;     ///< by the programs, in words
+    /// Of the server's source, where one state means different things: the row is about errors from it alone.
+    std::string_view routine = {};
 };
 
 /// The table: a row for every class of SQLSTATE, and for members of a class that differ.
@@ -21,16 +23,18 @@ std::span<const Failing> failures();
 
 /// What a caller can do after an answer with this SQLSTATE; one table decides.
 /// An empty state means that no answer came: reconnect.
-Action action_for(std::string_view sqlstate);
+/// @param routine  of the server's source that raised it; its name is never translated
+Action action_for(std::string_view sqlstate, std::string_view routine = {});
 
 /// The server refused a statement, or the connection is gone (empty sqlstate).
 class DatabaseError final : public Error {
 public:
     /// @param sqlstate  decides the Action; empty when no answer came
     /// @param message   names what was asked
+    /// @param routine   decides as well, where one state means different things
     DatabaseError(std::string sqlstate, const std::string& message, std::string hint = {},
-                  std::string constraint = {}, std::string reason = {})
-        : Error(action_for(sqlstate), message),
+                  std::string constraint = {}, std::string reason = {}, std::string_view routine = {})
+        : Error(action_for(sqlstate, routine), message),
           sqlstate_(std::move(sqlstate)),
           hint_(std::move(hint)),
           constraint_(std::move(constraint)),

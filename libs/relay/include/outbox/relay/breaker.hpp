@@ -11,10 +11,15 @@ class Breaker {
 public:
     using Time = SteadyClock::time_point;
 
+    enum class Cause {
+        passes,          ///< by itself, mostly
+        asks_for_a_hand, ///< what the database refuses, somebody has to give back
+        refused ///< brokers refuse this client, as with a wrong password: they are asked ever more rarely
+    };
+
     /// A recovery, or what came after it, failed. @return how many in a row
-    /// @param refused  brokers refuse this client, as with a wrong password: they are asked ever more rarely
-    int failed(bool refused = false) {
-        refused_ = refused;
+    int failed(Cause cause = Cause::passes) {
+        cause_ = cause;
         return ++failures_;
     }
     /// A batch was sent, or refused by its own fault.
@@ -28,7 +33,7 @@ public:
 
 private:
     int failures_ = 0;
-    bool refused_ = false;
+    Cause cause_ = Cause::passes;
     std::deque<Time> fencings_; ///< of the last minute
 };
 

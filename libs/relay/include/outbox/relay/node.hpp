@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/core/wakeup.hpp>
+#include <outbox/relay/kafka_watch.hpp>
 #include <outbox/relay/options.hpp>
 #include <outbox/relay/shares.hpp>
 #include <outbox/relay/worker.hpp>
@@ -39,6 +40,7 @@ private:
     void mend_numbering(store::Look look);
     void serve();
     void beat();
+    [[nodiscard]] std::vector<store::HinderedShard> hindered() const;
     bool follow_reshard(int shard_count);
     void apply(const SharePlan& plan);
     void reap();
@@ -51,6 +53,7 @@ private:
     Wakeup wakeup_;
     std::atomic<bool> stopping_{false};
     kafka::Admin admin_;
+    KafkaWatch kafka_watch_;
     Topics topics_;
     Pauses pauses_;
     ClaimBudget budget_;

@@ -14,7 +14,7 @@ enum class ShardState {
     resting,     ///< paused, nothing in flight: claim nothing until the pause ends
     releasing,   ///< nothing in flight: give the shard back
     backing_off, ///< something failed: wait, then begin anew
-    stopped,     ///< stand still until an operator has acted and the relay is restarted
+    stopped,     ///< stand still until an operator has acted and says so
     ended
 };
 
@@ -59,8 +59,10 @@ public:
     void lost();
     /// What is half done is unknown: begin anew, after a wait.
     void failed();
-    /// Going on would be a guess, or only an operator can help.
+    /// Going on would be a guess.
     void stop();
+    /// The operator says that it would not be any more: begin anew.
+    void resume();
 
     /// @param look_due  it is time to look for new rows
     [[nodiscard]] static Pass plan_pass(const InHand& hand, const Wishes& wishes, bool look_due);

@@ -5,6 +5,7 @@
 #include <outbox/relay/batch_policy.hpp>
 #include <outbox/relay/breaker.hpp>
 #include <outbox/relay/claim_budget.hpp>
+#include <outbox/relay/hindrance.hpp>
 #include <outbox/relay/options.hpp>
 #include <outbox/relay/outlived.hpp>
 #include <outbox/relay/pauses.hpp>
@@ -79,6 +80,12 @@ public:
     [[nodiscard]] int shard() const { return shard_; }
     /// Events claimed and not yet marked; what a drain that ran out of time leaves to recovery.
     [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+    /// It stands still for another reason.
+    [[nodiscard]] bool needs_kafka() const { return !stands_still_; }
+    /// Why it does not get on.
+    [[nodiscard]] std::optional<Hindrance::Told> hindrance() const {
+        return hindrance_.told(SteadyClock::now());
+    }
 
 private:
     struct Pending; // batches between claim and mark
@@ -89,6 +96,7 @@ private:
     void take();
     [[nodiscard]] postgres::Connection open_session() const;
     void open_connection();
+    void close_connection();
     void fence();
     void read_manifests();
     void settle();
@@ -97,7 +105,8 @@ private:
     void rest();
     void release();
     void back_off();
-    void note_recovery(const Error& error);
+    void recover_from(const Error& error);
+    void stop_at(const Contradiction& contradiction);
     void note_stopped(const std::string& reason);
     void stand_still();
 
@@ -141,12 +150,14 @@ private:
     std::atomic<bool> ended_{false};
     std::atomic<bool> rung_{false};
     std::atomic<bool> doubted_{false};
+    std::atomic<bool> stands_still_{false};
     std::atomic<std::size_t> in_flight_{0};
 
     Signal signal_;
     ShardMachine machine_;
     Breaker breaker_;
     Repetition recoveries_; ///< and their reasons
+    Hindrance hindrance_;
     std::optional<postgres::Connection> connection_;
     std::optional<store::ShardStore> store_;
     std::optional<store::Acquired> acquired_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,13 @@ struct Membership {
     Pauses pauses;
 };
 
+/// A shard that does not get on.
+struct HinderedShard {
+    int shard = 0;
+    std::string why;
+    milliseconds lasts{0};
+};
+
 /// The relays' register. Not thread-safe.
 class Relays {
 public:
@@ -59,7 +67,8 @@ public:
     void join(const Uuid& relay, const std::string& name, milliseconds lease);
     /// A sign of life, and a look around; one statement. @return nullopt when this relay is not registered
     /// any more, or the outbox has got another id.
-    std::optional<Membership> beat(const Uuid& relay);
+    /// @param hindered  for operators to see
+    std::optional<Membership> beat(const Uuid& relay, std::span<const HinderedShard> hindered = {});
     void leave(const Uuid& relay);
     /// Forgets relays that have been dead for long and own nothing.
     void forget_dead();

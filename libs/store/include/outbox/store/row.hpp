@@ -50,6 +50,8 @@ struct Row {
 struct RowSet {
     std::vector<Row> rows;
     std::vector<std::unique_ptr<char[]>> storage; ///< a third of what libpq's results would keep
+    std::int64_t table_file =
+        0; ///< that the rows' places are of: TRUNCATE and what rewrites the table change it
 
     [[nodiscard]] bool empty() const noexcept { return rows.empty(); }
     /// That all rows keep in memory.

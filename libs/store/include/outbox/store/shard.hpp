@@ -46,6 +46,8 @@ struct SentRow {
     std::int16_t bucket = 0;
     std::int32_t partition = 0;
     std::int64_t offset = 0;
+    Uuid id;
+    std::int64_t table_file = 0; ///< that `tid` is of
 };
 
 /// A row that could not be sent, for a reason that lies with it or its topic.
@@ -134,7 +136,7 @@ public:
     /// Brings rows in line with the manifests after the last durable mark, then resets other PROCESSING rows.
     /// Verifies ownership under the exclusive lock, also when there is nothing to settle.
     /// @param block_failed_keys  rows that become FAILED block their keys
-    /// @throws NotOwner; Error(stop) when a row's id does not match the manifest's digest.
+    /// @throws NotOwner; Contradiction when a row's id does not match the manifest's digest.
     Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows, const MarkedUpTo& newest,
                    bool block_failed_keys);
 
@@ -143,6 +145,8 @@ public:
 
     /// Writes down why the shard stands still, or that it does not any more (empty).
     void note_stopped(const Ownership& ownership, const std::string& reason);
+    /// What is written there; nullopt: nothing, or an operator has taken it away. @throws NotOwner
+    std::optional<std::string> stopped(const Ownership& ownership);
 
     /// Looks without a lock; what it says is a hint. Rows in `in_flight` do not count.
     Peek peek(std::span<const std::string> parked_topics);
@@ -247,6 +251,7 @@ private:
     postgres::Transaction transaction_;
     postgres::Result moved_; ///< seq and new place of rows that became PROCESSING
     std::size_t gone_ = 0;
+    std::int64_t table_file_ = 0; ///< now, or a moment ago
     bool written_ = false;
     bool claimed_ = false;
 };

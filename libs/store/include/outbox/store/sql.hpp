@@ -78,7 +78,8 @@ inline constexpr int registration_locks =
 #define OUTBOX_SHARD_PAUSED                                                                                  \
     "(EXISTS (SELECT 1 FROM outbox_pauses AS p WHERE p.scope = 'all'"                                        \
     " OR p.scope = 'shard' AND p.name = s.shard::text)"                                                      \
-    " OR EXISTS (SELECT 1 FROM outbox_meta AS h WHERE h.reshard_until > clock_timestamp()))"
+    " OR EXISTS (SELECT 1 FROM outbox_meta AS h WHERE h.reshard_until BETWEEN clock_timestamp()"             \
+    " AND clock_timestamp() + interval '1 minute'))"
 
 /// '{1,2,3}' from anything whose elements fmt can print through `print`.
 template <class Range, class Print>

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <outbox/core/deadline.hpp>
+
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace outbox::relay {
+
+/// Why a shard does not get on, and since when. Written by its worker, read by the node, which tells it where
+/// operators look. Thread-safe. No clock of its own.
+class Hindrance {
+public:
+    using Time = SteadyClock::time_point;
+
+    struct Told {
+        std::string why;
+        milliseconds lasts{0};
+    };
+
+    /// A recovery, or what came after it, failed. The same trouble goes on until the shard has worked for a
+    /// while or has sent something.
+    void met(const std::string& why, Time now);
+    /// The shard works; whether for long will show.
+    void works(Time now);
+    /// Something was sent.
+    void over();
+
+    /// @return nullopt when there is none, or none yet that is worth a word
+    [[nodiscard]] std::optional<Told> told(Time now) const;
+
+private:
+    [[nodiscard]] bool outlived(Time now) const;
+
+    mutable std::mutex mutex_;
+    std::string why_; ///< empty: none
+    Time since_{};
+    std::optional<Time> works_since_;
+};
+
+} // namespace outbox::relay

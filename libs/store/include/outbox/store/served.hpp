@@ -1,0 +1,18 @@
+#pragma once
+
+#include <outbox/postgres/connection.hpp>
+
+#include <string>
+#include <vector>
+
+namespace outbox::store {
+
+/// A table of the user's own that is served, but its rows do not become events any more, or its inserts fail.
+struct Unserved {
+    std::string table; ///< as in SQL
+    std::string why;   ///< one line, which names the table and says what to type
+};
+
+std::vector<Unserved> unserved_tables(postgres::Connection& connection, Deadline deadline);
+
+} // namespace outbox::store

@@ -1,0 +1,2 @@
+DROP TABLE outbox_captures;
+ALTER TABLE outbox_relays DROP COLUMN hindered;
