@@ -24,3 +24,31 @@ SELECT t.tgrelid, format('%I.%I', n.nspname, c.relname), format('%I.%I', fn.nspn
   JOIN pg_proc AS f ON f.oid = t.tgfoid JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
  WHERE t.tgname = 'outbox_capture' AND t.tgparentid = 0
    AND f.pronamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'outbox_events'::regclass);
+
+-- Two-phase writers switch the doorbell off here: UPDATE outbox_meta SET doorbell = false. A disabled trigger would come back
+-- with ALTER TABLE ... ENABLE TRIGGER ALL, which tools for restores and bulk loads type. Nor does it ring when the server's
+-- queue is more than half full, by whomever: in a full one each writer's COMMIT would fail. A relay that nobody wakes looks by
+-- itself.
+ALTER TABLE outbox_meta ADD COLUMN doorbell BOOLEAN NOT NULL DEFAULT true;
+UPDATE outbox_meta SET doorbell = NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'outbox_events'::regclass
+                                                 AND tgname = 'outbox_doorbell' AND tgenabled = 'D');
+
+CREATE OR REPLACE FUNCTION outbox_doorbell() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    touched integer;
+    rings   boolean;
+BEGIN
+    FOR touched IN SELECT DISTINCT bucket FROM inserted LOOP
+        IF NOT pg_try_advisory_xact_lock_shared(1868693505, touched) THEN
+            IF rings IS NULL THEN
+                EXECUTE format('SELECT doorbell FROM %I.outbox_meta', TG_TABLE_SCHEMA) INTO rings;
+                rings := coalesce(rings, true) AND pg_notification_queue_usage() < 0.5;
+            END IF;
+            IF rings THEN
+                PERFORM pg_notify('outbox_doorbell', touched::text);
+            END IF;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $$;

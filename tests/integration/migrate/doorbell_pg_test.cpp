@@ -71,6 +71,18 @@ TEST_F(Doorbell, IsSilentWhileNobodySleeps) {
     EXPECT_THAT(rings(), IsEmpty());
 }
 
+TEST_F(Doorbell, ThatIsSwitchedOffStaysSoWhenAllTriggersAreEnabled) {
+    database_.query("UPDATE outbox_meta SET doorbell = false");
+    database_.query("ALTER TABLE outbox_events DISABLE TRIGGER ALL");
+    database_.query("ALTER TABLE outbox_events ENABLE TRIGGER ALL");
+    ASSERT_TRUE(sleep_on(bucket_a_));
+    script(writer_, insert_sql("'a'"));
+    EXPECT_THAT(rings(), IsEmpty());
+    database_.query("UPDATE outbox_meta SET doorbell = true");
+    script(writer_, insert_sql("'a'"));
+    EXPECT_THAT(rings(), ElementsAre(bucket_a_));
+}
+
 TEST_F(Doorbell, RingsForABucketThatSleepsAndForNoOther) {
     ASSERT_NE(bucket_a_, bucket_b_);
     ASSERT_TRUE(sleep_on(bucket_a_));
