@@ -2,7 +2,7 @@
 FROM debian:12-slim AS build
 WORKDIR /src
 COPY tools/bootstrap tools/bootstrap
-RUN tools/bootstrap build
+RUN tools/bootstrap programs
 COPY . .
 RUN CMAKE_OPTIONS="-DOUTBOX_TESTS=OFF" tools/build release \
     && cmake --install build --component tools --strip --prefix /programs

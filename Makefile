@@ -5,7 +5,7 @@ BIN := $(BUILD)/bin
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-relay migrate demo test integration crash outage partitions chaos soak witness model fuzz bench package docs \
+.PHONY: help build programs demo-programs run run-relay migrate demo test integration crash outage partitions chaos soak witness model fuzz bench package docs \
 	lint format stack-up stack-down docker-up docker-down restart
 
 help: ## List the commands
@@ -15,16 +15,21 @@ build: ## Install what is missing and build into build/bin
 	@tools/bootstrap
 	@tools/build $(PRESET)
 
-run: build ## Migrate, then run the server (DB_*, KAFKA_BROKERS, else the local stack)
+# Not a command: what the next four need, a third of `build`.
+programs demo-programs:
+	@tools/bootstrap programs stack
+	@tools/kafka-jars >/dev/null & tools/build $(PRESET) $(subst demo-programs,demo,$@) && { wait $$! || true; }
+
+run: programs ## Migrate, then run the server (DB_*, KAFKA_BROKERS, else the local stack)
 	@tools/with-stack sh -c '$(BIN)/outbox-migrate up && exec $(BIN)/outbox-server'
 
-run-relay: build ## Migrate, then run a relay; start as many as you like
+run-relay: programs ## Migrate, then run a relay; start as many as you like
 	@tools/with-stack sh -c '$(BIN)/outbox-migrate up && exec $(BIN)/outbox-relay'
 
-migrate: build ## Bring the database up to date
+migrate: programs ## Bring the database up to date
 	@tools/with-stack $(BIN)/outbox-migrate up
 
-demo: build ## A tour: users over HTTP, a killed relay, each event exactly once in Kafka
+demo: demo-programs ## A tour: users over HTTP, a killed relay, each event exactly once in Kafka
 	@BIN=$(BIN) tools/demo
 
 test: build ## Run every test on real servers

@@ -25,6 +25,9 @@ void stop_on_signals() {
 int run(const outbox::Arguments& arguments) {
     mallopt(M_ARENA_MAX, 2); // many threads, small memory
     outbox::log::configure(arguments.settings, "outbox-backfill");
+    for (const std::string& warning : arguments.warnings) {
+        outbox::log::warn(warning);
+    }
     stop_on_signals();
     return outbox::backfill::run(arguments, [] { return !stopping; });
 }

@@ -32,6 +32,7 @@ int tell_unserved(migrations::Runner& runner) {
 
 int run(const Arguments& arguments) {
     const migrations::Request request = migrations::parse_request(arguments);
+    print_warnings(migrations::command_line(), arguments);
     const auto mapping = migrations::mapping_from(arguments.settings.group("TABLE"));
     migrations::Runner runner = make_runner(arguments, request);
     switch (request.command) {

@@ -28,6 +28,9 @@ void stop_on_signals(outbox::relay::Node& node) {
 int relay(const outbox::Arguments& arguments) {
     mallopt(M_ARENA_MAX, 2); // many threads, small memory
     outbox::log::configure(arguments.settings, "outbox-relay");
+    for (const std::string& warning : arguments.warnings) {
+        outbox::log::warn(warning);
+    }
     outbox::relay::Node node(outbox::relay::relay_options(arguments.settings));
     stop_on_signals(node);
     node.run();

@@ -325,6 +325,7 @@ CommandLineSpec command_line() {
 }
 
 int run_verb(const Arguments& arguments) {
+    print_warnings(command_line(), arguments);
     const auto found =
         std::ranges::find(table(), arguments.words[0], [](const auto& row) { return row.first.name; });
     return found->second(arguments);

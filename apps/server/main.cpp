@@ -163,6 +163,9 @@ void wait_until_told(const StopSignals& signals, http::Health& health, http::Wor
 int run(const Arguments& arguments) {
     const Settings& settings = arguments.settings;
     log::configure(settings, "outbox-server");
+    for (const std::string& warning : arguments.warnings) {
+        log::warn(warning);
+    }
     const StopSignals signals; // before any thread starts
 
     const auto workers = static_cast<std::size_t>(settings.integer("SERVER_WORKERS"));

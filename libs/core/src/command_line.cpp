@@ -1,5 +1,6 @@
 #include "outbox/core/command_line.hpp"
 
+#include "outbox/core/environment.hpp"
 #include "outbox/core/error.hpp"
 #include "outbox/core/nearest.hpp"
 #include "outbox/core/one_line.hpp"
@@ -127,9 +128,8 @@ public:
         keep_options();
         refuse_unknown();
         verb_of(spec_, arguments_);
-        ConfigFile file = app_.count("--config") > 0 ? read_config_file(config_) : ConfigFile{};
-        add_group_variables(file);
-        arguments_.settings = Settings::load(spec_.program, given_flags(), environment, file);
+        load_settings();
+        arguments_.warnings = unknown_variables();
         return std::move(arguments_);
     }
 
@@ -151,6 +151,25 @@ private:
     [[noreturn]] void print_help(const std::vector<std::string>& words) const {
         std::cout << help_of(spec_, words.empty() ? nullptr : &verb_named(spec_, words[0])) << std::flush;
         std::exit(std::cout ? 0 : 1); // NOLINT(concurrency-mt-unsafe): no thread has started
+    }
+
+    void load_settings() {
+        const auto flags = given_flags();
+        ConfigFile file;
+        if (app_.count("--config") > 0) {
+            file = read_config_file(config_);
+            arguments_.places = read_config_places(config_);
+            std::erase_if(arguments_.places, [&](const auto& place) {
+                const char* variable = environment(place.first.c_str());
+                return flags.contains(place.first) || (variable != nullptr && *variable != '\0');
+            });
+        }
+        add_group_variables(file);
+        try {
+            arguments_.settings = Settings::load(spec_.program, flags, environment, file);
+        } catch (const UsageError& error) {
+            throw UsageError(located(error.what(), arguments_.places));
+        }
     }
 
     void keep_options() {
@@ -239,12 +258,20 @@ const Verb* verb_of(const CommandLineSpec& spec, const Arguments& arguments) {
     return verb;
 }
 
+void print_warnings(const CommandLineSpec& spec, const Arguments& arguments) {
+    for (const std::string& warning : arguments.warnings) {
+        std::cerr << spec.name << ": warning: " << one_line(warning) << '\n';
+    }
+}
+
 int run_program(const CommandLineSpec& spec, int argc, const char* const* argv,
                 const std::function<int(const Arguments&)>& body) {
+    Arguments arguments;
     try {
-        return body(parse_command_line(spec, argc, argv));
+        arguments = parse_command_line(spec, argc, argv);
+        return body(arguments);
     } catch (const UsageError& error) {
-        std::cerr << spec.name << ": " << one_line(error.what()) << '\n';
+        std::cerr << spec.name << ": " << one_line(located(error.what(), arguments.places)) << '\n';
         return 2;
     } catch (const std::exception& error) {
         std::cerr << spec.name << ": " << one_line(error.what()) << '\n';

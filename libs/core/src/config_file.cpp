@@ -1,4 +1,6 @@
+#include "outbox/core/config_places.hpp"
 #include "outbox/core/error.hpp"
+#include "outbox/core/nearest.hpp"
 #include "outbox/core/settings.hpp"
 #include "read_file.hpp"
 
@@ -36,9 +38,8 @@ constexpr auto mapping_keys = std::to_array<std::string_view>(
 /// One file on its way into a ConfigFile.
 class Reader {
 public:
-    explicit Reader(const std::string& path) : path_(path) {}
-
-    ConfigFile read() {
+    /// @throws UsageError
+    explicit Reader(const std::string& path) : path_(path) {
         for (const auto& [key, node] : parse()) {
             const std::string name = variable_name(key.str());
             if (name == strategies && node.is_table()) {
@@ -46,11 +47,13 @@ public:
             } else if (name == mapping && node.is_table()) {
                 take_mapping(*node.as_table());
             } else {
-                take(name, node);
+                take(name, std::string(key.str()), key, node);
             }
         }
-        return std::move(file_);
     }
+
+    ConfigFile file() && { return std::move(file_); }
+    ConfigPlaces places() && { return std::move(places_); }
 
 private:
     [[nodiscard]] toml::table parse() const {
@@ -66,23 +69,41 @@ private:
     }
 
     [[noreturn]] void refuse(const toml::source_position& at, std::string_view why) const {
-        throw UsageError(at ? fmt::format("{}:{}: {}", path_, at.line, why)
-                            : fmt::format("{}: {}", path_, why));
+        throw UsageError(fmt::format("{}: {}", place(at), why));
     }
 
-    void take(const std::string& name, const toml::node& node) {
+    [[nodiscard]] std::string place(const toml::source_position& at) const {
+        return at ? fmt::format("{}:{}:{}", path_, at.line, at.column) : path_;
+    }
+
+    /// @param written  the key's path as it stands there
+    void take(const std::string& name, const std::string& written, const toml::key& key,
+              const toml::node& node) {
         if (const auto* const table = node.as_table()) {
-            for (const auto& [key, inner] : *table) {
-                take(name + "_" + variable_name(key.str()), inner);
+            for (const auto& [inner, value] : *table) {
+                take(name + "_" + variable_name(inner.str()), written + "." + std::string(inner.str()), inner,
+                     value);
             }
         } else if (name.starts_with(producer)) {
             file_.groups["KAFKA_PRODUCER"][name.substr(producer.size())] =
                 text_of(name, node, "true", "false");
+            remember(name, written, node);
         } else if (is_setting(name)) {
             file_.settings[name] = text_of(name, node, "on", "off");
+            remember(name, written, node);
         } else {
-            refuse(node.source().begin, name + " is not a setting");
+            refuse(key.source().begin, fmt::format("{} is not a setting{}", name, like(name)));
         }
+    }
+
+    void remember(const std::string& subject, const std::string& written, const toml::node& node) {
+        places_[subject] = {place(node.source().begin), written};
+    }
+
+    [[nodiscard]] static std::string like(const std::string& name) {
+        std::vector<std::string_view> names;
+        std::ranges::transform(all_settings(), std::back_inserter(names), &Setting::name);
+        return did_you_mean(name, names);
     }
 
     /// An event type is a key in quotes, or without: then TOML takes its dots for tables.
@@ -93,6 +114,8 @@ private:
                 take_strategies(event_type + ".", *inner);
             } else {
                 file_.groups[std::string(strategies)][event_type] = text_of(event_type, node, "on", "off");
+                const std::string subject = "partition_strategies." + event_type;
+                remember(subject, subject, node);
             }
         }
     }
@@ -102,13 +125,15 @@ private:
         for (const auto& [key, node] : table) {
             const std::string name(key.str());
             if (std::ranges::find(mapping_keys, name) == mapping_keys.end()) {
-                refuse(node.source().begin, fmt::format("{} does not belong to [table], which knows {}", name,
-                                                        fmt::join(mapping_keys, ", ")));
+                refuse(key.source().begin,
+                       fmt::format("{} does not belong to [table], which knows {}{}", name,
+                                   fmt::join(mapping_keys, ", "), did_you_mean(name, mapping_keys)));
             }
             if (!node.is_string()) {
                 refuse(node.source().begin, name + " must be a text");
             }
             file_.groups[std::string(mapping)][name] = node.as_string()->get();
+            remember("[table] " + name, "[table] " + name, node);
         }
     }
 
@@ -131,12 +156,31 @@ private:
 
     const std::string& path_;
     ConfigFile file_;
+    ConfigPlaces places_;
 };
 
 } // namespace
 
 ConfigFile read_config_file(const std::string& path) {
-    return Reader(path).read();
+    return Reader(path).file();
+}
+
+ConfigPlaces read_config_places(const std::string& path) {
+    return Reader(path).places();
+}
+
+std::string located(std::string_view refusal, const ConfigPlaces& places) {
+    const auto is_about = [&](std::string_view name) {
+        constexpr std::string_view ends = "= :";
+        return refusal.starts_with(name) &&
+               (refusal.size() == name.size() || ends.find(refusal[name.size()]) != std::string_view::npos);
+    };
+    for (const auto& [name, place] : places) {
+        if (is_about(name)) {
+            return fmt::format("{}: {}{}", place.at, place.key, refusal.substr(name.size()));
+        }
+    }
+    return std::string(refusal);
 }
 
 void add_group_variables(ConfigFile& file) {

@@ -1,5 +1,6 @@
 #include "outbox/core/settings.hpp"
 
+#include "outbox/core/environment.hpp"
 #include "outbox/core/error.hpp"
 #include "read_file.hpp"
 
@@ -123,11 +124,26 @@ std::string canonical(const Setting& setting, std::string value) {
     return value;
 }
 
+/// Whose mistake it is when Kubernetes' announcement of a Service stands where a value should.
+std::string link_hint(const Setting& setting, std::string_view value) {
+    if (!is_service_link(setting.name, value)) {
+        return "";
+    }
+    std::string service(setting.name.substr(0, setting.name.rfind("_PORT")));
+    std::ranges::transform(service, service.begin(), [](char c) {
+        return static_cast<char>(c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c + 32 : c);
+    });
+    return fmt::format(
+        "; Kubernetes sets it for a Service named {}: say enableServiceLinks: false in the pod's "
+        "spec, or set {} there",
+        service, setting.name);
+}
+
 std::string checked(const Setting& setting, std::string value) {
     value = canonical(setting, std::move(value));
     if (!is_allowed(setting, value)) {
-        throw UsageError(
-            fmt::format("{}={} is not allowed: it must be {}", setting.name, value, setting.allowed()));
+        throw UsageError(fmt::format("{}={} is not allowed: it must be {}{}", setting.name, value,
+                                     setting.allowed(), link_hint(setting, value)));
     }
     return value;
 }

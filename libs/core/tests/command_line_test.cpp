@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 namespace outbox {
 namespace {
@@ -86,6 +90,18 @@ TEST(CommandLine, RefusesAWordTooManyAndAMissingVerb) {
     of.verbs.clear();
     of.needs_verb = false;
     EXPECT_THAT(refusal({"pause"}, of), HasSubstr("tool takes no words"));
+}
+
+TEST(CommandLine, ABadValueOfTheFileIsNamedWithItsLineUnlessAFlagWins) {
+    const std::string path = std::filesystem::temp_directory_path() /
+                             ("outbox-command-line-" + std::to_string(getpid()) + ".toml");
+    std::ofstream(path) << "[relay]\nbatch_size = 'abc'\n";
+    EXPECT_EQ(refusal({"--config", path.c_str()}),
+              path + ":2:14: relay.batch_size=abc is not allowed: it must be a whole number from 1 to 10000");
+    EXPECT_EQ(refusal({"--config", path.c_str(), "--relay-batch-size=x"}),
+              "RELAY_BATCH_SIZE=x is not allowed: it must be a whole number from 1 to 10000");
+    EXPECT_EQ(parse({"--config", path.c_str(), "--relay-batch-size=5"}).places.count("RELAY_BATCH_SIZE"), 0U);
+    std::filesystem::remove(path);
 }
 
 TEST(CommandLine, HelpOfAVerbIsOfTheVerbAlone) {

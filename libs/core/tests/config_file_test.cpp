@@ -1,3 +1,4 @@
+#include <outbox/core/config_places.hpp>
 #include <outbox/core/error.hpp>
 #include <outbox/core/settings.hpp>
 
@@ -106,16 +107,32 @@ TEST(ConfigFile, HoldsTheNamesOfATableOfYourOwn) {
 }
 
 TEST(ConfigFile, WhatIsWrongIsNamedWithItsLine) {
-    EXPECT_EQ(message_of("[table]\nname = 'o'\npayload = 'p'\n").substr(0, 49),
-              ":3: payload does not belong to [table], which kno");
-    EXPECT_EQ(message_of("[table]\nname = 5\n"), ":2: name must be a text");
-    EXPECT_EQ(message_of("[relay]\nfromat = 'raw'\n"), ":2: RELAY_FROMAT is not a setting");
-    EXPECT_EQ(message_of("[db]\nport = [1]\n"), ":2: DB_PORT must be a text, a number, true or false");
+    EXPECT_EQ(message_of("[table]\nname = 'o'\npayload = 'p'\n").substr(0, 51),
+              ":3:1: payload does not belong to [table], which kno");
+    EXPECT_EQ(message_of("[table]\nname = 5\n"), ":2:8: name must be a text");
+    EXPECT_EQ(message_of("[relay]\nfromat = 'raw'\n"),
+              ":2:1: RELAY_FROMAT is not a setting; did you mean RELAY_FORMAT?");
+    EXPECT_EQ(message_of("[db]\nport = [1]\n"), ":2:8: DB_PORT must be a text, a number, true or false");
     EXPECT_EQ(message_of("[db]\nport = 99999\n"),
               "DB_PORT=99999 is not allowed: it must be a whole number from 1 to 65535");
-    EXPECT_EQ(message_of("a = 1\nb =\n").substr(0, 4), ":2: ");
+    EXPECT_EQ(message_of("a = 1\nb =\n").substr(0, 3), ":2:");
     EXPECT_THROW(read_config_file("/nowhere/at/all.toml"), UsageError);
     EXPECT_THROW(read_config_file("/tmp"), UsageError); // a folder, not an empty file
+}
+
+TEST(ConfigFile, AValueThatIsRefusedIsNamedWithItsLineAndKey) {
+    const File file("[kafka.producer]\nacks = 1\n[relay]\nformat = 'raw'\n"
+                    "[partition_strategies]\norder.placed = 'x'\n[table]\nname = 'a'");
+    const auto places = read_config_places(file.path());
+    const auto tail = [&](const std::string& refusal) {
+        return located(refusal, places).substr(file.path().size());
+    };
+    EXPECT_EQ(tail("KAFKA_PRODUCER_ACKS=1 is refused"), ":2:8: kafka.producer.acks=1 is refused");
+    EXPECT_EQ(tail("RELAY_FORMAT=raw is odd"), ":4:10: relay.format=raw is odd");
+    EXPECT_EQ(tail("partition_strategies.order.placed=x"), ":6:16: partition_strategies.order.placed=x");
+    EXPECT_EQ(tail("[table] name = \"a\" is odd"), ":8:8: [table] name = \"a\" is odd");
+    EXPECT_EQ(located("RELAY_SHARDS=4 is odd", places), "RELAY_SHARDS=4 is odd");
+    EXPECT_EQ(located("RELAY_FORMATS=raw", places), "RELAY_FORMATS=raw");
 }
 
 TEST(SecretFile, IsReadWithoutItsLastLinesEnd) {

@@ -50,6 +50,14 @@ TEST(Settings, ABadValueIsNamedWithWhatIsAllowed) {
     EXPECT_NE(message_of({{"RELAY_POLL_INTERVAL", "nan"}}), "accepted");
 }
 
+TEST(Settings, WhatKubernetesSaysOfAServiceIsRefusedWithTheWayOut) {
+    EXPECT_EQ(
+        message_of({{"DB_PORT", "tcp://10.96.0.1:5432"}}),
+        "DB_PORT=tcp://10.96.0.1:5432 is not allowed: it must be a whole number from 1 to 65535; Kubernetes "
+        "sets it"
+        " for a Service named db: say enableServiceLinks: false in the pod's spec, or set DB_PORT there");
+}
+
 TEST(Settings, AnEmptyFlagIsAValueThatOnlySecretsAndWhatHasNoDefaultMayHave) {
     EXPECT_EQ(message_of({{"DB_HOST", ""}}), "DB_HOST= is not allowed: it must be text, not empty");
     EXPECT_EQ(message_of({{"DB_PORT", ""}}),

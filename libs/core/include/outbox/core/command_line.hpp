@@ -1,5 +1,6 @@
 #pragma once
 
+#include <outbox/core/config_places.hpp>
 #include <outbox/core/settings.hpp>
 
 #include <functional>
@@ -14,6 +15,8 @@ struct Arguments {
     Settings settings;
     std::vector<std::string> words;             ///< positional arguments, in order; the verb is the first
     std::map<std::string, std::string> options; ///< extra options by name without dashes; switches are empty
+    ConfigPlaces places = {};                   ///< of what the file of --config says and nothing else does
+    std::vector<std::string> warnings = {};     ///< what is odd about it, a line each, to be told once
 };
 
 /// An option beyond the settings. Verbs may share a name; then all take a value, or none does.
@@ -55,6 +58,9 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
 /// The verb that the words ask for; nullptr without one.
 /// @throws UsageError when there is none of that name, when it takes fewer words, or other options.
 const Verb* verb_of(const CommandLineSpec& spec, const Arguments& arguments);
+
+/// Tells the warnings on stderr: for what prints a result and ends. What goes on has a log for them.
+void print_warnings(const CommandLineSpec& spec, const Arguments& arguments);
 
 /// What --help prints: of the program, or of one verb of it.
 std::string help_of(const CommandLineSpec& spec, const Verb* verb = nullptr);

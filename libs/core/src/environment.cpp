@@ -1,0 +1,141 @@
+#include "outbox/core/environment.hpp"
+
+#include "outbox/core/nearest.hpp"
+#include "outbox/core/settings.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace outbox {
+namespace {
+
+constexpr std::array<std::string_view, 5> prefixes{"RELAY_", "OUTBOX_", "DB_", "KAFKA_", "SERVER_"};
+
+/// Names that no setting has, and are known all the same: properties of the producer, and what this project's
+/// own tests give to the programs that they start.
+constexpr std::array<std::string_view, 3> families{"KAFKA_PRODUCER_", "OUTBOX_TEST_", "OUTBOX_FAULT"};
+
+/// What other software calls our settings.
+constexpr auto synonyms = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"DB_DATABASE", "DB_NAME"},
+    {"DB_PASS", "DB_PASSWORD"},
+    {"DB_USERNAME", "DB_USER"},
+    {"KAFKA_BOOTSTRAP_SERVER", "KAFKA_BROKERS"},
+    {"KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BROKERS"},
+    {"KAFKA_PASSWORD", "KAFKA_SASL_PASSWORD"},
+    {"KAFKA_USERNAME", "KAFKA_SASL_USERNAME"},
+    {"SERVER_HOST", "SERVER_BIND"},
+    {"SERVER_PORT", "PORT"},
+});
+
+bool begins_with_one_of(std::string_view name, std::span<const std::string_view> beginnings) {
+    return std::ranges::any_of(beginnings, [&](std::string_view each) { return name.starts_with(each); });
+}
+
+bool is_setting(std::string_view name) {
+    return std::ranges::any_of(all_settings(), [&](const Setting& setting) { return setting.name == name; });
+}
+
+/// "BATCH_SIZE" of RELAY_BATCH_SIZE; empty when the name is of neither family, for a port or a name is
+/// everybody's.
+std::string_view without_prefix(std::string_view name) {
+    constexpr std::string_view relay = "RELAY_";
+    constexpr std::string_view outbox = "OUTBOX_";
+    return name.starts_with(relay)    ? name.substr(relay.size())
+           : name.starts_with(outbox) ? name.substr(outbox.size())
+                                      : std::string_view{};
+}
+
+/// The setting that is most likely meant; empty when none is like it.
+std::string_view meant_by(std::string_view name) {
+    if (const auto* const found =
+            std::ranges::find(synonyms, name, [](const auto& pair) { return pair.first; });
+        found != synonyms.end()) {
+        return found->second;
+    }
+    std::vector<std::string_view> names;
+    for (const Setting& setting : all_settings()) {
+        if (const auto tail = without_prefix(name); !tail.empty() && tail == without_prefix(setting.name)) {
+            return setting.name; // OUTBOX_BATCH_SIZE for RELAY_BATCH_SIZE
+        }
+        names.push_back(setting.name);
+    }
+    return nearest(name, names);
+}
+
+bool is_number(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// "80_TCP", "80_TCP_ADDR": what follows the Service's name and "_PORT_".
+bool is_link_to_port(std::string_view rest) {
+    const auto underscore = std::min(rest.find('_'), rest.size());
+    const auto number = rest.substr(0, underscore);
+    rest.remove_prefix(underscore);
+    return is_number(number) &&
+           (rest.starts_with("_TCP") || rest.starts_with("_UDP") || rest.starts_with("_SCTP"));
+}
+
+std::string others(const std::vector<std::string_view>& names) {
+    constexpr std::size_t most = 10;
+    const std::size_t shown = std::min(most, names.size());
+    return fmt::format("no program knows the variable{} {}{}", names.size() == 1 ? "" : "s",
+                       fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                       names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
+}
+
+} // namespace
+
+bool is_service_link(std::string_view name, std::string_view value) {
+    const bool address =
+        value.starts_with("tcp://") || value.starts_with("udp://") || value.starts_with("sctp://");
+    for (auto port = name.find("_PORT_"); port != std::string_view::npos;
+         port = name.find("_PORT_", port + 1)) {
+        if (is_link_to_port(name.substr(port + 6))) {
+            return true;
+        }
+    }
+    return name.ends_with("_SERVICE_HOST") || name.ends_with("_SERVICE_PORT") ||
+           name.find("_SERVICE_PORT_") != std::string_view::npos || (name.ends_with("_PORT") && address);
+}
+
+std::vector<std::string> unknown_variables(std::span<const std::string_view> entries) {
+    std::vector<std::string> warnings;
+    std::vector<std::string_view> rest;
+    for (const std::string_view entry : entries) {
+        const auto equals = std::min(entry.find('='), entry.size());
+        const auto name = entry.substr(0, equals);
+        const auto value = entry.substr(std::min(equals + 1, entry.size()));
+        if (value.empty() || !begins_with_one_of(name, prefixes) || begins_with_one_of(name, families) ||
+            is_setting(name) || is_service_link(name, value)) {
+            continue;
+        }
+        if (const auto meant = meant_by(name); meant.empty()) {
+            rest.push_back(name);
+        } else {
+            warnings.push_back(
+                fmt::format("no program knows the variable {}; did you mean {}?", name, meant));
+        }
+    }
+    std::ranges::sort(warnings);
+    if (!rest.empty()) {
+        std::ranges::sort(rest);
+        warnings.push_back(others(rest));
+    }
+    return warnings;
+}
+
+std::vector<std::string> unknown_variables() {
+    std::vector<std::string_view> entries;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        entries.emplace_back(*entry);
+    }
+    return unknown_variables(entries);
+}
+
+} // namespace outbox
