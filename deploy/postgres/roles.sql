@@ -6,9 +6,12 @@
 
 -- An application that only inserts events. The doorbell runs with its owner's rights; identity needs no grant.
 GRANT INSERT ON outbox_events TO :"app";
--- The worked example (outbox-server) has tables of its own as well.
+-- The worked example (outbox-server) has tables of its own as well, where `up` has made them.
+SELECT to_regclass('outbox_example_migrations') IS NOT NULL AS example \gset
+\if :example
 GRANT SELECT, INSERT, UPDATE ON users TO :"app";
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO :"app";
+\endif
 
 -- The relay: reads events, and writes only what it knows about their delivery.
 GRANT SELECT ON outbox_events TO :"relay";
