@@ -1,5 +1,6 @@
 #include "outbox/postgres/connection.hpp"
 
+#include "connect_advice.hpp"
 #include "session_settings.hpp"
 
 #include <outbox/core/secret_file.hpp>
@@ -144,8 +145,9 @@ Connection Connection::open_one(const ConnectOptions& options, Deadline deadline
     while (state != PGRES_POLLING_OK) {
         if (state == PGRES_POLLING_FAILED || PQstatus(handle) == CONNECTION_BAD) {
             throw DatabaseError(PQstatus(handle) == CONNECTION_BAD ? "" : "08001",
-                                fmt::format("connect to PostgreSQL at {}:{} as {}: {}", options.host,
-                                            options.port, options.user, trimmed(PQerrorMessage(handle))));
+                                fmt::format("connect to PostgreSQL at {}:{} as {}: {}{}", options.host,
+                                            options.port, options.user, trimmed(PQerrorMessage(handle)),
+                                            connect_advice(PQerrorMessage(handle))));
         }
         const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         if (poll_one(PQsocket(handle), events, limit) == 0) {
