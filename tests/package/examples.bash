@@ -5,6 +5,7 @@ set -euo pipefail
 examples=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../examples" && pwd)
 folder=$(mktemp -d "${TMPDIR:-/tmp}/outbox-examples.XXXXXX")
 export DB_NAME=examples_$$_$RANDOM
+export OUTBOX_NAME=named-otherwise-$DB_NAME # the examples work under any name
 export PGHOST=$DB_HOST PGPORT=$DB_PORT PGUSER=$DB_USER PGPASSWORD=$DB_PASSWORD PGDATABASE=$DB_NAME
 
 leave() {
