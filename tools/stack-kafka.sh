@@ -52,10 +52,11 @@ start_broker() {
 
 # A session of its own: a Ctrl-C in the shell that started the stack is not for the server.
 kafka_java() {
-    local jars=$1
+    local jars=$1 archive
     shift
-    # shellcheck disable=SC2046,SC2086 # several options
-    exec setsid java -cp "$jars/*" $("$tools/kafka-archive" "$jars") ${STACK_JAVA_OPTIONS:-} -Djava.awt.headless=true \
+    mapfile -t archive < <("$tools/kafka-archive" "$jars")
+    # shellcheck disable=SC2086 # several options
+    exec setsid java -cp "$jars/*" "${archive[@]}" ${STACK_JAVA_OPTIONS:-} -Djava.awt.headless=true \
         -Dlog4j2.configurationFile="$tools/kafka/log4j2.properties" "$@"
 }
 
