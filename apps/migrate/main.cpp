@@ -40,7 +40,7 @@ int run(const Arguments& arguments) {
         if (mapping) {
             runner.check(*mapping, request.mapping); // what is refused later would leave the outbox behind
         }
-        runner.up(request.processing, request.sets);
+        runner.up(request.processing, request.sets, request.convert);
         if (mapping) {
             runner.map(*mapping, request.mapping);
         }

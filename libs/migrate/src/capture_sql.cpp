@@ -93,6 +93,14 @@ private:
             refuse(fmt::format("has no column {}", quoted(name)));
             return nullptr;
         }
+        if (found->second.is_virtual) {
+            refuse(fmt::format(
+                "cannot be served: its column {0} is a virtual generated column, which triggers read as "
+                "NULL: make it a STORED one (ALTER TABLE {1}.{2} DROP COLUMN {0}; and ADD COLUMN ... "
+                "GENERATED ALWAYS AS (...) STORED), or name another in [table]",
+                quoted(name), quoted(mapping_.schema), quoted(mapping_.name)));
+            return nullptr;
+        }
         return &found->second;
     }
 

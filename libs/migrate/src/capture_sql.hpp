@@ -16,6 +16,7 @@ namespace outbox::migrations {
 struct Column {
     std::string type; ///< "character varying", without a length
     bool nullable = false;
+    bool is_virtual = false; ///< generated when it is read: NULL in triggers
 };
 using Columns = std::map<std::string, Column, std::less<>>;
 

@@ -24,13 +24,14 @@ SELECT format('%I.%I', n.nspname, c.relname), format('%I.%I', fn.nspname, f.pron
 constexpr auto find_table = R"(
 SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind, pg_has_role(c.relowner, 'USAGE'),
        coalesce(c.oid = to_regclass('outbox_events'), false), c.relispartition,
-       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhrelid, inhparent))
+       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhrelid, inhparent)),
+       c.relkind IN ('r', 'p') AND row_security_active(c.oid), quote_ident(current_user)
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE n.nspname = $1 AND c.relname = $2)";
 
 // A domain counts as the type that it is made of.
 constexpr auto find_columns = R"(
-SELECT a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL), NOT a.attnotnull
+SELECT a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL), NOT a.attnotnull, a.attgenerated = 'v'
   FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
  WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped)";
 
@@ -157,10 +158,19 @@ Table find(postgres::Connection& connection, const Mapping& mapping, Deadline de
     if (!rows.boolean(0, 3)) {
         refuse(name, "belongs to another role: run outbox-migrate as its owner, or as a member of that role");
     }
+    if (rows.boolean(0, 7)) {
+        refuse(
+            name,
+            fmt::format("has row-level security that hides rows from role {0}, so those that stand there "
+                        "would be lost without a word: ALTER ROLE {0} BYPASSRLS; or ALTER TABLE {1} NO FORCE "
+                        "ROW LEVEL SECURITY;",
+                        rows.text(0, 8), name));
+    }
     Table table{.oid = rows.text(0, 0), .name = name, .partitioned = kind == "p", .columns = {}};
     const auto columns = connection.query(find_columns, {table.oid}, deadline);
     for (int i = 0; i < columns.rows(); ++i) {
-        table.columns[columns.text(i, 0)] = {columns.text(i, 1), columns.boolean(i, 2)};
+        table.columns[columns.text(i, 0)] = {columns.text(i, 1), columns.boolean(i, 2),
+                                             columns.boolean(i, 3)};
     }
     return table;
 }

@@ -54,6 +54,9 @@ CommandLineSpec command_line() {
                                set,
                                {"processing", "resend|sent",
                                 "on a table that is adopted: what PROCESSING rows mean"},
+                               {"convert", "",
+                                "on a table that is adopted: columns of other types are converted, where "
+                                "nothing is lost by it"},
                                {"existing", "send|ignore",
                                 "when a table begins to be served: what becomes of rows that stand there"},
                                {"publication", "NAME",
@@ -152,6 +155,7 @@ Request parse_request(const Arguments& arguments) {
                     .sets = sets_of(arguments),
                     .yes = option(arguments, "yes").has_value(),
                     .processing = option(arguments, "processing"),
+                    .convert = option(arguments, "convert").has_value(),
                     .mapping = {},
                     .table = {},
                     .folder = option(arguments, "dir")};

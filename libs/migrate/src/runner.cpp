@@ -1,5 +1,6 @@
 #include "advice.hpp"
 #include "captures.hpp"
+#include "fitness.hpp"
 #include "history.hpp"
 #include "losses.hpp"
 #include "server.hpp"
@@ -99,11 +100,11 @@ Runner::Runner(postgres::ConnectOptions options, std::vector<Migration> files, P
       progress_(std::move(progress)),
       patience_(patience) {}
 
-void Runner::up(const std::optional<std::string>& processing, const Sets& sets) {
+void Runner::up(const std::optional<std::string>& processing, const Sets& sets, bool convert) {
     bool created = false;
     Connection connection = open_or_create(options_, Deadline::in(patience_.connect), progress_, created);
     try {
-        bring_up(connection, processing, sets);
+        bring_up(connection, processing, sets, convert);
     } catch (const CommitInDoubt&) {
         throw;
     } catch (const Error&) {
@@ -115,8 +116,8 @@ void Runner::up(const std::optional<std::string>& processing, const Sets& sets) 
     }
 }
 
-void Runner::bring_up(Connection& connection, const std::optional<std::string>& processing,
-                      const Sets& sets) {
+void Runner::bring_up(Connection& connection, const std::optional<std::string>& processing, const Sets& sets,
+                      bool convert) {
     take_lock(connection);
     fill_checksums(connection);
     const auto history = history::read(connection, soon());
@@ -126,11 +127,14 @@ void Runner::bring_up(Connection& connection, const std::optional<std::string>& 
         std::erase_if(steps, [](const Migration* step) { return step->set == Set::example; });
     }
     leave_out_example(connection, steps, !sets.outbox, progress_);
+    const auto conversions =
+        sets.outbox ? require_fit(connection, convert, progress_, soon()) : std::vector<std::string>();
     Stepper stepper(connection, patience_, options_.user);
-    const auto done = stepper.up(steps, processing);
+    const auto done = stepper.up(steps, processing, conversions);
     for (const std::string& line : done) {
         progress_(line);
     }
+    mend_numbering(connection, progress_, Deadline::in(patience_.step));
     for (const std::string& line : advice(connection, soon())) {
         progress_(line);
     }

@@ -69,12 +69,17 @@ void leave_out_example(Connection& connection, Steps& steps, bool asked_for,
     }
 }
 
-std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std::string>& processing) {
+std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std::string>& processing,
+                                     const std::vector<std::string>& conversions) {
     Transaction transaction(connection_, whole(steps), begin);
     prepare_history();
     connection_.query("SELECT set_config('outbox.processing', $1, true)", {processing.value_or("")}, soon());
     std::vector<std::string> done;
-    done.reserve(steps.size() + 1);
+    done.reserve(steps.size() + conversions.size() + 1);
+    for (const std::string& statement : conversions) {
+        convert(statement);
+        done.push_back("done: " + statement);
+    }
     for (const Migration* migration : steps) {
         done.push_back(timed(*migration, "up", [&] { run_up(*migration); }));
     }
@@ -109,6 +114,15 @@ std::vector<std::string> Stepper::down(const Steps& steps,
     }
     commit(transaction, steps, "down");
     return done;
+}
+
+void Stepper::convert(const std::string& statement) {
+    try {
+        connection_.script(statement, Deadline::in(patience_.step));
+    } catch (const DatabaseError& error) {
+        throw Error(error.action() == Action::quarantine ? Action::stop : error.action(),
+                    fmt::format("{} failed, and nothing was changed:\n{}", statement, readable(error)));
+    }
 }
 
 Deadline Stepper::whole(const Steps& steps) const {

@@ -27,7 +27,9 @@ public:
           user_(user) {}
 
     /// @return one line for each thing done. @throws Error, and then nothing was.
-    std::vector<std::string> up(const Steps& steps, const std::optional<std::string>& processing);
+    /// @param conversions  statements that come first
+    std::vector<std::string> up(const Steps& steps, const std::optional<std::string>& processing,
+                                const std::vector<std::string>& conversions);
     /// @param agree  is asked in the transaction, before the first file. It throws what speaks against it.
     std::vector<std::string> down(const Steps& steps,
                                   const std::function<void(const std::vector<Undo>&)>& agree);
@@ -35,6 +37,7 @@ public:
 private:
     [[nodiscard]] Deadline whole(const Steps& steps) const;
     void prepare_history();
+    void convert(const std::string& statement);
     /// Calls `work` with the file's name for errors. @return "... done in n ms"
     std::string timed(const Migration& migration, const char* direction, const std::function<void()>& work);
     void run_up(const Migration& migration);

@@ -79,5 +79,11 @@ TEST(CaptureSql, RefusesWhatMakesNoEventByItsName) {
     EXPECT_THAT(refusal(mapping, debeziums), HasSubstr("has no column \"nowhere\""));
 }
 
+TEST(CaptureSql, RefusesAVirtualColumnThatTriggersReadAsNull) {
+    Columns columns = debeziums;
+    columns["payload"].is_virtual = true;
+    EXPECT_THAT(refusal(outbox(), columns), HasSubstr("column \"payload\" is a virtual generated column"));
+}
+
 } // namespace
 } // namespace outbox::migrations

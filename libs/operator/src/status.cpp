@@ -153,7 +153,10 @@ const char* ShardStatus::state() const {
 }
 
 bool Status::healthy() const {
-    return !shards.empty() && alarms.empty() &&
+    const bool sound = std::all_of(findings.begin(), findings.end(), [](const survey::Finding& finding) {
+        return finding.severity == survey::Severity::warn;
+    });
+    return sound && !shards.empty() && alarms.empty() &&
            std::all_of(shards.begin(), shards.end(), [](const ShardStatus& shard) {
                return shard.owner && shard.owner_alive && !shard.stopped && !shard.hindered;
            });
@@ -193,10 +196,16 @@ void add_alarms(Transaction& transaction, postgres::Connection& connection, Stat
 } // namespace
 
 Status read_status(postgres::Connection& connection, const Limits& limits) {
+    Status status;
+    const auto facts = survey::read(connection, Deadline::in(milliseconds(60'000)));
+    status.findings = survey::judge(facts);
+    status.hidden = survey::hides_rows(facts);
+    if (status.hidden) {
+        return status;
+    }
     Transaction transaction(connection, Deadline::in(milliseconds(60'000)),
                             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
                             " SET LOCAL enable_seqscan = off; SET LOCAL jit = off");
-    Status status;
     const Result meta = transaction.run(read_meta, {});
     status.outbox = meta.text(0, 0);
     status.name = meta.maybe_text(0, 1);

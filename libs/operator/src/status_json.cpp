@@ -40,7 +40,8 @@ std::string to_json(const Status& status) {
     Json document{
         {"outbox", status.outbox},     {"name", json_of(status.name)}, {"cluster", json_of(status.cluster)},
         {"healthy", status.healthy()}, {"alarms", status.alarms},      {"failed", 0},
-        {"shards", Json::array()},     {"relays", Json::array()},      {"pauses", Json::array()}};
+        {"shards", Json::array()},     {"relays", Json::array()},      {"pauses", Json::array()},
+        {"findings", Json::array()}};
     std::int64_t failed = 0;
     for (const ShardStatus& shard : status.shards) {
         failed += shard.failed;
@@ -60,6 +61,12 @@ std::string to_json(const Status& status) {
                                       {"who", pause.who},
                                       {"why", json_of(pause.why)},
                                       {"since", pause.since}});
+    }
+    for (const survey::Finding& finding : status.findings) {
+        document["findings"].push_back({{"severity", survey::name_of(finding.severity)},
+                                        {"object", finding.object},
+                                        {"what", finding.what},
+                                        {"mend", finding.mend}});
     }
     return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -95,9 +95,20 @@ std::string pauses_table(const Status& status) {
     return aligned(lines);
 }
 
+std::string findings_lines(const Status& status) {
+    std::string text;
+    for (const survey::Finding& finding : status.findings) {
+        text += fmt::format("{}: {}\n", survey::name_of(finding.severity), survey::line_of(finding));
+    }
+    return text;
+}
+
 } // namespace
 
 std::string to_table(const Status& status) {
+    if (status.hidden) {
+        return findings_lines(status);
+    }
     std::string text =
         fmt::format("outbox {} ({}), Kafka cluster {}\n\n", status.name.value_or("without a name yet"),
                     status.outbox, status.cluster.value_or("not known yet"));
@@ -110,6 +121,9 @@ std::string to_table(const Status& status) {
     }
     for (const std::string& alarm : status.alarms) {
         text += fmt::format("{}alarm: {}\n", &alarm == &status.alarms.front() ? "\n" : "", alarm);
+    }
+    if (!status.findings.empty()) {
+        text += '\n' + findings_lines(status);
     }
     return text;
 }

@@ -21,6 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr milliseconds beat_interval = 500ms;
+constexpr milliseconds look_interval = 15s;
+constexpr milliseconds parked_look_interval = 2s;
 constexpr std::size_t claimed_per_processor = std::size_t{3584} << 10;
 const Backoff reconnect_wait(milliseconds(100), milliseconds(1'000));
 const Backoff refused_wait(milliseconds(1'000), milliseconds(60'000));
@@ -55,6 +57,14 @@ void Node::connect() {
     connection_->script("SET synchronous_commit = off; SET jit = off",
                         Deadline::in(options_.statement_timeout));
     relays_.emplace(*connection_, identity_.outbox_id, options_.statement_timeout);
+    look_at_database();
+    if (!parked_) {
+        mend_numbering();
+    }
+}
+
+/// Of all events, unless that takes too long: then of those that indexes lead to.
+void Node::mend_numbering() {
     mend_numbering(store::Look::unsent);
     try {
         mend_numbering(store::Look::everywhere);
@@ -77,9 +87,24 @@ void Node::mend_numbering(store::Look look) {
     }
 }
 
-/// Who we are, in a database and a cluster that both answer.
-void Node::establish() {
+/// What endangers the promise ends what is under way, and nothing is taken up until it is mended.
+void Node::look_at_database() {
+    const bool clear = preflight_.clear(*connection_, Deadline::in(options_.statement_timeout));
+    if (!clear) {
+        for (auto& [shard, worker] : workers_) {
+            worker->request_release();
+        }
+    }
+    parked_ = !clear;
+    next_look_ = SteadyClock::now() + (clear ? look_interval : parked_look_interval);
+}
+
+/// Who we are, in a database and a cluster that both answer. @return whether the database is fit for it
+bool Node::establish() {
     auto session = postgres::Connection::open(options_.database, Deadline::in(5s));
+    if (!preflight_.clear(session, Deadline::in(options_.statement_timeout))) {
+        return false;
+    }
     const auto cluster = admin_.cluster_id(Deadline::in(5s));
     identity_ = store::establish_identity(session, {{}, options_.name, cluster, options_.first_shards},
                                           options_.statement_timeout);
@@ -94,14 +119,23 @@ void Node::establish() {
                                {"shards", identity_.shard_count},
                                {"relay", relay_.to_string()}});
     warn_of_order(*options_.messages.strategy);
+    return true;
+}
+
+/// stop() ends it.
+void Node::rest(milliseconds span) {
+    pollfd entry{wakeup_.fd(), POLLIN, 0};
+    poll(&entry, 1, static_cast<int>(span.count()));
+    wakeup_.clear();
 }
 
 std::size_t Node::run() {
     int failures = 0;
     while (!stopping_) {
         try {
-            if (!context_) {
-                establish();
+            if (!context_ && !establish()) {
+                rest(parked_look_interval);
+                continue;
             }
             connect();
             relays_->join(relay_, host_and_process(), options_.lease);
@@ -133,15 +167,16 @@ void Node::wait_for_servers(const Error& error, int failures) {
                                            {{"reason", error.what()}, {"failures", failures}});
     }
     const Backoff& wait = refused ? refused_wait : reconnect_wait;
-    pollfd entry{wakeup_.fd(), POLLIN, 0};
-    poll(&entry, 1, static_cast<int>(wait.after(failures, dice()).count()));
-    wakeup_.clear();
+    rest(wait.after(failures, dice()));
 }
 
 void Node::serve() {
     next_beat_ = {};
     while (!stopping_) {
         if (SteadyClock::now() >= next_beat_) {
+            if (SteadyClock::now() >= next_look_) {
+                look_at_database();
+            }
             beat();
             next_beat_ = SteadyClock::now() + beat_interval;
         }
@@ -188,7 +223,9 @@ void Node::beat() {
             worker->second->doubt();
         }
     }
-    apply(plan_shares(relay_, *membership));
+    if (!parked_) {
+        apply(plan_shares(relay_, *membership));
+    }
     if (SteadyClock::now() >= next_forget_) {
         relays_->forget_dead();
         mend_numbering(store::Look::unsent);

@@ -38,6 +38,7 @@ struct Request {
     int count = 1;                         ///< down: how many steps
     bool yes = false;                      ///< down: also where rows are lost
     std::optional<std::string> processing; ///< up: what PROCESSING rows of an adopted table mean
+    bool convert = false;                  ///< up: columns of other types
     MapOptions mapping;                    ///< up
     std::string table;                     ///< unmap: which
     std::optional<std::string> folder;     ///< read the files from here, not the embedded ones

@@ -40,8 +40,10 @@ public:
     /// fails. The example is left out where its names are taken, or, unless it is named, where the outbox
     /// stands without it.
     /// @param processing  "resend" or "sent": what PROCESSING rows of an adopted table mean
+    /// @param convert  columns of an adopted table that have another type are converted, where nothing is
+    /// lost
     /// @throws CommitInDoubt when the connection was lost during the COMMIT.
-    void up(const std::optional<std::string>& processing, const Sets& sets = {});
+    void up(const std::optional<std::string>& processing, const Sets& sets = {}, bool convert = false);
 
     /// Takes back the newest `count` steps. @param yes  also where rows are lost
     void down(int count, const Sets& sets = {}, bool yes = false);
@@ -68,7 +70,7 @@ private:
     void take_lock(postgres::Connection& connection);
     void fill_checksums(postgres::Connection& connection);
     void bring_up(postgres::Connection& connection, const std::optional<std::string>& processing,
-                  const Sets& sets);
+                  const Sets& sets, bool convert);
 
     postgres::ConnectOptions options_;
     std::vector<Migration> files_;

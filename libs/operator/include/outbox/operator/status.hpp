@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/postgres/connection.hpp>
+#include <outbox/survey/survey.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -60,6 +61,8 @@ struct Status {
     std::vector<RelayStatus> relays; ///< those that are alive
     std::vector<PauseStatus> pauses;
     std::vector<std::string> alarms; ///< what somebody must see to, beside the shards; a line each
+    std::vector<survey::Finding> findings; ///< about the database, the worst first
+    bool hidden = false;                   ///< rows are hidden from this role, so only the findings are known
 
     /// Every shard has a living owner, none is stopped or hindered, and there is no alarm.
     [[nodiscard]] bool healthy() const;

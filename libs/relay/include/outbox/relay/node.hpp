@@ -3,6 +3,7 @@
 #include <outbox/core/wakeup.hpp>
 #include <outbox/relay/kafka_watch.hpp>
 #include <outbox/relay/options.hpp>
+#include <outbox/relay/preflight.hpp>
 #include <outbox/relay/shares.hpp>
 #include <outbox/relay/worker.hpp>
 #include <outbox/store/numbering.hpp>
@@ -35,8 +36,11 @@ public:
     void stop() noexcept;
 
 private:
-    void establish();
+    bool establish();
     void connect();
+    void look_at_database();
+    void rest(milliseconds span);
+    void mend_numbering();
     void mend_numbering(store::Look look);
     void serve();
     void beat();
@@ -67,6 +71,9 @@ private:
     std::map<int, SteadyClock::time_point> lost_; ///< shards not to be tried again before
     SteadyClock::time_point next_beat_{};
     SteadyClock::time_point next_forget_{};
+    Preflight preflight_;
+    bool parked_ = false; ///< the database endangers the promise: no shard is taken
+    SteadyClock::time_point next_look_{};
 };
 
 } // namespace outbox::relay

@@ -1,0 +1,46 @@
+#include "fitness.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/store/numbering.hpp>
+#include <outbox/survey/survey.hpp>
+
+#include <fmt/format.h>
+
+namespace outbox::migrations {
+
+std::vector<std::string> require_fit(postgres::Connection& connection, bool convert,
+                                     const Runner::Progress& progress, Deadline deadline) {
+    std::vector<std::string> conversions;
+    std::string refused;
+    bool convertible = false;
+    for (const survey::Finding& finding : survey::judge(survey::read(connection, deadline))) {
+        if (finding.severity != survey::Severity::refuse) {
+            progress(survey::line_of(finding));
+        } else if (convert && finding.convertible) {
+            conversions.push_back(finding.mend);
+        } else {
+            convertible = convertible || finding.convertible;
+            refused.append(refused.empty() ? "" : "\n").append(survey::line_of(finding));
+        }
+    }
+    if (!refused.empty()) {
+        throw Error(Action::stop,
+                    refused +
+                        (convertible ? "\n(up --convert runs those ALTER TABLE that lose nothing)" : ""));
+    }
+    return conversions;
+}
+
+void mend_numbering(postgres::Connection& connection, const Runner::Progress& progress, Deadline deadline) {
+    if (connection.query("SELECT to_regclass('outbox_meta')", {}, deadline).is_null(0, 0)) {
+        return;
+    }
+    if (const auto newest = store::mend_identity(connection, store::Look::everywhere, deadline)) {
+        progress(
+            fmt::format("the identity of outbox_events.seq stood below event {}, as after a move by logical "
+                        "replication: it was moved past it",
+                        *newest));
+    }
+}
+
+} // namespace outbox::migrations

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <outbox/postgres/connection.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace outbox::survey {
+
+/// A column of outbox_events, as the catalogue has it.
+struct Column {
+    std::string name = {};
+    std::string type = {}; ///< without a length; of a domain: the type that it is made of
+    int length = 0;        ///< of varchar(n) and char(n), else 0
+    bool is_enum = false;
+    bool not_null = false;
+    bool has_default = false;
+    char generated = '\0'; ///< 's': stored, 'v': virtual
+};
+
+/// A relation of the outbox.
+struct Table {
+    std::string name = {};  ///< schema and name, quoted where they must be
+    char kind = 'r';        ///< of pg_class
+    char persistence = 'p'; ///< of pg_class
+    bool is_partition = false;
+    bool inherits = false;     ///< or is inherited from
+    bool row_security = false; ///< for some roles
+    bool hides_rows = false;   ///< from this session's role
+};
+
+/// What gives the numbers of outbox_events.seq.
+struct Numbering {
+    std::string sequence =
+        {}; ///< schema and name, quoted where they must be; empty: none belongs to the column
+    std::int64_t cache = 1;
+    std::int64_t step = 1;
+    std::int64_t most = 0;
+    std::optional<std::int64_t> last = {}; ///< nullopt: none was given yet, or the role may not know
+    bool cycles = false;
+    bool always = true;                            ///< a number that is given by hand is refused
+    std::optional<std::int64_t> newest_above = {}; ///< seq of an event above the last number
+};
+
+/// A CHECK about `status` alone.
+struct StatusCheck {
+    std::string name = {};
+    std::string refused = {}; ///< states of ours that it does not let pass, empty: none
+};
+
+/// What the database is, before anything is changed in it.
+struct Facts {
+    std::string role = {};
+    std::string database = {};
+    std::string encoding = {};
+    std::optional<Table> events = {}; ///< outbox_events
+    bool ours = false;                ///< it has our columns, and the relay's tables stand beside it
+    std::vector<Column> columns = {}; ///< of outbox_events
+    bool id_is_unique = true;
+    std::optional<Numbering> numbering = {};
+    std::vector<StatusCheck> checks = {};
+    std::vector<std::string> rules = {};    ///< of outbox_events, quoted where they must be
+    std::vector<std::string> triggers = {}; ///< the user's own that an UPDATE fires
+    std::vector<Table> tables = {};         ///< the relays' own
+    std::vector<std::string>
+        mute_roles; ///< whose sessions fire no triggers; "ALL" for the database's setting
+};
+
+/// A few statements about the catalogue, in one transaction.
+Facts read(postgres::Connection& connection, Deadline deadline);
+
+} // namespace outbox::survey

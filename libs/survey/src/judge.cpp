@@ -1,0 +1,244 @@
+#include "columns.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace outbox::survey {
+namespace {
+
+using Findings = std::vector<Finding>;
+
+constexpr std::int64_t soon_used_up = 1'000'000'000;
+
+void judge_encoding(const Facts& facts, Findings& findings) {
+    if (facts.encoding == "UTF8") {
+        return;
+    }
+    findings.push_back(
+        {Severity::warn, "database " + facts.database,
+         fmt::format("is encoded as {}: an event with bytes that have no form in UTF-8 becomes FAILED",
+                     facts.encoding),
+         "keep writers to UTF-8 text, or move to a database with ENCODING 'UTF8'", false});
+}
+
+const char* kind_of(const Table& table) {
+    switch (table.kind) {
+    case 'p':
+        return "is partitioned, so its rows have no number of their own to be sent by";
+    case 'v':
+        return "is a view";
+    case 'm':
+        return "is a materialized view";
+    case 'f':
+        return "is a foreign table";
+    case 'r':
+        break;
+    default:
+        return "is no table";
+    }
+    if (table.is_partition) {
+        return "is a partition";
+    }
+    return table.inherits ? "inherits, or is inherited from" : nullptr;
+}
+
+/// @return whether its columns can be looked at
+bool judge_kind(const Table& table, Findings& findings) {
+    if (const char* const kind = kind_of(table)) {
+        const bool served = table.kind == 'p';
+        findings.push_back(
+            {Severity::refuse, table.name, fmt::format("{}, and the outbox must be an ordinary table", kind),
+             served
+                 ? "let DB_SCHEMA name another schema for the outbox, and serve this table by a section "
+                   "[table] with schema and name in the file of --config"
+                 : fmt::format("let DB_SCHEMA name another schema for the outbox, or: ALTER {} {} RENAME TO "
+                               "old_outbox_events;",
+                               table.kind == 'v'   ? "VIEW"
+                               : table.kind == 'm' ? "MATERIALIZED VIEW"
+                               : table.kind == 'f' ? "FOREIGN TABLE"
+                                                   : "TABLE",
+                               table.name),
+             false});
+        return false;
+    }
+    if (table.persistence == 't') {
+        findings.push_back({Severity::refuse, table.name, "is temporary: it ends with its session",
+                            "DROP TABLE " + table.name + ";", false});
+    }
+    return true;
+}
+
+void judge_row_security(const Facts& facts, const Table& table, Findings& findings) {
+    if (table.hides_rows) {
+        findings.push_back(
+            {Severity::refuse, table.name,
+             fmt::format(
+                 "has row-level security that hides rows from role {}: events would never be sent, and "
+                 "nobody would know",
+                 facts.role),
+             fmt::format("ALTER TABLE {} DISABLE ROW LEVEL SECURITY; or ALTER ROLE {} BYPASSRLS;", table.name,
+                         facts.role),
+             false});
+    } else if (table.row_security) {
+        findings.push_back(
+            {Severity::warn, table.name,
+             fmt::format("has row-level security: it hides nothing from role {}, but may from the "
+                         "relay's or an operator's",
+                         facts.role),
+             fmt::format("ALTER TABLE {} DISABLE ROW LEVEL SECURITY;", table.name), false});
+    }
+}
+
+void judge_numbering(const Facts& facts, Findings& findings) {
+    if (!facts.ours) {
+        return;
+    }
+    const std::string& table = facts.events->name;
+    if (!facts.numbering || facts.numbering->sequence.empty()) {
+        findings.push_back(
+            {Severity::refuse, "column seq of " + table,
+             "is not numbered by an identity any more, so events have no order",
+             fmt::format(
+                 "ALTER TABLE {0} ALTER COLUMN seq DROP DEFAULT, ALTER COLUMN seq ADD GENERATED ALWAYS AS "
+                 "IDENTITY; then outbox-migrate up",
+                 table),
+             false});
+        return;
+    }
+    const Numbering& numbering = *facts.numbering;
+    const auto refuse = [&](const std::string& what, const std::string& change) {
+        findings.push_back({Severity::refuse, numbering.sequence, what,
+                            fmt::format("ALTER SEQUENCE {} {};", numbering.sequence, change), false});
+    };
+    if (numbering.cache > 1) {
+        refuse(fmt::format(
+                   "gives each session {} numbers at once, so a later event of a key may get a smaller one",
+                   numbering.cache),
+               "CACHE 1");
+    }
+    if (numbering.step != 1) {
+        refuse(fmt::format("counts by {}, and order is that of growing numbers", numbering.step),
+               "INCREMENT BY 1");
+    }
+    if (numbering.cycles) {
+        refuse("begins again when its numbers are used up", "NO CYCLE");
+    }
+    if (numbering.most - numbering.last.value_or(0) < soon_used_up) {
+        findings.push_back({numbering.last && *numbering.last >= numbering.most - soon_used_up / 1000
+                                ? Severity::refuse
+                                : Severity::error,
+                            numbering.sequence,
+                            fmt::format("ends at {}, and {} is given already: then every insert fails",
+                                        numbering.most, numbering.last.value_or(0)),
+                            fmt::format("ALTER SEQUENCE {} NO MAXVALUE;", numbering.sequence), false});
+    }
+    if (!numbering.always) {
+        findings.push_back({Severity::warn, "column seq of " + table,
+                            "takes numbers that writers give, and then order per key is theirs to keep",
+                            fmt::format("ALTER TABLE {} ALTER COLUMN seq SET GENERATED ALWAYS;", table),
+                            false});
+    }
+    if (numbering.newest_above) {
+        findings.push_back(
+            {Severity::error, numbering.sequence,
+             fmt::format("stands at {}, below event {}: new events would overtake older ones of their key",
+                         numbering.last.value_or(0), *numbering.newest_above),
+             "outbox-migrate up (it moves it; so does a relay that starts)", false});
+    }
+}
+
+void judge_behaviour(const Facts& facts, Findings& findings) {
+    const std::string& table = facts.events->name;
+    if (!facts.id_is_unique) {
+        findings.push_back({Severity::refuse, "column id of " + table, "is neither a primary key nor unique",
+                            fmt::format("ALTER TABLE {} ADD PRIMARY KEY (id);", table), true});
+    }
+    for (const StatusCheck& check : facts.checks) {
+        if (!check.refused.empty()) {
+            findings.push_back({Severity::refuse, fmt::format("constraint {} of {}", check.name, table),
+                                "does not let status be " + check.refused,
+                                fmt::format("ALTER TABLE {} DROP CONSTRAINT {};", table, check.name), false});
+        }
+    }
+    for (const std::string& rule : facts.rules) {
+        findings.push_back({Severity::refuse, fmt::format("rule {} on {}", rule, table),
+                            "rewrites what is done to events",
+                            fmt::format("DROP RULE {} ON {};", rule, table), false});
+    }
+    for (const std::string& trigger : facts.triggers) {
+        findings.push_back(
+            {Severity::warn, fmt::format("trigger {} on {}", trigger, table),
+             "runs several times for each event on its way to SENT, and one that cancels or changes "
+             "these updates breaks the delivery",
+             fmt::format("DROP TRIGGER {} ON {}; unless you need it", trigger, table), false});
+    }
+}
+
+void judge_roles(const Facts& facts, Findings& findings) {
+    for (const std::string& role : facts.mute_roles) {
+        findings.push_back(
+            {role == "ALL" ? Severity::error : Severity::warn,
+             role == "ALL" ? "database " + facts.database : "role " + role,
+             "has session_replication_role = replica: its sessions fire no trigger, so rows of served tables "
+             "become "
+             "no events and the doorbell is silent",
+             role == "ALL"
+                 ? fmt::format("ALTER DATABASE {} RESET session_replication_role;", facts.database)
+                 : fmt::format("ALTER ROLE {0} RESET session_replication_role; ALTER ROLE {0} IN DATABASE "
+                               "{1} RESET session_replication_role;",
+                               role, facts.database),
+             false});
+    }
+}
+
+} // namespace
+
+const char* name_of(Severity severity) {
+    switch (severity) {
+    case Severity::refuse:
+        return "refuse";
+    case Severity::error:
+        return "error";
+    case Severity::warn:
+        break;
+    }
+    return "warn";
+}
+
+Findings judge(const Facts& facts) {
+    Findings findings;
+    judge_encoding(facts, findings);
+    judge_roles(facts, findings);
+    if (facts.events && judge_kind(*facts.events, findings)) {
+        judge_row_security(facts, *facts.events, findings);
+        auto columns = judge_columns(facts);
+        std::move(columns.begin(), columns.end(), std::back_inserter(findings));
+        judge_behaviour(facts, findings);
+        judge_numbering(facts, findings);
+    }
+    for (const Table& table : facts.tables) {
+        judge_row_security(facts, table, findings);
+    }
+    std::stable_sort(findings.begin(), findings.end(),
+                     [](const Finding& a, const Finding& b) { return a.severity < b.severity; });
+    return findings;
+}
+
+bool refuses(const Findings& findings) {
+    return std::any_of(findings.begin(), findings.end(),
+                       [](const Finding& finding) { return finding.severity == Severity::refuse; });
+}
+
+bool hides_rows(const Facts& facts) {
+    return (facts.events && facts.events->hides_rows) ||
+           std::any_of(facts.tables.begin(), facts.tables.end(),
+                       [](const Table& table) { return table.hides_rows; });
+}
+
+std::string line_of(const Finding& finding) {
+    return fmt::format("{}: {}; type: {}", finding.object, finding.what, finding.mend);
+}
+
+} // namespace outbox::survey
