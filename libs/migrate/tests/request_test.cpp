@@ -61,6 +61,8 @@ TEST(MigrateRequest, TakesOnlyTheTwoMeaningsOfProcessingAndOnlyWithUp) {
     EXPECT_EQ(parse({"up"}, {{"processing", "resend"}}).processing, "resend");
     EXPECT_EQ(parse({"up"}, {{"processing", "sent"}}).processing, "sent");
     EXPECT_EQ(parse({"up"}).processing, std::nullopt);
+    EXPECT_TRUE(parse({"up"}, {{"convert", ""}}).convert);
+    EXPECT_FALSE(parse({"up"}).convert);
     EXPECT_THAT(refusal({"up"}, {{"processing", "new"}}), HasSubstr("must be resend or sent"));
     EXPECT_THAT(refusal({"up"}, {{"processing", ""}}), HasSubstr("must be resend or sent"));
     EXPECT_THAT(refusal({"down"}, {{"processing", "sent"}}), HasSubstr("belongs to up"));
