@@ -15,10 +15,12 @@ build: ## Install what is missing and build into build/bin
 	@tools/bootstrap
 	@tools/build $(PRESET)
 
-# Not a command: what the next four need, a third of `build`.
+# Not a command: what the next four need, a third of `build`. The servers' packages and Kafka's jars come while the
+# compiler works.
 programs demo-programs:
-	@tools/bootstrap programs stack
-	@tools/kafka-jars >/dev/null & tools/build $(PRESET) $(subst demo-programs,demo,$@) && { wait $$! || true; }
+	@tools/bootstrap programs
+	@{ tools/bootstrap stack && { tools/kafka-jars >/dev/null || true; }; } & \
+		tools/build $(PRESET) $(subst demo-programs,demo,$@); built=$$?; wait $$! && exit $$built
 
 run: programs ## Migrate, then run the server (DB_*, KAFKA_BROKERS, else the local stack)
 	@tools/with-stack sh -c '$(BIN)/outbox-migrate up && exec $(BIN)/outbox-server'
