@@ -1,6 +1,8 @@
 #include "dependencies.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/postgres/transaction.hpp>
+#include <outbox/store/schema.hpp>
 #include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
@@ -9,7 +11,7 @@ namespace outbox {
 namespace {
 
 constexpr postgres::Statement tables_statement{
-    "health", "SELECT to_regclass('users') IS NOT NULL AND to_regclass('outbox_events') IS NOT NULL"};
+    "health", "SELECT to_regclass('users') IS NOT NULL AND to_regclass('idempotency_keys') IS NOT NULL"};
 
 std::string command_for(const kafka::NewTopic& topic, const std::string& brokers) {
     return fmt::format("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {}{}", brokers,
@@ -21,7 +23,10 @@ std::string command_for(const kafka::NewTopic& topic, const std::string& brokers
 } // namespace
 
 bool Database::has_tables(Deadline deadline) {
-    return pool_.borrow(deadline)->run(tables_statement, {}, deadline).boolean(0, 0);
+    auto connection = pool_.borrow(deadline);
+    store::check_schema(*connection, deadline.left());
+    postgres::Transaction transaction(*connection, deadline); // a pooler's session has our schema in it alone
+    return transaction.run(tables_statement, {}).boolean(0, 0);
 }
 
 void Database::check(Deadline deadline) {
@@ -35,7 +40,7 @@ void Database::check(Deadline deadline) {
         there = has_tables(deadline); // the session may have ended while it was idle; the pool opens another
     }
     if (!there) {
-        throw Error(Action::stop, "the tables are missing; run: outbox-migrate up");
+        throw Error(Action::stop, "the example's tables are missing: type outbox-migrate up --set=all");
     }
 }
 

@@ -2,11 +2,21 @@
 --   psql -v app=outbox_app -v relay=outbox_relay -f roles.sql
 -- Add  -v operator=outbox_operator  for the role of those who use the verbs of outbox-relay.
 -- Add  -v backfill=outbox_backfill  for the role of outbox-backfill.
+-- Add  -v schema=orders  where DB_SCHEMA is not public.
 -- Create them first, e.g.  CREATE ROLE outbox_app LOGIN PASSWORD '...';
+\if :{?schema}
+\else
+\set schema public
+\endif
+SET search_path = :"schema", pg_temp;
+GRANT USAGE ON SCHEMA :"schema" TO :"app", :"relay";
 
--- An application that only inserts events. The doorbell runs with its owner's rights; identity needs no grant.
-GRANT INSERT ON outbox_events TO :"app";
--- The worked example (outbox-server) has tables of its own as well, where `up` has made them.
+-- An application that only inserts events, itself or by outbox_add(). The doorbell runs with its owner's rights; identity
+-- needs no grant. INSERT ... RETURNING, which object-relational mappers use, needs the right to read what it returns:
+-- all but what events say.
+GRANT INSERT, SELECT (id, seq, bucket, aggregate_type, aggregate_id, event_type, topic, partition_key, status, unsent,
+                      failed, created_at, processed_at, retry_count, max_retries) ON outbox_events TO :"app";
+-- The worked example (outbox-server) has tables of its own as well, where they were not left out.
 SELECT to_regclass('outbox_example_migrations') IS NOT NULL AS example \gset
 \if :example
 GRANT SELECT, INSERT, UPDATE ON users TO :"app";
@@ -29,6 +39,7 @@ GRANT SELECT, INSERT, DELETE ON outbox_lost_markers TO :"relay";
 -- The operator, for `outbox-relay status` and the other verbs: sees everything but what events say, and changes what
 -- happens to them.
 \if :{?operator}
+GRANT USAGE ON SCHEMA :"schema" TO :"operator";
 GRANT SELECT (id, seq, bucket, aggregate_id, partition_key, event_type, topic, status, unsent, failed, created_at,
               processed_at, retry_count, error_message, next_attempt_at) ON outbox_events TO :"operator";
 GRANT UPDATE (status, processed_at, retry_count, error_message, next_attempt_at) ON outbox_events TO :"operator";
@@ -42,6 +53,7 @@ GRANT SELECT, INSERT, UPDATE (rows) ON outbox_audit TO :"operator";
 
 -- outbox-backfill: reads events and what relays do, and writes down only its own runs.
 \if :{?backfill}
+GRANT USAGE ON SCHEMA :"schema" TO :"backfill";
 GRANT SELECT ON outbox_events, outbox_meta, outbox_shards, outbox_relays, outbox_pauses, outbox_topics
     TO :"backfill";
 GRANT SELECT ON SEQUENCE outbox_events_seq_seq TO :"backfill";

@@ -1,11 +1,13 @@
 CREATE OR REPLACE FUNCTION outbox_doorbell() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    outbox  integer := quote_ident(TG_TABLE_SCHEMA)::regnamespace::oid::integer;
     touched integer;
 BEGIN
     FOR touched IN SELECT DISTINCT bucket FROM inserted LOOP
-        IF NOT pg_try_advisory_xact_lock_shared(1868693505, touched) THEN
-            PERFORM pg_notify('outbox_doorbell', touched::text);
+        IF NOT pg_try_advisory_xact_lock_shared(outbox, (1 << 28) + touched)
+           AND pg_notification_queue_usage() <= 0.5 THEN
+            PERFORM pg_notify('outbox_doorbell_' || outbox, touched::text);
         END IF;
     END LOOP;
     RETURN NULL;

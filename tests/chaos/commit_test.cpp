@@ -60,9 +60,9 @@ using HungRelay = Chaos;
 TEST_F(HungRelay, ChangesNoRowOfItsSuccessorByAClaimThatComesLate) {
     const Variables longest_statements{{"RELAY_LEASE", "15"}};
     start_relay(longest_statements);
-    const auto session = database.value(
-        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 1868693507 AND database ="
-        " (SELECT oid FROM pg_database WHERE datname = current_database())");
+    const auto session = database.value("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = "
+                                        "'public'::regnamespace AND objid::bigint >> 28 = 3 AND database ="
+                                        " (SELECT oid FROM pg_database WHERE datname = current_database())");
     support::Process successor(
         {{support::program("outbox-relay-faults")},
          through_proxies({{"RELAY_LEASE", "15"}, {"OUTBOX_FAULT", "after-settle:1:stop"}})});

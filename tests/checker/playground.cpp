@@ -112,9 +112,12 @@ void OwnDatabase::migrate() {
         }
     }
     std::ranges::sort(files, {}, [](const auto& file) { return file.filename(); });
+    run("CREATE TABLE outbox_migrations (version INTEGER PRIMARY KEY)");
     for (const auto& file : files) {
         std::ifstream text(file);
         run({std::istreambuf_iterator<char>(text), {}});
+        run("INSERT INTO outbox_migrations VALUES (" + std::to_string(std::stoi(file.filename().string())) +
+            ")");
     }
 }
 

@@ -14,6 +14,7 @@
 #include <outbox/relay/options.hpp>
 #include <outbox/store/archive.hpp>
 #include <outbox/store/history.hpp>
+#include <outbox/store/schema.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -139,6 +140,11 @@ int conclude(const store::BackfillRun& run, Ending ending, std::int64_t publishe
                             published, run.events));
 }
 
+void check_database(const Surroundings& surroundings) {
+    auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
+    store::check_schema(primary, statement_time);
+}
+
 void find_archive(const Surroundings& surroundings, Selection& selection) {
     if (selection.archive) {
         auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
@@ -212,6 +218,7 @@ int cancel(const Surroundings& surroundings, const std::string& name) {
 int run(const Arguments& arguments, const std::function<bool()>& go_on) {
     Request request = parse_request(arguments);
     const Surroundings surroundings = surroundings_of(arguments.settings, request);
+    check_database(surroundings);
     switch (request.verb) {
     case Verb::list:
         return list(surroundings);

@@ -26,6 +26,7 @@ constexpr std::array settings = std::to_array<Setting>({
      .meaning = "its password; never logged"},
     {.name = "DB_PASSWORD_FILE", .fallback = "", .meaning = "file to read `DB_PASSWORD` from"},
     {.name = "DB_NAME", .fallback = "outbox_db", .meaning = "database"},
+    {.name = "DB_SCHEMA", .fallback = "public", .meaning = "schema of the outbox's tables in it"},
     {.name = "PORT",
      .kind = Kind::integer,
      .fallback = "8081",

@@ -62,8 +62,10 @@ const char* table_of(Set set) {
     return set == Set::outbox ? "outbox_migrations" : "outbox_example_migrations";
 }
 
-// 1868693508 is the class of this lock; advisory locks belong to one database.
-constexpr auto try_lock_sql = "SELECT pg_try_advisory_lock(1868693508, 0)";
+// 1868693508 is the class of this lock; advisory locks belong to one database. By name, because the schema
+// may be missing; 0 is what version 0.1, which knows no other schema, takes.
+#define OUTBOX_MIGRATION_LOCK "CASE $1 WHEN 'public' THEN 0 ELSE hashtext($1) END"
+constexpr auto try_lock_sql = "SELECT pg_try_advisory_lock(1868693508, " OUTBOX_MIGRATION_LOCK ")";
 
 constexpr auto holder_sql = R"(
 SELECT format('%s, process %s, role %s, from %s, connected since %s',
@@ -71,7 +73,8 @@ SELECT format('%s, process %s, role %s, from %s, connected since %s',
               coalesce(host(a.client_addr), 'a local socket'),
               to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
   FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
- WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1868693508 AND l.objid = 0 AND l.objsubid = 2
+ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1868693508
+   AND l.objid = ()" OUTBOX_MIGRATION_LOCK R"()::oid AND l.objsubid = 2
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
 
 std::string hex(const std::string& bytes) {
@@ -135,12 +138,13 @@ void remove(postgres::Connection& connection, const Migration& migration, Deadli
     }
 }
 
-bool try_lock(postgres::Connection& connection, Deadline deadline) {
-    return connection.query(try_lock_sql, {}, deadline).boolean(0, 0);
+bool try_lock(postgres::Connection& connection, const std::string& schema, Deadline deadline) {
+    return connection.query(try_lock_sql, {schema}, deadline).boolean(0, 0);
 }
 
-std::optional<std::string> lock_holder(postgres::Connection& connection, Deadline deadline) {
-    const auto rows = connection.query(holder_sql, {}, deadline);
+std::optional<std::string> lock_holder(postgres::Connection& connection, const std::string& schema,
+                                       Deadline deadline) {
+    const auto rows = connection.query(holder_sql, {schema}, deadline);
     return rows.empty() ? std::nullopt : std::optional(rows.text(0, 0));
 }
 

@@ -24,10 +24,11 @@ void add(postgres::Connection& connection, const Migration& migration, milliseco
 /// The example's table goes with its last step.
 void remove(postgres::Connection& connection, const Migration& migration, Deadline deadline);
 
-/// Tries for the lock of this database's migrations; the session keeps it to its end.
-bool try_lock(postgres::Connection& connection, Deadline deadline);
+/// Tries for the lock of this schema's migrations; the session keeps it to its end.
+bool try_lock(postgres::Connection& connection, const std::string& schema, Deadline deadline);
 /// Who has that lock, for people; nullopt when it has just been given back.
-std::optional<std::string> lock_holder(postgres::Connection& connection, Deadline deadline);
+std::optional<std::string> lock_holder(postgres::Connection& connection, const std::string& schema,
+                                       Deadline deadline);
 
 /// sha256 in hex, computed by the server.
 std::string checksum(postgres::Connection& connection, const std::string& bytes, Deadline deadline);

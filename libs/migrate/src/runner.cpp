@@ -36,6 +36,29 @@ Steps agreed(Plan plan) {
     return std::move(*plan);
 }
 
+/// Version 0.1 went by the role's search_path: an outbox that this finds must not get a second one beside it
+/// unseen.
+void refuse_other_place(Connection& connection, const std::string& schema) {
+    if (schema.starts_with("pg_") || schema == "information_schema") {
+        throw Error(Action::stop, fmt::format("DB_SCHEMA={} is the server's own: name another", schema));
+    }
+    const auto found =
+        connection.query("SELECT n.nspname FROM pg_settings AS s, unnest(string_to_array(s.reset_val, ',')) "
+                         "WITH ORDINALITY AS p(part, n),"
+                         " pg_namespace AS n, pg_class AS c WHERE s.name = 'search_path' AND n.nspname = CASE"
+                         " trim(p.part) WHEN '\"$user\"' THEN current_user ELSE trim(trim(p.part), '\"') END"
+                         " AND c.relnamespace = n.oid AND c.relname = 'outbox_migrations' AND "
+                         "to_regclass('outbox_migrations') IS NULL"
+                         " ORDER BY p.n LIMIT 1",
+                         {}, soon());
+    if (schema == "public" && !found.empty()) {
+        throw Error(Action::stop,
+                    fmt::format("an outbox stands in schema {0}, by this role's search_path: type "
+                                "DB_SCHEMA={0} with every program",
+                                found.text(0, 0)));
+    }
+}
+
 /// Writers of a table that is served would fail without the outbox.
 void refuse_while_served(Connection& connection) {
     const auto served = captures::all(connection, soon());
@@ -119,6 +142,7 @@ void Runner::up(const std::optional<std::string>& processing, const Sets& sets, 
 void Runner::bring_up(Connection& connection, const std::optional<std::string>& processing, const Sets& sets,
                       bool convert) {
     take_lock(connection);
+    refuse_other_place(connection, options_.schema);
     fill_checksums(connection);
     const auto history = history::read(connection, soon());
     Steps steps = agreed(plan_up(files_, history));
@@ -129,7 +153,7 @@ void Runner::bring_up(Connection& connection, const std::optional<std::string>& 
     leave_out_example(connection, steps, !sets.outbox, progress_);
     const auto conversions =
         sets.outbox ? require_fit(connection, convert, progress_, soon()) : std::vector<std::string>();
-    Stepper stepper(connection, patience_, options_.user);
+    Stepper stepper(connection, patience_, options_);
     const auto done = stepper.up(steps, processing, conversions);
     for (const std::string& line : done) {
         progress_(line);
@@ -155,7 +179,7 @@ void Runner::down(int count, const Sets& sets, bool yes) {
     if (takes_outbox) {
         refuse_while_served(connection);
     }
-    Stepper stepper(connection, patience_, options_.user);
+    Stepper stepper(connection, patience_, options_);
     const auto done = stepper.down(steps, [&](const std::vector<Undo>& undo) {
         if (takes_outbox) {
             refuse_while_relays_live(connection, "down", soon());
@@ -223,8 +247,9 @@ int Runner::version(const Sets& sets) {
 void Runner::take_lock(Connection& connection) {
     const Deadline limit = Deadline::in(patience_.lock);
     std::string announced;
-    while (!history::try_lock(connection, soon())) {
-        const std::string holder = history::lock_holder(connection, soon()).value_or(announced);
+    while (!history::try_lock(connection, options_.schema, soon())) {
+        const std::string holder =
+            history::lock_holder(connection, options_.schema, soon()).value_or(announced);
         if (limit.passed()) {
             throw Error(Action::retry,
                         fmt::format("another one still migrates this database: {}; run again later", holder));

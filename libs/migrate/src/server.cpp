@@ -115,14 +115,6 @@ bool drop_created(const ConnectOptions& options, Deadline deadline) {
     }
 }
 
-std::string quoted(std::string_view name) {
-    std::string identifier = "\"";
-    for (const char c : name) {
-        identifier.append(c == '"' ? 2 : 1, c);
-    }
-    return identifier + '"';
-}
-
 std::string readable(const DatabaseError& error) {
     std::string text = error.what();
     if (const auto ours = text.find(": "); ours != std::string::npos && text.rfind("script", ours) == 0) {

@@ -24,8 +24,7 @@ postgres::Connection open_or_create(const postgres::ConnectOptions& options, Dea
 /// Drops what open_or_create has created, unless somebody else uses it by now. @return whether it is gone
 bool drop_created(const postgres::ConnectOptions& options, Deadline deadline);
 
-/// `name` as an SQL identifier, always quoted.
-std::string quoted(std::string_view name);
+using postgres::quoted;
 
 /// What the server said, without our prefix and without the line of a RAISE; each line indented.
 std::string readable(const postgres::DatabaseError& error);

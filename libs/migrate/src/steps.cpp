@@ -32,6 +32,11 @@ std::string file_name(const Migration& migration, const char* direction) {
     return fmt::format("{}.{}.sql", label(migration.version, migration.name), direction);
 }
 
+/// As people write it.
+std::string schema_name(const postgres::ConnectOptions& options) {
+    return options.schema == "public" ? options.schema : quoted(options.schema);
+}
+
 void commit(Transaction& transaction, const Steps& steps, const char* direction) {
     try {
         transaction.commit();
@@ -72,7 +77,13 @@ void leave_out_example(Connection& connection, Steps& steps, bool asked_for,
 std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std::string>& processing,
                                      const std::vector<std::string>& conversions) {
     Transaction transaction(connection_, whole(steps), begin);
+    prepare_schema();
     prepare_history();
+    // Locks and doorbell have other names from that step on.
+    if (std::ranges::any_of(steps, [](const Migration* step) { return step->name == "own_names"; })) {
+        refuse_while_relays_live(connection_, "up", soon());
+    }
+    const bool rehash = lacks_md5(steps);
     connection_.query("SELECT set_config('outbox.processing', $1, true)", {processing.value_or("")}, soon());
     std::vector<std::string> done;
     done.reserve(steps.size() + conversions.size() + 1);
@@ -82,6 +93,11 @@ std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std
     }
     for (const Migration* migration : steps) {
         done.push_back(timed(*migration, "up", [&] { run_up(*migration); }));
+    }
+    if (rehash) {
+        connection_.query("SELECT outbox_rehash()", {}, Deadline::in(patience_.step));
+        done.emplace_back(
+            "the server refuses md5 (FIPS): the buckets of this outbox are made without it now");
     }
     if (make_logged(connection_, Deadline::in(patience_.step))) {
         done.emplace_back(
@@ -129,6 +145,50 @@ Deadline Stepper::whole(const Steps& steps) const {
     return Deadline::in(patience_.step * (steps.size() + 1));
 }
 
+void Stepper::prepare_schema() {
+    if (!connection_.query("SELECT FROM pg_namespace WHERE nspname = $1", {options_.schema}, soon())
+             .empty()) {
+        return;
+    }
+    try {
+        connection_.query(fmt::format("CREATE SCHEMA {}", quoted(options_.schema)), {}, soon());
+    } catch (const DatabaseError& error) {
+        throw Error(Action::stop,
+                    fmt::format("schema {0} (DB_SCHEMA) does not exist, and role {1} cannot create it:\n{2}\n"
+                                "Let the database's owner type:\n  CREATE SCHEMA {0} AUTHORIZATION {1};",
+                                quoted(options_.schema), quoted(options_.user), readable(error)));
+    }
+}
+
+bool Stepper::lacks_md5(const Steps& steps) {
+    // A refused function must not end the transaction.
+    connection_.query(
+        "DO $$ BEGIN PERFORM set_config('outbox.md5', '', true); PERFORM md5(current_database()::text);"
+        " EXCEPTION WHEN OTHERS THEN PERFORM set_config('outbox.md5', 'refused', true); END $$",
+        {}, soon());
+    if (connection_.query("SELECT current_setting('outbox.md5')", {}, soon()).bytes(0, 0) != "refused") {
+        return false;
+    }
+    const auto column =
+        connection_.query("SELECT pg_get_expr(d.adbin, d.adrelid) LIKE '%md5%' FROM pg_attrdef AS d"
+                          " JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum"
+                          " WHERE d.adrelid = to_regclass('outbox_events') AND a.attname = 'bucket'",
+                          {}, soon());
+    if (!column.empty()) {
+        return column.boolean(0, 0);
+    }
+    const bool adopts =
+        std::ranges::any_of(steps, [](const Migration* step) { return step->name == "outbox_events"; });
+    const bool stands = !connection_.query("SELECT to_regclass('outbox_events')", {}, soon()).is_null(0, 0);
+    if (adopts && stands && !connection_.query("SELECT FROM outbox_events LIMIT 1", {}, soon()).empty()) {
+        throw Error(Action::stop,
+                    "the server refuses md5 (FIPS), without which the rows of outbox_events cannot be "
+                    "adopted: rename the "
+                    "table, run up again, and INSERT its rows into the new outbox_events in their order");
+    }
+    return false;
+}
+
 void Stepper::prepare_history() {
     try {
         history::prepare(connection_, soon());
@@ -138,8 +198,8 @@ void Stepper::prepare_history() {
         }
         throw Error(Action::stop, fmt::format("role {0} may not create tables here:\n{1}\n"
                                               "Make it the owner of the database, or let its owner type:\n"
-                                              "  GRANT CREATE ON SCHEMA public TO {0};",
-                                              quoted(user_), readable(error)));
+                                              "  GRANT CREATE ON SCHEMA {2} TO {0};",
+                                              quoted(options_.user), readable(error), schema_name(options_)));
     }
 }
 

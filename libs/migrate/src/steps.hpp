@@ -20,11 +20,12 @@ void leave_out_example(postgres::Connection& connection, Steps& steps, bool aske
 /// Runs files, all in one transaction.
 class Stepper {
 public:
-    /// @param user  the role, for advice
-    Stepper(postgres::Connection& connection, const Patience& patience, const std::string& user)
+    /// @param options  what the connection was made with
+    Stepper(postgres::Connection& connection, const Patience& patience,
+            const postgres::ConnectOptions& options)
         : connection_(connection),
           patience_(patience),
-          user_(user) {}
+          options_(options) {}
 
     /// @return one line for each thing done. @throws Error, and then nothing was.
     /// @param conversions  statements that come first
@@ -36,8 +37,11 @@ public:
 
 private:
     [[nodiscard]] Deadline whole(const Steps& steps) const;
+    void prepare_schema();
     void prepare_history();
     void convert(const std::string& statement);
+    /// @return whether the buckets of events are made of md5, and the server refuses it
+    bool lacks_md5(const Steps& steps);
     /// Calls `work` with the file's name for errors. @return "... done in n ms"
     std::string timed(const Migration& migration, const char* direction, const std::function<void()>& work);
     void run_up(const Migration& migration);
@@ -46,7 +50,7 @@ private:
 
     postgres::Connection& connection_;
     const Patience& patience_;
-    const std::string& user_;
+    const postgres::ConnectOptions& options_;
 };
 
 } // namespace outbox::migrations

@@ -2,6 +2,7 @@
 
 #include <outbox/core/user.hpp>
 #include <outbox/postgres/options.hpp>
+#include <outbox/store/schema.hpp>
 
 namespace outbox::verbs {
 namespace {
@@ -32,6 +33,7 @@ postgres::Connection open_session(const Settings& settings) {
         milliseconds(2'000); // behind one who waits for a shard's lock, its relay waits too
     options.idle_in_transaction_timeout = milliseconds(5'000);
     auto session = postgres::Connection::open(options, Deadline::in(milliseconds(10'000)));
+    store::check_schema(session, milliseconds(10'000));
     // Compiling a query about a few shards costs more than running it.
     session.script("SET jit = off", Deadline::in(milliseconds(10'000)));
     return session;

@@ -78,12 +78,12 @@ constexpr Statement count_unsent{"outbox_count_unsent",
                                  "SELECT count(*) FROM outbox_events AS o"
                                  " WHERE o.id = ANY ($1::uuid[]) AND " OUTBOX_STILL_UNSENT};
 
-constexpr Statement ring{
-    "outbox_ring", "SELECT pg_notify('outbox_doorbell', b.bucket) FROM unnest($1::text[]) AS b(bucket)"};
+constexpr Statement ring{"outbox_ring",
+                         "SELECT pg_notify(" OUTBOX_CHANNEL ", b.bucket) FROM unnest($1::text[]) AS b(bucket)"
+                         " WHERE pg_notification_queue_usage() <= 0.5"};
 
 /// What a relay remembers of a topic that it could not send to must not fail the event again.
-constexpr Statement forget_refusals{"outbox_forget_refusals",
-                                    "SELECT pg_notify('outbox_doorbell', 'topics')"};
+constexpr Statement forget_refusals{"outbox_forget_refusals", OUTBOX_RING("'topics'")};
 
 struct Event {
     Uuid id;
@@ -185,7 +185,7 @@ std::size_t for_each_shard(Connection& connection, const Events& events, const A
             const auto some = std::span(all).subspan(at, std::min(step, all.size() - at));
             Transaction transaction(
                 connection, Deadline::in(short_answer),
-                fmt::format("BEGIN; SELECT pg_advisory_xact_lock({}, {})", store::shard_locks, shard));
+                fmt::format("BEGIN; SELECT pg_advisory_xact_lock(" OUTBOX_SHARD_LOCK("{}") ")", shard));
             if (transaction.run(count_shards, {}).integer(0, 0) != shards) {
                 throw Error(Action::retry,
                             "the number of shards was changed meanwhile: use the same verb again");

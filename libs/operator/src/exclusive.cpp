@@ -20,7 +20,7 @@ constexpr Statement find_alive{
 
 constexpr Statement try_locks{"outbox_try_shards",
                               "SELECT min(s.shard) FROM generate_series(0, 63) AS s(shard)"
-                              " WHERE NOT pg_try_advisory_lock(1868693506, s.shard)"};
+                              " WHERE NOT pg_try_advisory_lock(" OUTBOX_SHARD_LOCK("s.shard") ")"};
 
 } // namespace
 

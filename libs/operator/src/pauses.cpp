@@ -2,6 +2,7 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/user.hpp>
+#include <outbox/store/sql.hpp>
 
 #include <fmt/format.h>
 
@@ -29,7 +30,7 @@ constexpr Statement try_stopped{"outbox_try_stopped",
 constexpr Statement count_shards{"outbox_count_shards", "SELECT coalesce(shard_count, 0) FROM outbox_meta"};
 
 /// Relays look at the pauses with their next heartbeat; this makes them look now.
-constexpr Statement tell_relays{"outbox_tell_relays", "SELECT pg_notify('outbox_doorbell', 'members')"};
+constexpr Statement tell_relays{"outbox_tell_relays", OUTBOX_RING("'members'")};
 
 const char* scope_of(const Target& target) {
     switch (target.scope) {

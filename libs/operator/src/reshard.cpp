@@ -26,7 +26,7 @@ constexpr Statement hold_claims{
 
 constexpr Statement let_claim{"outbox_let_claim", "UPDATE outbox_meta SET reshard_until = NULL"};
 
-constexpr Statement tell_relays{"outbox_tell_relays", "SELECT pg_notify('outbox_doorbell', 'members')"};
+constexpr Statement tell_relays{"outbox_tell_relays", OUTBOX_RING("'members'")};
 
 /// Shards of which something may be in flight, that are stopped, or whose transactions a broker has not ended
 /// everywhere. A shard was given back, or paused, only when all is marked.
@@ -48,8 +48,9 @@ constexpr Statement lock_meta{"outbox_lock_meta",
 
 /// Every shard that had buckets or will have: nobody takes one, marks or claims until the move is committed.
 constexpr Statement lock_shards{"outbox_lock_shards",
-                                "SELECT pg_advisory_xact_lock(1868693506, s.shard)"
-                                " FROM generate_series(0, $1::integer - 1) AS s(shard)"};
+                                "SELECT pg_advisory_xact_lock(" OUTBOX_SHARD_LOCK(
+                                    "s.shard") ")"
+                                               " FROM generate_series(0, $1::integer - 1) AS s(shard)"};
 
 constexpr Statement add_shards{"outbox_add_shards",
                                "INSERT INTO outbox_shards (shard) SELECT generate_series(0, $1::integer - 1)"

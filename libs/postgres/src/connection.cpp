@@ -51,6 +51,13 @@ std::string timeouts(const ConnectOptions& options, const char* set) {
                        options.idle_in_transaction_timeout.count(), options.tcp_user_timeout.count());
 }
 
+/// Nothing of another schema is taken for ours. Temporary tables would come first if they were not named
+/// last.
+/// @param set  "SET" or "SET LOCAL"
+std::string path(const ConnectOptions& options, const char* set) {
+    return fmt::format("{} search_path = {}, pg_temp", set, quoted(options.schema));
+}
+
 void ignore_notice(void*, const pg_result*) {}
 
 std::vector<std::string> split(const std::string& list) {
@@ -87,6 +94,14 @@ std::vector<ConnectOptions> places_of(const ConnectOptions& options) {
 }
 
 } // namespace
+
+std::string quoted(std::string_view name) {
+    std::string identifier = "\"";
+    for (const char c : name) {
+        identifier.append(c == '"' ? 2 : 1, c);
+    }
+    return identifier + '"';
+}
 
 Connection Connection::open(const ConnectOptions& options, Deadline deadline) {
     if (options.host.find(',') == std::string::npos) {
@@ -187,9 +202,9 @@ void Connection::begin_session(const ConnectOptions& options, Deadline deadline)
     // PgBouncer gives each session that a client meets the client's time zone.
     std::string settings = "SET timezone = 'UTC'";
     if (pooled_) {
-        transaction_settings_ = "; " + timeouts(options, "SET LOCAL");
+        transaction_settings_ = "; " + path(options, "SET LOCAL") + "; " + timeouts(options, "SET LOCAL");
     } else {
-        settings += "; " + timeouts(options, "SET") + "; " +
+        settings += "; " + path(options, "SET") + "; " + timeouts(options, "SET") + "; " +
                     session_settings(PQserverVersion(handle_.get()), options.own_session);
     }
     if (options.own_session && found.boolean(0, 3)) {

@@ -10,6 +10,7 @@ ConnectOptions options_from(const Settings& settings, std::string application_na
     options.password = settings.text("DB_PASSWORD");
     options.password_file = settings.secret_file("DB_PASSWORD");
     options.database = settings.text("DB_NAME");
+    options.schema = settings.text("DB_SCHEMA");
     options.application_name = std::move(application_name);
     return options;
 }

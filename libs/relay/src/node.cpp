@@ -5,6 +5,7 @@
 #include "outbox/relay/retry_policy.hpp"
 
 #include <outbox/core/event.hpp>
+#include <outbox/store/schema.hpp>
 #include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
@@ -102,6 +103,7 @@ void Node::look_at_database() {
 /// Who we are, in a database and a cluster that both answer. @return whether the database is fit for it
 bool Node::establish() {
     auto session = postgres::Connection::open(options_.database, Deadline::in(5s));
+    store::check_schema(session, options_.statement_timeout);
     if (!preflight_.clear(session, Deadline::in(options_.statement_timeout))) {
         return false;
     }

@@ -21,8 +21,8 @@ constexpr Statement find_archive{
 // Of the types that outbox_events has, so that conditions reach the table's own indexes.
 constexpr const char* archived =
     "SELECT '(0,0)'::tid AS ctid, a.seq::bigint AS seq, a.id::uuid AS id,"
-    " (get_byte(decode(md5(" OUTBOX_KEY_OF(
-        "a") "), 'hex'), 0) & 63)::smallint AS bucket,"
+    " outbox_bucket(" OUTBOX_KEY_OF(
+        "a") "::text) AS bucket,"
              " 0 AS retry_count, NULL::integer AS max_retries, a.created_at::timestamptz AS created_at,"
              " a.topic::varchar AS topic, a.partition_key::varchar AS partition_key,"
              " a.aggregate_type::varchar AS aggregate_type, a.aggregate_id::varchar AS aggregate_id,"

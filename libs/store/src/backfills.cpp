@@ -1,5 +1,7 @@
 #include "outbox/store/backfills.hpp"
 
+#include "outbox/store/sql.hpp"
+
 #include <outbox/core/error.hpp>
 #include <outbox/core/user.hpp>
 
@@ -66,25 +68,30 @@ constexpr Statement read_replayed{
 
 #define OUTBOX_UTC_OF(t) "to_char(" t " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
-// 1868693509 is the class of the runs' locks.
 constexpr const char* select_runs =
-    "SELECT b.run, b.id, b.lock_key, b.generated, b.who, b.selection, b.target, b.since, "
-    "b.until, b.done_by,"
+    "SELECT b.run, b.id, b.lock_key, b.generated, b.who, b.selection, b.target, b.since, b.until, b.done_by,"
     " b.last_seq, b.log_position, b.events, b.lanes, b.control_offset, "
     "b.published, " OUTBOX_UTC_OF("b.started_at") ", " OUTBOX_UTC_OF("b.finished_at") ", " OUTBOX_UTC_OF(
-        "b.cancelled_at") ","
-                          " EXISTS (SELECT 1 FROM pg_locks "
-                          "AS l WHERE l.locktype = "
-                          "'advisory' AND l.classid = "
-                          "1868693509"
-                          " AND l.objid = b.lock_key::oid "
-                          "AND l.objsubid = 2 AND l.granted"
-                          " AND l.database = (SELECT oid "
-                          "FROM pg_database WHERE datname "
-                          "= current_database())),"
-                          " coalesce(b.published / nullif(extract(epoch FROM b.finished_at - b.started_at), "
-                          "0), 0)::bigint"
-                          " FROM outbox_backfills AS b";
+        "b.cancelled_at") ", EXISTS (SELECT 1 FROM pg_locks AS l "
+                          "WHERE " OUTBOX_HOLDS("4", "b.lock_key") "),"
+                                                                   " coalesce("
+                                                                   "b."
+                                                                   "published "
+                                                                   "/ "
+                                                                   "nullif("
+                                                                   "extract("
+                                                                   "epoch "
+                                                                   "FROM "
+                                                                   "b."
+                                                                   "finished_"
+                                                                   "at - "
+                                                                   "b.started_"
+                                                                   "at), 0), "
+                                                                   "0)::bigint"
+                                                                   " FROM "
+                                                                   "outbox_"
+                                                                   "backfills "
+                                                                   "AS b";
 
 constexpr Statement insert_run{
     "outbox_add_backfill",
@@ -94,11 +101,13 @@ constexpr Statement insert_run{
     "session_user, $5,"
     " $6, $7::timestamptz, $8::timestamptz, $9::timestamptz, $10, $11::pg_lsn, $12, $13, $14)"};
 
-constexpr Statement hold_run{"outbox_hold_backfill", "SELECT pg_try_advisory_lock(1868693509, $1::integer)"};
+constexpr Statement hold_run{"outbox_hold_backfill",
+                             "SELECT pg_try_advisory_lock(" OUTBOX_BACKFILL_LOCK("$1::integer") ")"};
 
-// 1868693510 is the class of the locks of runs that are not registered yet.
-constexpr Statement hold_registration{"outbox_hold_registration",
-                                      "SELECT pg_try_advisory_lock(1868693510, hashtext($1))"};
+// Of a run that is not registered yet.
+constexpr Statement hold_registration{
+    "outbox_hold_registration",
+    "SELECT pg_try_advisory_lock(" OUTBOX_REGISTRATION_LOCK("hashtext($1) & ((1 << 28) - 1)") ")"};
 
 constexpr Statement note_run{
     "outbox_note_backfill", "UPDATE outbox_backfills SET published = $2 WHERE run = $1 RETURNING cancelled_at"

@@ -28,7 +28,12 @@ constexpr Statement join_relays{
     " SELECT $1, $2, $3::bigint * interval '1 millisecond' FROM outbox_meta WHERE outbox_id = $4"
     " ON CONFLICT (relay) DO UPDATE SET heartbeat_at = clock_timestamp() RETURNING lock_key"};
 
-constexpr Statement hold_lock{"outbox_hold_relay", "SELECT pg_try_advisory_lock(1868693507, $1::integer)"};
+constexpr Statement hold_lock{"outbox_hold_relay",
+                              "SELECT pg_try_advisory_lock(" OUTBOX_RELAY_LOCK("$1::integer") ")"};
+
+constexpr Statement read_channel{"outbox_channel", "SELECT " OUTBOX_CHANNEL};
+
+constexpr Statement tell_members{"outbox_tell_members", OUTBOX_RING("'members'")};
 
 constexpr Statement beat_relay{
     "outbox_beat",
@@ -103,7 +108,8 @@ void Relays::join(const Uuid& relay, const std::string& name, milliseconds lease
     }
     lock_key_ = joined.integer(0, 0);
     try_to_hold();
-    connection_.script(fmt::format("LISTEN {}", doorbell_channel), Deadline::in(timeout_));
+    const auto channel = connection_.run(read_channel, {}, Deadline::in(timeout_)).text(0, 0);
+    connection_.script("LISTEN " + postgres::quoted(channel), Deadline::in(timeout_));
     announce();
 }
 
@@ -168,7 +174,7 @@ void Relays::forget_dead() {
 }
 
 void Relays::announce() {
-    connection_.script(fmt::format("NOTIFY {}, 'members'", doorbell_channel), Deadline::in(timeout_));
+    connection_.run(tell_members, {}, Deadline::in(timeout_));
 }
 
 } // namespace outbox::store

@@ -58,13 +58,13 @@ constexpr Statement look{
               " EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[])"
               " AND NOT " OUTBOX_FAILED_BLOCKS ")"};
 
-constexpr Statement lock_doorbell{
-    "outbox_lock_doorbell",
-    "SELECT b.bucket, pg_try_advisory_lock(1868693505, b.bucket) FROM unnest($1::integer[]) AS b(bucket)"};
+constexpr Statement lock_doorbell{"outbox_lock_doorbell",
+                                  "SELECT b.bucket, pg_try_advisory_lock(" OUTBOX_DOORBELL_LOCK(
+                                      "b.bucket") ") FROM unnest($1::integer[]) AS b(bucket)"};
 
-constexpr Statement unlock_doorbell{
-    "outbox_unlock_doorbell",
-    "SELECT count(pg_advisory_unlock(1868693505, b.bucket)) FROM unnest($1::integer[]) AS b(bucket)"};
+constexpr Statement unlock_doorbell{"outbox_unlock_doorbell",
+                                    "SELECT count(pg_advisory_unlock(" OUTBOX_DOORBELL_LOCK(
+                                        "b.bucket") ")) FROM unnest($1::integer[]) AS b(bucket)"};
 
 // What a dead letter's attempt failed for stands in its headers; the manifest does not repeat it.
 #define OUTBOX_SETTLE                                                                                        \
@@ -122,7 +122,7 @@ Params owner_params(const Ownership& ownership) {
 }
 
 std::string exclusive_lock(int shard) {
-    return fmt::format("BEGIN; SELECT pg_advisory_xact_lock({}, {})", shard_locks, shard);
+    return fmt::format("BEGIN; SELECT pg_advisory_xact_lock(" OUTBOX_SHARD_LOCK("{}") ")", shard);
 }
 
 std::string seqs_of(std::span<const ManifestedRow> rows) {

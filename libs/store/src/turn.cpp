@@ -122,7 +122,8 @@ constexpr Statement to_due{"outbox_to_due",
 /// Leaves a record in the log, so that the commit flushes everything the claim could see.
 constexpr Statement log_claim{"outbox_log_claim", "SELECT pg_logical_emit_message(true, 'outbox', '')"};
 
-constexpr Statement lock_shard{"outbox_lock_shard", "SELECT pg_advisory_xact_lock_shared($1, $2)"};
+constexpr Statement lock_shard{"outbox_lock_shard",
+                               "SELECT pg_advisory_xact_lock_shared(" OUTBOX_SHARD_LOCK("$1::integer") ")"};
 constexpr Statement check_owner{"outbox_check_owner",
                                 "SELECT " OUTBOX_TABLE_FILE
                                 " FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3"};
@@ -152,7 +153,7 @@ std::string column(const Rows& rows, Member member) {
 Turn::Turn(ShardStore& store, const Ownership& ownership)
     : store_(store),
       transaction_(postgres::Transaction::lazy(store.connection_, Deadline::in(store.timeout_))) {
-    transaction_.add(lock_shard, {shard_locks, ownership.shard}, Answer::with_commit);
+    transaction_.add(lock_shard, {ownership.shard}, Answer::with_commit);
     transaction_.add(check_owner, {ownership.shard, ownership.relay, ownership.epoch}, Answer::before_commit,
                      [this, ownership](const Result& found) {
                          if (found.empty()) {

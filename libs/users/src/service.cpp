@@ -122,8 +122,16 @@ Answer UserService::create(const NewUser& user, const std::optional<std::string>
 }
 
 std::optional<User> UserService::find(const Uuid& id, Deadline deadline) {
-    return with_connection(
-        deadline, [&](postgres::Connection& connection) { return find_user(connection, id, deadline); });
+    return with_connection(deadline, [&](postgres::Connection& connection) {
+        if (connection.transaction_settings().empty()) {
+            return find_user(connection, id, deadline);
+        }
+        postgres::Transaction transaction(connection,
+                                          deadline); // a pooler's session has our schema in it alone
+        auto user = find_user(connection, id, deadline);
+        transaction.commit();
+        return user;
+    });
 }
 
 std::optional<User> UserService::update(const Uuid& id, const UserChange& change, const Origin& origin,
@@ -158,7 +166,10 @@ void UserService::purge_now_and_then(Deadline deadline) noexcept {
     }
     try {
         auto loan = pool_.borrow(deadline);
-        if (purge_answers(*loan, limit, deadline) == limit) {
+        postgres::Transaction transaction(*loan, deadline);
+        const auto purged = purge_answers(*loan, limit, deadline);
+        transaction.commit();
+        if (purged == limit) {
             next_purge_ = 0; // more is waiting: go on at the next occasion
         }
     } catch (const std::exception& error) {

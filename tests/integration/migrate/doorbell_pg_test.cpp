@@ -22,7 +22,7 @@ std::string insert_sql(const std::string& keys) {
 class Doorbell : public testing::Test {
 protected:
     Doorbell() {
-        script(listener_, "LISTEN outbox_doorbell");
+        script(listener_, "LISTEN " + doorbell_channel(database_));
         bucket_a_ = bucket("a");
         bucket_b_ = bucket("b");
     }
@@ -31,17 +31,19 @@ protected:
         return connection.script(sql, Deadline::in(30s));
     }
     std::string bucket(const std::string& key) {
-        return database_.value("SELECT ('x' || left(md5('" + key + "'), 2))::bit(8)::int % 64");
+        return database_.value("SELECT outbox_bucket('" + key + "')");
     }
     /// Falls asleep. @return whether the lock could be had.
     bool sleep_on(const std::string& bucket) {
-        return script(sleeper_, "SELECT pg_try_advisory_lock(1868693505, " + bucket + ")")
+        return script(sleeper_,
+                      "SELECT pg_try_advisory_lock('public'::regnamespace::oid::integer, (1 << 28) + " +
+                          bucket + ")")
             .back()
             .boolean(0, 0);
     }
     /// What was rung until now: a ring of the test's own marks the end.
     std::vector<std::string> rings() {
-        script(writer_, "SELECT pg_notify('outbox_doorbell', 'end')");
+        script(writer_, "SELECT pg_notify('" + doorbell_channel(database_) + "', 'end')");
         std::vector<std::string> heard;
         while (heard.empty() || heard.back() != "end") {
             const Deadline deadline = Deadline::in(10s);

@@ -58,6 +58,10 @@ void Folder::remove(const std::string& name) const {
     std::filesystem::remove(path_ / name);
 }
 
+std::string doorbell_channel(TestDatabase& database) {
+    return "outbox_doorbell_" + database.value("SELECT 'public'::regnamespace::oid");
+}
+
 std::string state_of(TestDatabase& database, const std::string& sql) {
     try {
         database.query(sql);

@@ -50,6 +50,9 @@ private:
     std::filesystem::path path_;
 };
 
+/// Of the outbox in schema public.
+std::string doorbell_channel(TestDatabase& database);
+
 /// SQLSTATE with which the statement is refused; "accepted" when it is not.
 std::string state_of(TestDatabase& database, const std::string& sql);
 

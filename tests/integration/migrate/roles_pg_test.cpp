@@ -37,7 +37,10 @@ protected:
 
 TEST_F(Roles, TheApplicationInsertsEventsAndThatIsAll) {
     EXPECT_EQ(as(app_, insert_event), accepted);
-    EXPECT_EQ(as(app_, "SELECT id FROM outbox_events"), denied);
+    EXPECT_EQ(as(app_, std::string(insert_event) + " RETURNING id, seq, created_at, status"), accepted);
+    EXPECT_EQ(as(app_, "SELECT outbox_add('user', 'u1', 'user.created', '{}', 'user-events')"), accepted);
+    EXPECT_EQ(as(app_, "SELECT event_data FROM outbox_events"), denied);
+    EXPECT_EQ(as(app_, "SELECT headers FROM outbox_events"), denied);
     EXPECT_EQ(as(app_, "UPDATE outbox_events SET status = 'SENT'"), denied);
     EXPECT_EQ(as(app_, "DELETE FROM outbox_events"), denied);
     EXPECT_EQ(as(app_, "TRUNCATE outbox_events"), denied);
@@ -51,9 +54,11 @@ TEST_F(Roles, TheApplicationInsertsEventsAndThatIsAll) {
 TEST_F(Roles, TheApplicationRingsTheDoorbell) {
     auto sleeper = database_.connect();
     const Deadline deadline = Deadline::in(std::chrono::seconds(30));
-    sleeper.script(
-        "LISTEN outbox_doorbell; SELECT pg_advisory_lock(1868693505, b) FROM generate_series(0, 63) AS b",
-        deadline);
+    sleeper.script("SELECT pg_advisory_lock('public'::regnamespace::oid::integer, (1 << 28) + b) FROM "
+                   "generate_series(0, 63) AS "
+                   "b; LISTEN " +
+                       doorbell_channel(database_),
+                   deadline);
     ASSERT_EQ(as(app_, insert_event), accepted);
     EXPECT_EQ(sleeper.wait_notifications(-1, deadline).size(), 1U);
 }
@@ -80,7 +85,7 @@ TEST_F(Roles, TheRelayWritesWhatItKnowsAboutDelivery) {
                  "UPDATE outbox_shards SET epoch = 1; "
                  "INSERT INTO outbox_relays (relay, name, lease) VALUES (gen_random_uuid(), 'r', '10 s'); "
                  "UPDATE outbox_relays SET heartbeat_at = now(); DELETE FROM outbox_relays; "
-                 "LISTEN outbox_doorbell"),
+                 "LISTEN outbox_doorbell_2200"),
               accepted);
     EXPECT_EQ(as(relay_, "SELECT setval('outbox_events_seq_seq', 10)"), accepted);
 }

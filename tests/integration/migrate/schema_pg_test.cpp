@@ -105,14 +105,14 @@ TEST_F(Schema, PlainInsertsWithOnlyPublishedColumnsAreTaken) {
         "2");
 }
 
-TEST_F(Schema, TheBucketIsTheFirstByteOfTheMd5OfTheKeyModulo64) {
+TEST_F(Schema, TheBucketIsAHashOfTheKeyModulo64ThatIsNotCryptographic) {
     insert(", partition_key", ", 'some key'");
     insert();
-    EXPECT_EQ(database_.query(
-                  "SELECT bucket, ('x' || left(md5(coalesce(partition_key, aggregate_id)), 2))::bit(8)::int "
-                  "% 64 = bucket FROM outbox_events ORDER BY seq"),
-              (Rows{{database_.value("SELECT ('x' || left(md5('some key'), 2))::bit(8)::int % 64"), "t"},
-                    {database_.value("SELECT ('x' || left(md5('u1'), 2))::bit(8)::int % 64"), "t"}}));
+    EXPECT_EQ(
+        database_.query("SELECT bucket, outbox_bucket(coalesce(partition_key, aggregate_id)) = bucket FROM "
+                        "outbox_events ORDER BY seq"),
+        (Rows{{database_.value("SELECT hashtextextended('some key', 0) & 63"), "t"},
+              {database_.value("SELECT hashtextextended('u1', 0) & 63"), "t"}}));
 }
 
 TEST_F(Schema, UnknownStatusAndHeadersThatAreNoObjectAreRefused) {

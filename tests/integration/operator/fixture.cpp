@@ -47,8 +47,7 @@ bool Operator::wait_retrying(const std::string& id) {
 }
 
 int Operator::shard_of(const std::string& key) {
-    return static_cast<int>(database.number(
-        fmt::format("SELECT (get_byte(decode(md5('{}'), 'hex'), 0) & 63) % {}", key, shards)));
+    return static_cast<int>(database.number(fmt::format("SELECT outbox_bucket('{}') % {}", key, shards)));
 }
 
 void Operator::expect_none_sent(const std::string& where, std::chrono::milliseconds span) {

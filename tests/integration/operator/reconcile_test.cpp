@@ -68,7 +68,8 @@ protected:
         return wait_until(
             [&] {
                 return database.number(
-                           "SELECT count(*) FROM pg_locks WHERE classid = 1868693507"
+                           "SELECT count(*) FROM pg_locks WHERE classid = 'public'::regnamespace AND "
+                           "objid::bigint >> 28 = 3"
                            " AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database"
                            " WHERE datname = current_database())") == 0;
             },

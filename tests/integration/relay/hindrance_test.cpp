@@ -152,15 +152,18 @@ TEST_F(Hindrance, AControlTopicThatIsCompactedUnderLoadStillTellsWhatWasSent) {
 TEST_F(Hindrance, ALockThatAnEarlierSessionStillHoldsIsTakenWhenItEnds) {
     const Process relay = ready_relay();
     const std::string lock =
-        "FROM pg_locks WHERE locktype = 'advisory' AND classid = 1868693507 AND objsubid = 2"
+        "FROM pg_locks WHERE locktype = 'advisory' AND classid = 'public'::regnamespace AND objid::bigint >> "
+        "28 = 3 AND objsubid = 2"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     // What a server keeps that does not know yet that the network lost the relay's session.
     auto earlier = std::make_unique<postgres::Connection>(database.connect());
     const auto others =
         fmt::format("{} AND pid <> {}", lock,
                     earlier->query("SELECT pg_backend_pid()", {}, Deadline::in(30s)).integer(0, 0));
-    std::thread waits(
-        [&] { script(*earlier, "SELECT pg_advisory_lock(1868693507, lock_key) FROM outbox_relays"); });
+    std::thread waits([&] {
+        script(*earlier, "SELECT pg_advisory_lock('public'::regnamespace::oid::integer, (3 << 28) + "
+                         "lock_key) FROM outbox_relays");
+    });
     EXPECT_TRUE(
         wait_until([&] { return database.number("SELECT count(*) " + lock + " AND NOT granted") == 1; }));
     database.value("SELECT pg_terminate_backend(pid) " + others + " AND granted");

@@ -29,6 +29,7 @@ struct ConnectOptions {
     std::string password;
     std::string password_file; ///< read again by each new connection; empty: none
     std::string database;
+    std::string schema = "public"; ///< what names without one mean, whatever the role's search_path is
     std::string application_name;
     milliseconds connect_timeout{5'000};
     milliseconds statement_timeout{0};           ///< 0: none
@@ -72,6 +73,9 @@ struct Statement {
 };
 
 enum class Format { text, binary };
+
+/// `name` as an SQL identifier, always quoted.
+std::string quoted(std::string_view name);
 
 /// One statement with its parameters, to be sent with others.
 struct Call {

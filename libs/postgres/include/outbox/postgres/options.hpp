@@ -7,7 +7,7 @@
 
 namespace outbox::postgres {
 
-/// Connection options from DB_HOST ... DB_NAME.
+/// Connection options from DB_HOST ... DB_SCHEMA.
 ConnectOptions options_from(const Settings& settings, std::string application_name);
 
 } // namespace outbox::postgres

@@ -85,8 +85,4 @@ private:
     bool holds_ = false; ///< without it the others take this relay for dead
 };
 
-/// NOTIFY channel: payload is a bucket's number, "members" (who is there, what is paused) or "topics" (what a
-/// topic was refused for is mended).
-inline constexpr const char* doorbell_channel = "outbox_doorbell";
-
 } // namespace outbox::store

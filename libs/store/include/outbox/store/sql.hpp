@@ -9,13 +9,31 @@
 
 namespace outbox::store {
 
-// Classes of two-key advisory locks. The doorbell's also stands in migrations/outbox/0003_relay.up.sql.
-inline constexpr int doorbell_locks = 1868693505; ///< key: bucket
-inline constexpr int shard_locks = 1868693506;    ///< key: shard
-inline constexpr int relay_locks = 1868693507;    ///< key: outbox_relays.lock_key
-inline constexpr int backfill_locks = 1868693509; ///< key: outbox_backfills.lock_key
-inline constexpr int registration_locks =
-    1868693510; ///< key: hash of what a run of outbox-backfill is found by
+// Names that belong to this outbox alone, of the several that one database may hold: the schema that it
+// stands in is part of them. migrations/outbox/0011_own_names.up.sql has the same for the doorbell.
+#define OUTBOX_SCHEMA_ID "(SELECT quote_ident(current_schema())::regnamespace::oid::integer)"
+
+// Both keys of an advisory lock: the schema, and a number of up to 28 bits in one of these kinds.
+#define OUTBOX_LOCK(kind, number) OUTBOX_SCHEMA_ID ", (" kind " << 28) + (" number ")"
+#define OUTBOX_DOORBELL_LOCK(bucket) OUTBOX_LOCK("1", bucket)
+#define OUTBOX_SHARD_LOCK(shard) OUTBOX_LOCK("2", shard)
+#define OUTBOX_RELAY_LOCK(lock_key) OUTBOX_LOCK("3", lock_key)    // outbox_relays.lock_key
+#define OUTBOX_BACKFILL_LOCK(lock_key) OUTBOX_LOCK("4", lock_key) // outbox_backfills.lock_key
+#define OUTBOX_REGISTRATION_LOCK(hash) OUTBOX_LOCK("5", hash) // of what a run of outbox-backfill is found by
+
+/// Somebody holds the lock, in pg_locks AS l.
+#define OUTBOX_HOLDS(kind, number)                                                                           \
+    "l.locktype = 'advisory' AND l.classid = " OUTBOX_SCHEMA_ID "::oid AND l.objid = ((" kind                \
+    " << 28) + " number ")::oid AND l.objsubid = 2 AND l.granted"                                            \
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+// The doorbell's channel. Payload: a bucket's number, "members" (who is there, what is paused) or "topics"
+// (what a topic was refused for is mended).
+#define OUTBOX_CHANNEL "'outbox_doorbell_' || " OUTBOX_SCHEMA_ID
+
+/// Rings, unless somebody else has filled half of the server's queue: whose queue is full cannot commit.
+#define OUTBOX_RING(payload)                                                                                 \
+    "SELECT pg_notify(" OUTBOX_CHANNEL ", " payload ") WHERE pg_notification_queue_usage() <= 0.5"
 
 // Predicates of the indexes on unsent rows, for a table alias; must stay textually equal to the migrations'.
 #define OUTBOX_UNSENT_OF(t) t ".unsent"
@@ -70,9 +88,7 @@ inline constexpr int registration_locks =
 #define OUTBOX_RELAY_ALIVE                                                                                   \
     "(r.heartbeat_at BETWEEN clock_timestamp() - r.lease AND clock_timestamp() + r.lease"                    \
     " AND (pg_postmaster_start_time() > clock_timestamp() - interval '3 seconds'"                            \
-    " OR EXISTS (SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.classid = 1868693507"       \
-    " AND l.objid = r.lock_key::oid AND l.objsubid = 2 AND l.granted"                                        \
-    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))"
+    " OR EXISTS (SELECT 1 FROM pg_locks AS l WHERE " OUTBOX_HOLDS("3", "r.lock_key") ")))"
 
 /// An operator has paused shard s, or everything, or is about to move the buckets to other shards.
 #define OUTBOX_SHARD_PAUSED                                                                                  \

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <outbox/postgres/connection.hpp>
+
+namespace outbox::store {
+
+/// The newest step of migrations/outbox: what this program was made for.
+int schema_version();
+
+/// Compares it with the database's.
+/// @throws Error that says in one line what to type: with Action::reconnect where `outbox-migrate up` mends
+/// it, Action::stop where the program is the older one.
+void check_schema(postgres::Connection& connection, milliseconds timeout);
+
+} // namespace outbox::store

@@ -1,0 +1,70 @@
+#include "outbox/store/schema.hpp"
+
+#include <outbox/core/error.hpp>
+#include <outbox/postgres/transaction.hpp>
+
+#include <fmt/format.h>
+
+namespace outbox::store {
+namespace {
+
+using postgres::Statement;
+
+// What stands elsewhere is named too: DB_SCHEMA may have been forgotten.
+constexpr Statement find_outbox{
+    "outbox_find_schema",
+    "SELECT current_database(), regexp_replace(current_setting('search_path'), ', pg_temp$', ''), "
+    "current_user,"
+    " current_schema() IS NOT NULL, to_regclass('outbox_meta') IS NOT NULL,"
+    " to_regprocedure('outbox_schema_version()') IS NOT NULL,"
+    " (SELECT min(n.nspname::text) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE c.relname = 'outbox_meta' AND c.relkind = 'r' AND n.nspname IS DISTINCT FROM current_schema()),"
+    " EXISTS (SELECT FROM pg_namespace WHERE nspname = replace(regexp_replace(current_setting('search_path'),"
+    " '^\"?(.*?)\"?, pg_temp$', '\\1'), '\"\"', '\"'))"};
+
+constexpr Statement read_version{"outbox_read_version", "SELECT outbox_schema_version()"};
+
+} // namespace
+
+int schema_version() {
+    return OUTBOX_SCHEMA_VERSION;
+}
+
+void check_schema(postgres::Connection& connection, milliseconds timeout) {
+    postgres::Transaction transaction(connection, Deadline::in(timeout));
+    const auto found = transaction.run(find_outbox, {});
+    const std::string where = fmt::format("schema {} of database {}", found.text(0, 1), found.text(0, 0));
+    if (!found.boolean(0, 3) && found.boolean(0, 7)) {
+        throw Error(Action::reconnect,
+                    fmt::format("role {0} may not use {1}: type GRANT USAGE ON SCHEMA {2} TO {0}",
+                                postgres::quoted(found.text(0, 2)), where, found.text(0, 1)));
+    }
+    if (!found.boolean(0, 4)) {
+        const auto elsewhere = found.maybe_text(0, 6);
+        throw Error(
+            Action::reconnect,
+            fmt::format("there is no outbox in {}: type outbox-migrate up{}", where,
+                        elsewhere ? fmt::format("; or DB_SCHEMA={}, where one stands", *elsewhere) : ""));
+    }
+    if (!found.boolean(0, 5)) {
+        throw Error(Action::reconnect,
+                    fmt::format("the outbox in {} is older than this program, which needs version {}:"
+                                " type outbox-migrate up",
+                                where, schema_version()));
+    }
+    const auto version = transaction.run(read_version, {}).integer(0, 0);
+    if (version < schema_version()) {
+        throw Error(Action::reconnect,
+                    fmt::format("the outbox in {} is at version {}, and this program needs {}:"
+                                " type outbox-migrate up",
+                                where, version, schema_version()));
+    }
+    if (version > schema_version()) {
+        throw Error(Action::stop,
+                    fmt::format("the outbox in {} is at version {}, and this program knows {}: upgrade the"
+                                " program",
+                                where, version, schema_version()));
+    }
+}
+
+} // namespace outbox::store

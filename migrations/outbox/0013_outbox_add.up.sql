@@ -1,0 +1,65 @@
+-- For writers in any language: an id of its own for each event, and one function that inserts a checked one.
+
+-- uuidv7 begins with the time, so that new ids stand together in the index; PostgreSQL has it from 18 on. A default that an
+-- adopted table has stays.
+DO $$
+DECLARE
+    generator text := CASE WHEN to_regprocedure('uuidv7()') IS NULL THEN 'gen_random_uuid()' ELSE 'uuidv7()' END;
+BEGIN
+    EXECUTE format($f$
+        CREATE FUNCTION outbox_new_id() RETURNS UUID LANGUAGE sql VOLATILE PARALLEL SAFE RETURN %s $f$, generator);
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'outbox_events'::regclass AND attname = 'id' AND atthasdef) THEN
+        EXECUTE format('ALTER TABLE outbox_events ALTER COLUMN id SET DEFAULT %s', generator);
+        COMMENT ON FUNCTION outbox_new_id IS 'outbox_events.id has its default from outbox-migrate';
+    END IF;
+END $$;
+
+-- Refuses what could not be sent: the names of the arguments in the message, SQLSTATE 22023 (invalid_parameter_value).
+CREATE FUNCTION outbox_check(aggregate_type TEXT, aggregate_id TEXT, event_type TEXT, data JSONB, topic TEXT,
+                             partition_key TEXT, headers JSONB, max_retries INTEGER) RETURNS BOOLEAN
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    field text;
+    given text;
+    why   text;
+BEGIN
+    FOR field, given IN VALUES ('aggregate_type', aggregate_type), ('aggregate_id', aggregate_id), ('event_type', event_type),
+                               ('topic', topic), ('partition_key', coalesce(partition_key, '-')) LOOP
+        why := CASE WHEN given IS NULL THEN field || ' is NULL'
+                    WHEN given = '' THEN field || ' is empty'
+                    WHEN length(given) > 255 THEN field || ' has more than 255 characters' END;
+        EXIT WHEN why IS NOT NULL;
+    END LOOP;
+    IF why IS NULL THEN
+        why := CASE
+            WHEN data IS NULL THEN 'data is NULL: JSON''s null is ''null''::jsonb'
+            WHEN topic !~ '^[a-zA-Z0-9._-]{1,249}$' OR topic IN ('.', '..')
+                THEN 'topic is no name for a Kafka topic: 1 to 249 of letters, digits, ''.'', ''_'', ''-'''
+            WHEN headers IS NOT NULL AND jsonb_typeof(headers) <> 'object' THEN 'headers is no JSON object'
+            WHEN headers ? '' THEN 'headers has an empty name'
+            WHEN max_retries < 0 THEN 'max_retries is negative' END;
+    END IF;
+    IF why IS NOT NULL THEN
+        RAISE EXCEPTION 'outbox_add: %', why USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN true;
+END $$;
+
+-- In the writer's own transaction, with the writer's own rights: INSERT on outbox_events.
+CREATE FUNCTION outbox_add(aggregate_type TEXT, aggregate_id TEXT, event_type TEXT, data JSONB, topic TEXT,
+                           partition_key TEXT DEFAULT NULL, headers JSONB DEFAULT NULL, id UUID DEFAULT NULL,
+                           max_retries INTEGER DEFAULT NULL) RETURNS UUID
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    WITH new AS MATERIALIZED (
+        SELECT coalesce(outbox_add.id, outbox_new_id()) AS id
+         WHERE outbox_check(outbox_add.aggregate_type, outbox_add.aggregate_id, outbox_add.event_type, outbox_add.data,
+                            outbox_add.topic, outbox_add.partition_key, outbox_add.headers, outbox_add.max_retries)
+    ), written AS (
+        INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers,
+                                   max_retries)
+        SELECT new.id, outbox_add.aggregate_type, outbox_add.aggregate_id, outbox_add.event_type, outbox_add.data,
+               outbox_add.topic, outbox_add.partition_key, outbox_add.headers, outbox_add.max_retries FROM new
+    ) -- without RETURNING, which would need the right to read
+    SELECT new.id FROM new;
+END;
