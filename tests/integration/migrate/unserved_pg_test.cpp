@@ -190,6 +190,7 @@ TEST_F(Served, APartitionWhoseTriggerIsOffIsNamed) {
 
 TEST_F(Served, BeforeItWasWrittenDownIsKnownAfterUp) {
     for (const auto* sql : {"DROP TABLE outbox_captures", "ALTER TABLE outbox_relays DROP COLUMN hindered",
+                            "ALTER TABLE outbox_meta DROP COLUMN doorbell",
                             "DELETE FROM outbox_migrations WHERE name = 'watch'"}) {
         database_.query(sql);
     }
