@@ -290,21 +290,24 @@ protected:
     }
 };
 
-TEST_F(LiveRole, RightsThatAreTakenAwayAndGivenBackAreWaitedFor) {
-    for (const std::string right :
-         {"SELECT ON outbox_events", "UPDATE ON outbox_shards", "SELECT ON outbox_meta",
-          "UPDATE ON outbox_relays", "USAGE ON SCHEMA public"}) {
-        SCOPED_TRACE(right);
-        expect_sent_while(
-            [&] {
-                const auto who = right.starts_with("USAGE") ? "PUBLIC" : relay_role.name();
-                change({fmt::format("REVOKE {} FROM {}", right, who)});
-                stay_quiet(2s);
-                change({fmt::format("GRANT {} TO {}", right, who)});
-            },
-            relay_role.variables());
-    }
+class LiveRight : public LiveRole, public testing::WithParamInterface<const char*> {};
+
+TEST_P(LiveRight, ThatIsTakenAwayAndGivenBackIsWaitedFor) {
+    const std::string right = GetParam();
+    const auto who = right.starts_with("USAGE") ? "PUBLIC" : relay_role.name();
+    expect_sent_while(
+        [&] {
+            change({fmt::format("REVOKE {} FROM {}", right, who)});
+            stay_quiet(2s);
+            change({fmt::format("GRANT {} TO {}", right, who)});
+        },
+        relay_role.variables());
 }
+
+INSTANTIATE_TEST_SUITE_P(OfTheRelay, LiveRight,
+                         testing::Values("SELECT ON outbox_events", "UPDATE ON outbox_shards",
+                                         "SELECT ON outbox_meta", "UPDATE ON outbox_relays",
+                                         "USAGE ON SCHEMA public"));
 
 TEST_F(LiveRole, RowLevelSecurityIsWaitedForAndNamed) {
     Process relay = ready_relay(relay_role.variables());
