@@ -66,7 +66,7 @@ std::optional<Row> copy_row(std::string_view message, bool first) {
     row.topic = bytes.column().value();
     row.key = bytes.column().value();
     row.type = bytes.column().value();
-    row.data = bytes.column().value();
+    row.data = bytes.column();
     if (const auto partition = bytes.column()) {
         row.partition = static_cast<std::int32_t>(number(*partition));
     }

@@ -115,7 +115,9 @@ void Database::read_rows(const std::vector<std::string>& topics, const std::stri
                           : fmt::format("coalesce((event_data->>{})::bigint, seq)", literal(order_field));
     const auto sql =
         fmt::format("COPY (SELECT id, {}, coalesce(status, ''), topic, coalesce(partition_key, aggregate_id),"
-                    " event_type, event_data::text, kafka_partition, kafka_offset, processed_at IS NOT NULL"
+                    " event_type, CASE WHEN tombstone THEN NULL ELSE coalesce(payload, "
+                    "convert_to(event_data::text, 'UTF8'))"
+                    " END, kafka_partition, kafka_offset, processed_at IS NOT NULL"
                     " FROM outbox_events WHERE topic = ANY ({}::text[])) TO STDOUT (FORMAT binary)",
                     rank, literal(array_of(topics)));
     const Result start(PQexec(connection_.get(), sql.c_str()));
@@ -179,7 +181,8 @@ void Database::unequal_of(const std::vector<Judge::Doubt>& doubts, std::size_t b
         // libpq's texts end at the first zero byte, which JSON cannot hold: no JSON then.
         values.push_back(doubts[i].value.find('\0') == std::string::npos ? doubts[i].value : "");
     }
-    sql += ") AS v(n, id, doc) JOIN outbox_events e ON e.id = v.id WHERE e.event_data = v.doc";
+    sql += ") AS v(n, id, doc) JOIN outbox_events e ON e.id = v.id WHERE e.event_data = v.doc AND e.payload "
+           "IS NULL";
     const auto result = try_run(sql, values);
     if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) {
         std::vector<bool> equal(end - begin, false);

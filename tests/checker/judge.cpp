@@ -37,7 +37,7 @@ void Judge::add(const Row& row) {
     by_id_.emplace(row.id, static_cast<std::uint32_t>(rows_.size()));
     rows_.push_back(Kept{.id = row.id,
                          .rank = row.rank,
-                         .digest = digest_of(row.data),
+                         .digest = digest_of(row.data.value_or("")),
                          .offset = row.offset.value_or(-1),
                          .topic = names_.number(row.topic),
                          .key = names_.number(row.key),
@@ -45,6 +45,7 @@ void Judge::add(const Row& row) {
                          .partition = row.partition.value_or(-1),
                          .status = status_of(row.status),
                          .processed = row.processed,
+                         .tombstone = !row.data,
                          .seen = {}});
 }
 
@@ -120,9 +121,9 @@ void Judge::judge_content(const Record& record, const Kept& row, const std::stri
     if (record.type && *record.type != names_.text(row.type)) {
         complain(fmt::format("type \"{}\" instead of \"{}\"", *record.type, names_.text(row.type)));
     }
-    if (!record.value) {
-        complain("no value");
-    } else if (digest_of(*record.value) != row.digest) {
+    if (!record.value.has_value() != row.tombstone) {
+        complain(record.value ? "a value instead of none" : "no value");
+    } else if (record.value && digest_of(*record.value) != row.digest) {
         doubts_.push_back({row.id, std::string(*record.value), where});
     }
 }
@@ -151,8 +152,7 @@ std::vector<Judge::Doubt> Judge::take_doubts() {
 }
 
 void Judge::value_differs(const Doubt& doubt) {
-    note(Kind::wrong,
-         fmt::format("{}: {}: the value is not the row's event_data", doubt.id.text(), doubt.where));
+    note(Kind::wrong, fmt::format("{}: {}: the value is not the row's", doubt.id.text(), doubt.where));
 }
 
 std::vector<EventId> Judge::strangers() const {

@@ -27,7 +27,7 @@ struct Row {
     std::string_view topic;
     std::string_view key; ///< partition_key, else aggregate_id
     std::string_view type;
-    std::string_view data; ///< event_data::text
+    std::optional<std::string_view> data; ///< payload, else event_data::text; nothing: a tombstone
     std::optional<std::int32_t> partition;
     std::optional<std::int64_t> offset;
     bool processed = true; ///< processed_at is set
@@ -94,7 +94,7 @@ public:
     void set_partitions(std::string_view topic, std::int32_t count);
     void add(const Record& record);
 
-    /// A value that is not byte for byte event_data::text. Somebody who knows JSON must say whether it is
+    /// A value that is not byte for byte the row's. Somebody who knows JSON must say whether it is
     /// equal.
     struct Doubt {
         EventId id;
@@ -124,6 +124,7 @@ public:
         std::int32_t partition;
         Status status;
         bool processed;
+        bool tombstone;
         Sighting seen;
     };
     [[nodiscard]] const std::vector<Kept>& rows() const noexcept { return rows_; }

@@ -81,7 +81,7 @@ kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline
                 row.id.to_string(), size, topic, verdict.limits.max_message_bytes));
     }
     const auto partition = partition::choose_partition(
-        *messages.strategy, {record.key, topic, row.event_type, row.data, row.seq}, verdict.partitions);
+        *messages.strategy, {record.key, topic, row.event_type, row.json(), row.seq}, verdict.partitions);
     if (!partition) {
         refuse(row, "its partition follows from a field that is nested too deeply to be read");
     }

@@ -33,7 +33,7 @@ bool is_setting(std::string_view name) {
 
 constexpr auto mapping_keys = std::to_array<std::string_view>(
     {"schema", "name", "id", "aggregate_type", "aggregate_id", "event_type", "event_data", "topic",
-     "topic_template", "partition_key", "headers", "created_at"});
+     "topic_template", "partition_key", "headers", "created_at", "content_type"});
 
 /// One file on its way into a ConfigFile.
 class Reader {

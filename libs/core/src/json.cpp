@@ -80,6 +80,16 @@ private:
     bool stopped_ = false;
 };
 
+class Nobody final : public Visitor {
+public:
+    bool open_object() override { return true; }
+    bool close_object() override { return true; }
+    bool open_array() override { return true; }
+    bool close_array() override { return true; }
+    bool name(std::string_view) override { return true; }
+    bool scalar(Kind, std::string_view) override { return true; }
+};
+
 } // namespace
 
 End read(std::string_view text, Visitor& visitor) {
@@ -95,6 +105,11 @@ End read(std::string_view text, Visitor& visitor) {
         return End::too_deep;
     }
     return error || taken != text.size() ? End::no_json : End::whole;
+}
+
+bool is_json(std::string_view text) {
+    Nobody nobody;
+    return read(text, nobody) == End::whole;
 }
 
 } // namespace outbox::json

@@ -175,11 +175,15 @@ void Producer::produce(const Record& record, std::size_t index, Deadline deadlin
         rd_kafka_headers_destroy(headers);
         throw;
     }
+    // librdkafka takes a null pointer for no value.
+    const char* const value = record.tombstone                 ? nullptr
+                              : record.value.data() == nullptr ? ""
+                                                               : record.value.data();
     const auto error = rd_kafka_producev(
         client_.get(), RD_KAFKA_V_RKT(to), RD_KAFKA_V_PARTITION(record.partition),
         RD_KAFKA_V_KEY(record.key.data() == nullptr ? "" : record.key.data(), record.key.size()),
-        RD_KAFKA_V_VALUE(const_cast<char*>(record.value.data()),
-                         record.value.size()), // NOLINT: not written to
+        RD_KAFKA_V_VALUE(const_cast<char*>(value), // NOLINT: not written to
+                         record.tombstone ? 0 : record.value.size()),
         RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_TIMESTAMP(record.timestamp_ms), RD_KAFKA_V_HEADERS(headers),
         RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(index)), // NOLINT: an index, not an address
         RD_KAFKA_V_END);

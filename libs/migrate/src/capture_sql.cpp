@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -14,26 +15,47 @@ bool is_text(std::string_view type) {
     return type == "text" || type == "character varying" || type == "character";
 }
 
-/// `n` is the column of the row. @return what outbox_events gets of it, nullopt: not this type
-using Convert = std::optional<std::string> (*)(const std::string& n, std::string_view type);
+/// Whether its text is the same whoever asks.
+bool is_plain(std::string_view type) {
+    constexpr auto plain = std::to_array<std::string_view>(
+        {"uuid", "smallint", "integer", "bigint", "numeric", "boolean", "name"});
+    return is_text(type) || std::ranges::find(plain, type) != plain.end();
+}
 
-std::optional<std::string> uuid_of(const std::string& n, std::string_view type) {
+/// `n` is the column of the row. @return what outbox_events gets of it, nullopt: not this type
+using Convert = std::optional<std::string> (*)(const std::string& n, std::string_view type, Blanks blanks);
+
+std::optional<std::string> uuid_of(const std::string& n, std::string_view type, Blanks) {
     return type == "uuid"  ? std::optional(n)
            : is_text(type) ? std::optional(n + "::text::uuid")
                            : std::nullopt;
 }
 
-std::optional<std::string> text_of(const std::string& n, std::string_view type) {
-    return type == "bytea" ? std::nullopt : std::optional(n + "::text");
+std::optional<std::string> text_of(const std::string& n, std::string_view type, Blanks blanks) {
+    if (type == "bytea") {
+        return std::nullopt;
+    }
+    // concat() takes what the type prints; a cast to text takes the blanks off.
+    return blanks == Blanks::kept && type == "character"
+               ? fmt::format("CASE WHEN {} IS NOT NULL THEN concat({}) END", n, n)
+               : n + "::text";
 }
 
-std::optional<std::string> json_of(const std::string& n, std::string_view type) {
+/// Of what [table] says the type of.
+std::optional<std::string> bytes_of(const std::string& n, std::string_view type) {
+    return type == "bytea" ? std::optional(n)
+           : type == "json" || type == "jsonb" || is_text(type)
+               ? std::optional(fmt::format("convert_to({}::text, 'UTF8')", n))
+               : std::nullopt;
+}
+
+std::optional<std::string> json_of(const std::string& n, std::string_view type, Blanks) {
     return type == "jsonb"                   ? std::optional(n)
            : type == "json" || is_text(type) ? std::optional(n + "::text::jsonb")
                                              : std::nullopt;
 }
 
-std::optional<std::string> time_of(const std::string& n, std::string_view type) {
+std::optional<std::string> time_of(const std::string& n, std::string_view type, Blanks) {
     if (type == "timestamp with time zone") {
         return n;
     }
@@ -70,16 +92,24 @@ std::string of_row(const std::string& column) {
 
 class Builder {
 public:
-    Builder(const Mapping& mapping, const Columns& columns) : mapping_(mapping), columns_(columns) {}
+    Builder(const Mapping& mapping, const Columns& columns, Blanks blanks)
+        : mapping_(mapping),
+          columns_(columns),
+          blanks_(blanks) {}
 
     tl::expected<CaptureSql, Refusal> build() {
+        sql_.id = quoted(mapping_.id);
         sql_.order = "n.tableoid, n.ctid";
         for (const Part& part : parts_of(mapping_)) {
-            if (part.source) {
+            if (part.target == "event_data") {
+                add_value(part);
+            } else if (part.source) {
                 add(part);
             }
         }
         add_topic();
+        sql_.targets += more_targets_;
+        sql_.values += more_values_;
         if (refusal_.empty()) {
             return std::move(sql_);
         }
@@ -115,18 +145,84 @@ private:
         if (column == nullptr) {
             return;
         }
-        auto value = part.convert(of_row(*part.source), column->type);
+        // Topics are named after the aggregate's type, and blanks are nothing for those.
+        const Blanks blanks = part.target == "aggregate_type" ? Blanks::cut : blanks_;
+        auto value = part.convert(of_row(*part.source), column->type, blanks);
         if (!value) {
-            refuse(fmt::format("cannot be served: its column {} ({} of [table]) is {}, and it must be {}",
-                               quoted(*part.source), part.target, column->type, part.allowed));
+            refuse_type(part, *column, part.allowed);
             return;
         }
         note(part, *column);
+        sql_.pinned = sql_.pinned || (part.convert == &text_of && !is_plain(column->type));
         if (part.target == "created_at") {
             sql_.order = fmt::format("{} NULLS FIRST, {}", *value, sql_.order);
             value = fmt::format("coalesce({}, CURRENT_TIMESTAMP)", *value);
         }
         put(part.target, *value, *part.source);
+    }
+
+    void refuse_type(const Part& part, const Column& column, std::string_view allowed) {
+        refuse(fmt::format("cannot be served: its column {} ({} of [table]) is {}, and it must be {}",
+                           quoted(*part.source), part.target, column.type, allowed));
+    }
+
+    /// What the record's value is made of. Where [table] says its type, it is sent byte for byte.
+    void add_value(const Part& part) {
+        const Column* const column = find(*part.source);
+        if (column == nullptr) {
+            return;
+        }
+        const std::string n = of_row(*part.source);
+        auto value =
+            mapping_.content_type ? bytes_of(n, column->type) : part.convert(n, column->type, blanks_);
+        if (!value) {
+            refuse_type(part, *column,
+                        mapping_.content_type
+                            ? "bytea, json, jsonb or text"
+                            : fmt::format("{}; bytea where content_type of [table] says what it holds",
+                                          part.allowed));
+            return;
+        }
+        if (mapping_.content_type) {
+            put(part.target, "'null'::jsonb", *part.source);
+            put_more("payload", *value);
+            add_content_type(*mapping_.content_type, n);
+        } else {
+            note_json(part, *column);
+            put(part.target, column->nullable ? fmt::format("coalesce({}, 'null'::jsonb)", *value) : *value,
+                *part.source);
+        }
+        if (column->nullable) {
+            put_more("tombstone", fmt::format("CASE WHEN {} IS NULL THEN true END", n));
+        }
+    }
+
+    void add_content_type(const std::string& type, const std::string& payload) {
+        std::string value = literal(type);
+        if (type.find('/') == std::string::npos) {
+            const Column* const column = find(type);
+            if (column == nullptr) {
+                return;
+            }
+            value = of_row(type) + "::text";
+            sql_.misfits += " OR length(v.content_type) > 255";
+        }
+        put_more("content_type", fmt::format("CASE WHEN {} IS NOT NULL THEN {} END", payload, value));
+        sql_.description += fmt::format(" content_type={}", type);
+    }
+
+    void note_json(const Part& part, const Column& column) {
+        std::string text =
+            column.nullable ? " may hold NULL: such a row is sent as a tombstone, a key without a value" : "";
+        if (column.type != "jsonb") {
+            text += fmt::format(
+                "{} is {}: an insert will be refused when it holds no JSON that jsonb takes (\\u0000, "
+                "half of a surrogate pair, a number beyond numeric, nested too deeply)",
+                text.empty() ? "" : "; it", column.type);
+        }
+        if (!text.empty()) {
+            sql_.notices.push_back(fmt::format("column {}{}", quoted(*part.source), text));
+        }
     }
 
     /// What the catalogue cannot promise, each writer must keep.
@@ -163,11 +259,18 @@ private:
             if (column != nullptr && column->nullable && mapping_.topic.size() == 1) {
                 note_nullable(part.text);
             }
+            sql_.pinned = sql_.pinned || (column != nullptr && !is_plain(column->type));
             value += (value.empty() ? "" : " || ") +
                      (part.column ? of_row(part.text) + "::text" : literal(part.text));
             shown += part.column ? "${" + part.text + "}" : part.text;
         }
         put("topic", value, shown);
+    }
+
+    /// Behind the topic, which everything else has always stood in front of.
+    void put_more(std::string_view target, const std::string& value) {
+        more_targets_ += fmt::format(", {}", target);
+        more_values_ += ", " + value;
     }
 
     void put(std::string_view target, const std::string& value, const std::string& shown) {
@@ -179,14 +282,30 @@ private:
 
     const Mapping& mapping_;
     const Columns& columns_;
+    Blanks blanks_;
     CaptureSql sql_;
+    std::string more_targets_;
+    std::string more_values_;
     std::string refusal_;
 };
 
 } // namespace
 
-tl::expected<CaptureSql, Refusal> capture_sql(const Mapping& mapping, const Columns& columns) {
-    return Builder(mapping, columns).build();
+tl::expected<CaptureSql, Refusal> capture_sql(const Mapping& mapping, const Columns& columns, Blanks blanks) {
+    return Builder(mapping, columns, blanks).build();
+}
+
+std::optional<std::string> key_unlike_debeziums(const Mapping& mapping, const Columns& columns) {
+    constexpr auto alike =
+        std::to_array<std::string_view>({"uuid", "smallint", "integer", "bigint", "boolean"});
+    const auto found = columns.find(mapping.aggregate_id);
+    if (found == columns.end() || is_text(found->second.type) ||
+        std::ranges::find(alike, found->second.type) != alike.end()) {
+        return std::nullopt;
+    }
+    return fmt::format("column {} is {}, and Debezium writes its keys in another way: events of one key have "
+                       "another key, and perhaps another partition, from the cut on",
+                       quoted(mapping.aggregate_id), found->second.type);
 }
 
 std::string literal(std::string_view text) {

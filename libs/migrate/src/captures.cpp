@@ -84,10 +84,38 @@ std::string comment_of(postgres::Connection& connection, const CaptureSql& sql, 
 /// A transition table costs a quarter of what a call for each row does where one statement inserts many. But
 /// a statement's trigger misses rows that are inserted straight into a partition.
 std::string trigger_on(const Table& table, const std::string& function) {
-    return fmt::format(
-        "CREATE TRIGGER outbox_capture AFTER INSERT ON {} {} EXECUTE FUNCTION {}()", table.name,
-        table.partitioned ? "FOR EACH ROW" : "REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT",
-        function);
+    return fmt::format("TRIGGER outbox_capture AFTER {} ON {} {} EXECUTE FUNCTION {}()",
+                       table.partitioned ? "INSERT OR DELETE" : "INSERT", table.name,
+                       table.partitioned ? "FOR EACH ROW"
+                                         : "REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT",
+                       function);
+}
+
+/// To a trigger, an UPDATE that moves a row to another partition is a DELETE, at once followed by an INSERT
+/// of the same command. Each DELETE leaves a note of its row and its command, which ends with the
+/// transaction. The command of a row that this transaction has inserted itself cannot be read: there, and
+/// only there, the client's statement is taken instead.
+constexpr auto skip_moved_rows = R"(    IF TG_OP = 'DELETE' THEN
+        PERFORM set_config('outbox.moved', OLD.{0}::text || ' ' || CASE WHEN age(OLD.xmin) > 0 THEN OLD.cmax::text
+            ELSE extract(epoch FROM statement_timestamp())::text END, true);
+        RETURN NULL;
+    ELSIF current_setting('outbox.moved', true) IN (NEW.{0}::text || ' ' || NEW.cmin::text,
+            NEW.{0}::text || ' ' || extract(epoch FROM statement_timestamp())::text) THEN
+        PERFORM set_config('outbox.moved', '', true);
+        RETURN NULL;
+    END IF;
+)";
+
+/// In the body too, so that `up` sees a function that lacks them.
+constexpr auto pinned =
+    "    -- Dates, intervals, floats, bytes and money are written alike, whoever writes.\n";
+
+std::string settings_of(const CaptureSql& sql) {
+    std::string clauses;
+    for (const auto& [name, value] : pins) {
+        clauses += sql.pinned ? fmt::format(" SET {} = {}", name, literal(value)) : "";
+    }
+    return clauses;
 }
 
 } // namespace
@@ -177,10 +205,12 @@ Table find(postgres::Connection& connection, const Mapping& mapping, Deadline de
 
 std::string body_of(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
                     Deadline deadline) {
-    return fmt::format("\nBEGIN\n    INSERT INTO {}.outbox_events ({})\n    SELECT {}\n      FROM {} AS n;\n"
-                       "    RETURN NULL;\nEND\n",
-                       outbox_schema(connection, deadline), sql.targets, sql.values,
-                       table.partitioned ? "(SELECT NEW.*)" : "inserted");
+    return fmt::format(
+        "\nBEGIN\n{}{}    INSERT INTO {}.outbox_events ({})\n    SELECT {}\n      FROM {} AS n;\n"
+        "    RETURN NULL;\nEND\n",
+        sql.pinned ? pinned : "", table.partitioned ? fmt::format(skip_moved_rows, sql.id) : "",
+        outbox_schema(connection, deadline), sql.targets, sql.values,
+        table.partitioned ? "(SELECT NEW.*)" : "inserted");
 }
 
 void put(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
@@ -191,12 +221,12 @@ void put(postgres::Connection& connection, const Table& table, const CaptureSql&
                              quoted("outbox_capture_" + Uuid::random().to_string().substr(0, 8)));
     std::string script =
         fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
-                    " SET search_path = pg_catalog, pg_temp AS {};",
-                    function, literal(body_of(connection, table, sql, deadline)));
+                    " SET search_path = pg_catalog, pg_temp{} AS {};",
+                    function, settings_of(sql), literal(body_of(connection, table, sql, deadline)));
     if (!before) {
-        script += fmt::format("REVOKE ALL ON FUNCTION {}() FROM PUBLIC; {};", function,
-                              trigger_on(table, function));
+        script += fmt::format("REVOKE ALL ON FUNCTION {}() FROM PUBLIC;", function);
     }
+    script += fmt::format("CREATE {}{};", before ? "OR REPLACE " : "", trigger_on(table, function));
     script += fmt::format("COMMENT ON TRIGGER outbox_capture ON {} IS {}", table.name,
                           literal(comment_of(connection, sql, cut, deadline)));
     connection.script(script, deadline);
@@ -222,17 +252,57 @@ bool forget(postgres::Connection& connection, const std::string& table, Deadline
     return gone.rows() > 0;
 }
 
-std::int64_t count_misfits(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
-                           Deadline deadline) {
-    return connection
-        .query(fmt::format("SELECT count(*) FROM (SELECT {} FROM {} AS n) AS v ({}) WHERE v.id IS NULL"
-                           " OR v.aggregate_type IS NULL OR v.aggregate_id IS NULL OR v.event_type IS NULL"
-                           " OR v.event_data IS NULL OR v.topic IS NULL"
-                           " OR greatest(length(v.aggregate_type), length(v.aggregate_id),"
-                           " length(v.event_type), length(v.topic)) > 255{}",
-                           sql.values, table.name, sql.targets, sql.misfits),
-               {}, deadline)
-        .integer(0, 0);
+namespace {
+
+/// One after the other, until the one that cannot be converted; its id is in the error.
+constexpr auto try_each = R"(
+DO $outbox_do$
+DECLARE
+    r record;
+    why text;
+    state text;
+    detail text;
+BEGIN
+    FOR r IN SELECT n.tableoid AS part, n.ctid AS place, n.{0}::text AS id FROM {1} AS n LOOP
+        BEGIN
+            PERFORM {2} FROM {1} AS n WHERE n.ctid = r.place AND n.tableoid = r.part;
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS why = MESSAGE_TEXT, state = RETURNED_SQLSTATE, detail = PG_EXCEPTION_DETAIL;
+            RAISE EXCEPTION USING ERRCODE = state, DETAIL = detail,
+                MESSAGE = format('the row whose %s is %s: %s', {3}, r.id, why);
+        END;
+    END LOOP;
+END $outbox_do$)";
+
+} // namespace
+
+Misfits find_misfits(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+                     Deadline deadline) {
+    const std::string count = fmt::format(
+        "SELECT count(*), min(v.id::text) FROM (SELECT {} FROM {} AS n) AS v ({}) WHERE v.id IS NULL"
+        " OR v.aggregate_type IS NULL OR v.aggregate_id IS NULL OR v.event_type IS NULL"
+        " OR v.event_data IS NULL OR v.topic IS NULL"
+        " OR greatest(length(v.aggregate_type), length(v.aggregate_id),"
+        " length(v.event_type), length(v.topic)) > 255{}",
+        sql.values, table.name, sql.targets, sql.misfits);
+    try {
+        const auto rows = connection.query(count, {}, deadline);
+        return {rows.integer(0, 0), rows.is_null(0, 1) ? "NULL" : rows.text(0, 1)};
+    } catch (const postgres::DatabaseError& error) {
+        if (error.action() == Action::quarantine) {
+            connection.script(fmt::format(try_each, sql.id, table.name, sql.values, literal(sql.id)),
+                              deadline);
+        }
+        throw;
+    }
+}
+
+void pin_settings(postgres::Connection& connection, Deadline deadline) {
+    std::string script;
+    for (const auto& [name, value] : pins) {
+        script += fmt::format("SET {} = {};", name, literal(value));
+    }
+    connection.script(script, deadline);
 }
 
 std::int64_t send_existing(postgres::Connection& connection, const Table& table, const CaptureSql& sql,

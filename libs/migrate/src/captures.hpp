@@ -56,10 +56,16 @@ void remove(postgres::Connection& connection, const Capture& capture, Deadline d
 std::string body_of(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
                     Deadline deadline);
 
-/// How many rows that stand already could not become events. @throws DatabaseError for one that cannot be
-/// converted
-std::int64_t count_misfits(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
-                           Deadline deadline);
+/// Rows that stand already and could not become events.
+struct Misfits {
+    std::int64_t count = 0;
+    std::string example; ///< the id of one of them
+};
+/// @throws DatabaseError for one that cannot be converted, naming its id
+Misfits find_misfits(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
+                     Deadline deadline);
+/// Lets this session write texts as the trigger's function does.
+void pin_settings(postgres::Connection& connection, Deadline deadline);
 /// Makes events of rows that stand already and are none yet. @return how many
 std::int64_t send_existing(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
                            Deadline deadline);

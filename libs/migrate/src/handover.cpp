@@ -60,13 +60,72 @@ void Handover::check(const Table& table, const MapOptions::Handover& wanted) {
                         "cannot leave it alone (docs/your_table.md)",
                         quoted(wanted.publication), table.name));
     }
-    const auto slot = connection_.query("SELECT coalesce(database = current_database(), false)"
-                                        " FROM pg_replication_slots WHERE slot_name = $1",
-                                        {wanted.slot}, soon());
-    if (slot.empty() || !slot.boolean(0, 0)) {
-        throw Error(Action::stop, fmt::format("there is no logical replication slot {} of this database: "
-                                              "slot.name of the connector says its name",
-                                              wanted.slot));
+    check_filters(table, wanted.publication);
+    check_slot(wanted.slot);
+}
+
+/// What the publication leaves out, Debezium does not send; the trigger would.
+void Handover::check_filters(const Table& table, const std::string& publication) {
+    const auto found = connection_.query(
+        "SELECT p.pubinsert, coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') IS NOT NULL"
+        " FROM pg_publication AS p JOIN pg_publication_rel AS r ON r.prpubid = p.oid"
+        " WHERE p.pubname = $1 AND r.prrelid = $2::oid",
+        {publication, table.oid}, soon());
+    if (!found.boolean(0, 0)) {
+        throw Error(Action::stop,
+                    fmt::format("publication {} publishes no inserts, so Debezium sends nothing of {}"
+                                " and there is nothing to take over: run up without --publication",
+                                quoted(publication), table.name));
+    }
+    if (found.boolean(0, 1)) {
+        throw Error(
+            Action::stop,
+            fmt::format(
+                "publication {0} has {1} with a row filter or a list of columns, which the trigger does"
+                " not know: it would send every row. If it may, type ALTER PUBLICATION {0} DROP TABLE"
+                " {1}; ALTER PUBLICATION {0} ADD TABLE {1}; then run this again",
+                quoted(publication), table.name));
+    }
+}
+
+void Handover::check_slot(const std::string& name) {
+    const auto slot = connection_.query(
+        "SELECT s.slot_type, s.plugin, s.database, s.database IS NOT DISTINCT FROM current_database(), "
+        "s.temporary,"
+        " coalesce(to_jsonb(s) ->> 'invalidation_reason', CASE WHEN s.wal_status = 'lost' OR to_jsonb(s) ->>"
+        " 'conflicting' = 'true' THEN 'its log is removed' END) FROM pg_replication_slots AS s"
+        " WHERE s.slot_name = $1",
+        {name}, soon());
+    const auto refuse = [&](const std::string& why) {
+        throw Error(Action::stop, fmt::format("{}: slot.name of the connector says its name", why));
+    };
+    if (slot.empty()) {
+        refuse(fmt::format("there is no logical replication slot {}", name));
+    }
+    if (slot.bytes(0, 0) != "logical") {
+        refuse(fmt::format("slot {} is {}, not logical", name, slot.text(0, 0)));
+    }
+    if (!slot.boolean(0, 3)) {
+        refuse(fmt::format("slot {} belongs to database {}, not to this one", name, slot.text(0, 2)));
+    }
+    if (slot.bytes(0, 1) != "pgoutput") {
+        throw Error(
+            Action::stop,
+            fmt::format("slot {} is read by the plugin {}, which knows no publications, so nothing can be"
+                        " taken out of one: let the connector go over to plugin.name=pgoutput first"
+                        " (docs/your_table.md)",
+                        name, slot.text(0, 1)));
+    }
+    if (slot.boolean(0, 4)) {
+        refuse(fmt::format("slot {} is temporary: it ends with its session", name));
+    }
+    if (!slot.is_null(0, 5)) {
+        throw Error(
+            Action::stop,
+            fmt::format("slot {} is lost ({}): Debezium cannot read on, and which rows it has not delivered"
+                        " nobody can tell here. Serve the table without --publication and --slot, and say by"
+                        " --existing what becomes of the rows that stand there",
+                        name, slot.text(0, 5)));
     }
 }
 
@@ -123,8 +182,9 @@ void Handover::finish(const std::string& table, const Cut& cut) {
     const Deadline limit = Deadline::in(patience_.slot);
     while (true) {
         const auto slot = connection_.query(
-            "SELECT s.confirmed_flush_lsn >= $2::pg_lsn, s.active, coalesce(r.sent_lsn >= $2::pg_lsn, false)"
-            " FROM pg_replication_slots AS s LEFT JOIN pg_stat_replication AS r ON r.pid = s.active_pid"
+            "SELECT s.confirmed_flush_lsn >= $2::pg_lsn, s.active, coalesce(r.sent_lsn >= $2::pg_lsn, false),"
+            " s.wal_status IS NOT DISTINCT FROM 'lost' FROM pg_replication_slots AS s LEFT JOIN "
+            "pg_stat_replication AS r ON r.pid = s.active_pid"
             " WHERE s.slot_name = $1",
             {cut.slot, cut.lsn}, soon());
         if (slot.empty()) {
@@ -135,6 +195,14 @@ void Handover::finish(const std::string& table, const Cut& cut) {
         }
         if (slot.boolean(0, 0)) {
             break;
+        }
+        if (slot.boolean(0, 3)) {
+            throw Error(
+                Action::stop,
+                fmt::format("slot {} is lost: its log was removed before Debezium had read up to {}, so some"
+                            " rows of {} from before the cut were never delivered. See which, send them"
+                            " again, then: outbox-relay resume",
+                            cut.slot, cut.lsn, table));
         }
         if (limit.passed()) {
             throw Error(

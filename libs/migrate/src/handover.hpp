@@ -30,6 +30,8 @@ public:
     void finish(const std::string& table, const captures::Cut& cut);
 
 private:
+    void check_filters(const captures::Table& table, const std::string& publication);
+    void check_slot(const std::string& name);
     bool is_ours(const std::string& table);
     void tell_waiting(const captures::Cut& cut, bool connected, bool has_read);
 

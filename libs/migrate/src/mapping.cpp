@@ -82,6 +82,7 @@ std::optional<Mapping> mapping_from(const ConfigFile::Group& section) {
     mapping.partition_key = value(section, "partition_key");
     mapping.headers = value(section, "headers");
     mapping.created_at = value(section, "created_at");
+    mapping.content_type = value(section, "content_type");
     const auto topic = value(section, "topic");
     const auto pattern = value(section, "topic_template");
     if (topic && pattern) {

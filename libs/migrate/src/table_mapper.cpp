@@ -19,6 +19,13 @@ using postgres::Transaction;
 
 constexpr auto lock_not_available = "55P03";
 
+/// Once a table is served, its keys stay as they are: one that was spelled otherwise would be another key.
+Blanks blanks_for(const std::optional<captures::Capture>& before, const MapOptions& options) {
+    const bool kept =
+        before ? before->body.find("concat(") != std::string::npos : options.handover.has_value();
+    return kept ? Blanks::kept : Blanks::cut;
+}
+
 } // namespace
 
 Deadline TableMapper::soon() const {
@@ -27,11 +34,12 @@ Deadline TableMapper::soon() const {
 
 void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
     const Table table = captures::find(connection_, mapping, soon());
-    auto sql = capture_sql(mapping, table.columns);
+    const auto before = captures::of(connection_, table, soon());
+    auto sql = capture_sql(mapping, table.columns, blanks_for(before, options));
     if (!sql) {
         throw Error(Action::stop, sql.error().why);
     }
-    const auto before = captures::of(connection_, table, soon());
+    captures::pin_settings(connection_, soon());
     if (before && options.handover && !before->cut) {
         throw Error(
             Action::stop,
@@ -45,9 +53,7 @@ void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
         replace(table, *sql, *before);
     } else {
         tell(table, *sql);
-        if (!options.handover) {
-            tell_of_publications(table);
-        }
+        options.handover ? tell_of_debeziums_texts(table, mapping) : tell_of_publications(table);
         check_rows(table, *sql, options);
         options.handover ? cut(table, *sql, options) : install(table, *sql, options);
     }
@@ -106,6 +112,32 @@ void TableMapper::tell_of_publications(const Table& table) {
     }
 }
 
+/// Debezium reads columns as they are, or in types of its own.
+void TableMapper::tell_of_debeziums_texts(const Table& table, const Mapping& mapping) {
+    if (const auto key = key_unlike_debeziums(mapping, table.columns)) {
+        progress_(fmt::format("{}: {}", table.name, *key));
+    }
+    if (table.columns.at(mapping.id).type == "uuid") {
+        return;
+    }
+    const auto found = connection_.query(
+        fmt::format("SELECT min(n.{0}::text) FROM {1} AS n WHERE n.{0}::text <> n.{0}::text::uuid::text",
+                    quoted(mapping.id), table.name),
+        {}, Deadline::in(patience_.step));
+    if (!found.is_null(0, 0)) {
+        throw Error(
+            Action::stop,
+            fmt::format("{} holds ids such as {}, which Debezium sends as they are and PostgreSQL spells in"
+                        " another way as uuid: type ALTER TABLE {} ALTER {} TYPE uuid USING {}::uuid, so that"
+                        " consumers see one spelling before and after, then run this again",
+                        table.name, found.text(0, 0), table.name, quoted(mapping.id), quoted(mapping.id)));
+    }
+    progress_(
+        fmt::format("{}: column {} is no uuid: consumers see ids as PostgreSQL spells them (lower case, with"
+                    " dashes) from the cut on",
+                    table.name, quoted(mapping.id)));
+}
+
 /// Rows that stand already show what inserts will bring.
 void TableMapper::check_rows(const Table& table, const CaptureSql& sql, const MapOptions& options) {
     if (options.existing == "ignore") {
@@ -113,12 +145,14 @@ void TableMapper::check_rows(const Table& table, const CaptureSql& sql, const Ma
     }
     const std::string way_out = "Correct [table] or the rows, or leave them alone with --existing=ignore.";
     try {
-        const auto misfits = captures::count_misfits(connection_, table, sql, Deadline::in(patience_.step));
-        if (misfits > 0) {
-            throw Error(Action::stop,
-                        fmt::format("{} row(s) of {} cannot become events: what an event needs is NULL, "
-                                    "longer than 255 characters, or headers that are no JSON object. {}",
-                                    misfits, table.name, way_out));
+        const auto misfits = captures::find_misfits(connection_, table, sql, Deadline::in(patience_.step));
+        if (misfits.count > 0) {
+            throw Error(
+                Action::stop,
+                fmt::format("{} row(s) of {} cannot become events, such as the one whose id is {}: what"
+                            " an event needs is NULL, longer than 255 characters, or headers that are"
+                            " no JSON object. {}",
+                            misfits.count, table.name, misfits.example, way_out));
         }
     } catch (const DatabaseError& error) {
         if (error.action() != Action::quarantine) {

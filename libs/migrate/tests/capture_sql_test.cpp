@@ -51,6 +51,56 @@ TEST(CaptureSql, ConvertsAndSaysWhatInsertsMustKeep) {
                 ElementsAre(HasSubstr("\"id\" is text"), HasSubstr("\"payload\" may hold NULL")));
 }
 
+TEST(CaptureSql, TakesBytesOfTheTypeThatIsNamedAndNullAsATombstone) {
+    Columns columns = debeziums;
+    columns["payload"] = {"bytea", true};
+    columns["kind"] = {"text", true};
+    Mapping mapping = outbox();
+    mapping.content_type = "application/avro";
+    const auto sql = capture_sql(mapping, columns);
+    ASSERT_TRUE(sql);
+    EXPECT_EQ(sql->targets,
+              "id, aggregate_type, aggregate_id, event_type, event_data, topic, payload, content_type,"
+              " tombstone");
+    EXPECT_THAT(sql->values,
+                HasSubstr(R"(, n."payload", CASE WHEN n."payload" IS NOT NULL THEN 'application/avro' END,)"
+                          R"( CASE WHEN n."payload" IS NULL THEN true END)"));
+    mapping.content_type = "kind";
+    EXPECT_THAT(capture_sql(mapping, columns)->values, HasSubstr(R"(THEN n."kind"::text END)"));
+    columns["payload"] = {"json", false};
+    EXPECT_THAT(capture_sql(mapping, columns)->values, HasSubstr(R"(convert_to(n."payload"::text, 'UTF8'))"));
+    mapping.content_type = "nowhere";
+    EXPECT_THAT(refusal(mapping, columns), HasSubstr("has no column \"nowhere\""));
+    columns["payload"] = {"integer", false};
+    EXPECT_THAT(refusal(mapping, columns),
+                HasSubstr("is integer, and it must be bytea, json, jsonb or text"));
+}
+
+TEST(CaptureSql, PinsTheSettingsOnlyWhereTextsFollowThem) {
+    EXPECT_FALSE(capture_sql(outbox(), debeziums)->pinned);
+    for (const char* type : {"date", "interval", "double precision", "money", "bytea[]", "some.type"}) {
+        Columns columns = debeziums;
+        columns["aggregateid"] = {type, false};
+        EXPECT_TRUE(capture_sql(outbox(), columns)->pinned) << type;
+    }
+    for (const char* type : {"uuid", "bigint", "numeric", "character", "text"}) {
+        Columns columns = debeziums;
+        columns["aggregateid"] = {type, false};
+        EXPECT_FALSE(capture_sql(outbox(), columns)->pinned) << type;
+    }
+}
+
+TEST(CaptureSql, KeepsTheBlanksOfAKeyThatDebeziumWroteWithThem) {
+    Columns columns = debeziums;
+    columns["aggregateid"] = {"character", false};
+    EXPECT_THAT(capture_sql(outbox(), columns)->values, HasSubstr(R"(, n."aggregateid"::text, )"));
+    EXPECT_THAT(capture_sql(outbox(), columns, Blanks::kept)->values,
+                HasSubstr(R"(concat(n."aggregateid"))"));
+    EXPECT_EQ(key_unlike_debeziums(outbox(), columns), std::nullopt);
+    columns["aggregateid"] = {"date", false};
+    EXPECT_THAT(*key_unlike_debeziums(outbox(), columns), HasSubstr("\"aggregateid\" is date"));
+}
+
 TEST(CaptureSql, QuotesNamesSoThatTheyAreNamesWhateverTheyHold) {
     Columns columns = debeziums;
     columns["a\"; DROP TABLE x; --"] = {"jsonb", false};

@@ -3,6 +3,7 @@
 #include "pending.hpp"
 
 #include <outbox/core/event.hpp>
+#include <outbox/core/json.hpp>
 
 #include <fmt/format.h>
 
@@ -84,7 +85,7 @@ std::optional<Refusal> BatchBuilder::why_not(const store::Row& row, const kafka:
 std::optional<std::int32_t> BatchBuilder::partition_of(const store::Row& row, const kafka::Record& record,
                                                        const TopicVerdict& verdict) const {
     return partition::choose_partition(*context_.options.messages.strategy,
-                                       {record.key, record.topic, row.event_type, row.data, row.seq},
+                                       {record.key, record.topic, row.event_type, row.json(), row.seq},
                                        verdict.partitions);
 }
 
@@ -121,6 +122,9 @@ kafka::Record BatchBuilder::record_of(OutgoingEvent::State& event, std::string_v
                                       const TopicVerdict& verdict, Arena& arena) const {
     const RecordEncoder& encoder = *context_.options.messages.encoder;
     try {
+        if (event.data_given && encoder.embeds_data() && !json::is_json(event.row.json())) {
+            throw Unencodable("on_before_publish gave data that is no JSON");
+        }
         kafka::Record record = make_record(encoder, event.row, topic, now_ms(), verdict.limits, arena);
         record.headers.insert(record.headers.end(), event.added.begin(), event.added.end());
         return record;

@@ -1,4 +1,5 @@
 // The formats, byte for byte as docs/messages.md shows them.
+#include "base64.hpp"
 #include "json_text.hpp"
 #include "outbox/relay/headers.hpp"
 #include "outbox/relay/record.hpp"
@@ -19,7 +20,9 @@ using store::Row;
 constexpr std::array cloudevents_names =
     std::to_array<std::string_view>({"ce_specversion", headers::ce_id, "ce_source", "ce_type", "ce_time",
                                      "ce_subject", "ce_partitionkey", headers::content_type});
-constexpr std::array debezium_names = std::to_array<std::string_view>({headers::debezium_id, "eventType"});
+constexpr std::array debezium_names =
+    std::to_array<std::string_view>({headers::debezium_id, "eventType", headers::content_type});
+constexpr std::array raw_names = std::to_array<std::string_view>({headers::content_type});
 
 std::string_view id_text(const Row& row, Arena& arena) {
     char* const text = arena.take(Uuid::text_size);
@@ -33,11 +36,36 @@ std::string_view time_text(std::int64_t time_us, Arena& arena) {
     return {text, rfc3339_size};
 }
 
+constexpr std::string_view any_bytes = "application/octet-stream";
+
+std::string_view type_of_bytes(const Row& row) {
+    return row.content_type.empty() ? any_bytes : row.content_type;
+}
+
+void set_value(const Row& row, Record& record) {
+    record.value = row.data;
+    record.tombstone = row.value == store::Value::none;
+}
+
 /// The row's own headers come last, and take no name of the format.
 void add_row_headers(const Row& row, std::span<const std::string_view> taken, Arena& arena, Record& record) {
     if (const auto why = add_row_headers(row.headers, taken, arena, record.headers); !why.empty()) {
         throw Unencodable(why);
     }
+}
+
+/// Formats without a header for what the value is have one where the row says it.
+void add_content_type(const Row& row, Record& record) {
+    if (row.value == store::Value::bytes && !row.content_type.empty()) {
+        record.headers.push_back({headers::content_type, row.content_type});
+    }
+}
+
+/// What such a format's rows cannot take: with_type without the last one, unless that is there.
+std::span<const std::string_view> taken_of(std::span<const std::string_view> with_type,
+                                           const Record& record) {
+    const bool typed = !record.headers.empty() && record.headers.back().name == headers::content_type;
+    return typed ? with_type : with_type.first(with_type.size() - 1);
 }
 
 /// CloudEvents 1.0, Kafka binding, binary mode.
@@ -49,15 +77,19 @@ public:
 
     void encode(const Row& row, std::int64_t time_us, Arena& arena, Record& record) const override {
         record.key = row.key;
-        record.value = row.data;
+        set_value(row, record);
         record.headers = {{"ce_specversion", "1.0"},
                           {headers::ce_id, id_text(row, arena)},
                           {"ce_source", source_},
                           {"ce_type", row.event_type},
                           {"ce_time", time_text(time_us, arena)},
                           {"ce_subject", row.aggregate_id},
-                          {"ce_partitionkey", row.key},
-                          {headers::content_type, "application/json"}};
+                          {"ce_partitionkey", row.key}};
+        if (row.value != store::Value::none) {
+            record.headers.push_back({headers::content_type, row.value == store::Value::json
+                                                                 ? "application/json"
+                                                                 : type_of_bytes(row)});
+        }
         add_row_headers(row, cloudevents_names, arena, record);
     }
 
@@ -65,14 +97,21 @@ private:
     std::string source_;
 };
 
-/// CloudEvents 1.0, Kafka binding, structured mode.
+/// CloudEvents 1.0, Kafka binding, structured mode. An envelope is a value, so a tombstone, which has none,
+/// is sent in binary mode: consumers tell the modes by the content-type of each record.
 class StructuredCloudEvents final : public RecordEncoder {
 public:
-    explicit StructuredCloudEvents(std::string source) : source_(std::move(source)) {}
+    explicit StructuredCloudEvents(const std::string& source) : source_(source), binary_(source) {}
+
+    [[nodiscard]] bool embeds_data() const override { return true; }
 
     [[nodiscard]] bool says_time() const noexcept override { return true; }
 
     void encode(const Row& row, std::int64_t time_us, Arena& arena, Record& record) const override {
+        if (row.value == store::Value::none) {
+            binary_.encode(row, time_us, arena, record);
+            return;
+        }
         record.key = row.key;
         record.value = envelope(row, time_us, arena);
         record.headers = {{headers::content_type, structured_type_}};
@@ -93,8 +132,33 @@ private:
                                                                 {R"(,"time":)", time_text(time_us, arena)},
                                                                 {R"(,"subject":)", row.aggregate_id},
                                                                 {R"(,"partitionkey":)", row.key}});
-        constexpr std::string_view before_data = R"(,"datacontenttype":"application/json","data":)";
-        std::size_t size = before_data.size() + row.data.size() + 1;
+        return row.value == store::Value::json
+                   ? with(attributes, R"(,"datacontenttype":"application/json","data":)", row.data, "}",
+                          arena)
+                   : with(attributes, before_bytes(row, arena), in_base64(row.data, arena), "\"}", arena);
+    }
+
+    static std::string_view before_bytes(const Row& row, Arena& arena) {
+        constexpr std::string_view before_type = R"(,"datacontenttype":)";
+        constexpr std::string_view before_data = R"(,"data_base64":")";
+        const std::string_view type = type_of_bytes(row);
+        const std::size_t size = before_type.size() + json_text_size(type) + before_data.size();
+        char* const text = arena.take(size);
+        char* end = write_json_text(text + before_type.copy(text, before_type.size()), type);
+        before_data.copy(end, before_data.size());
+        return {text, size};
+    }
+
+    static std::string_view in_base64(std::string_view bytes, Arena& arena) {
+        const std::size_t size = base64_size(bytes.size());
+        char* const text = arena.take(size);
+        write_base64(bytes, text);
+        return {text, size};
+    }
+
+    static std::string_view with(std::span<const Attribute> attributes, std::string_view before_data,
+                                 std::string_view data, std::string_view after_data, Arena& arena) {
+        std::size_t size = before_data.size() + data.size() + after_data.size();
         for (const Attribute& attribute : attributes) {
             size += attribute.before.size() + json_text_size(attribute.value);
         }
@@ -105,12 +169,13 @@ private:
             end = write_json_text(end, attribute.value);
         }
         end += before_data.copy(end, before_data.size());
-        end += row.data.copy(end, row.data.size());
-        *end = '}';
+        end += data.copy(end, data.size());
+        after_data.copy(end, after_data.size());
         return {text, size};
     }
 
     std::string source_;
+    CloudEvents binary_;
     std::string structured_type_ = std::string(headers::structured_event) + "; charset=UTF-8";
 };
 
@@ -123,12 +188,13 @@ public:
 
     void encode(const Row& row, std::int64_t, Arena& arena, Record& record) const override {
         record.key = row.aggregate_id;
-        record.value = row.data;
+        set_value(row, record);
         record.headers.push_back({headers::debezium_id, id_text(row, arena)});
         if (event_type_) {
             record.headers.push_back({"eventType", row.event_type});
         }
-        add_row_headers(row, debezium_names, arena, record);
+        add_content_type(row, record);
+        add_row_headers(row, taken_of(debezium_names, record), arena, record);
     }
 
 private:
@@ -142,8 +208,9 @@ public:
 
     void encode(const Row& row, std::int64_t, Arena& arena, Record& record) const override {
         record.key = row.key;
-        record.value = row.data;
-        add_row_headers(row, {}, arena, record);
+        set_value(row, record);
+        add_content_type(row, record);
+        add_row_headers(row, taken_of(raw_names, record), arena, record);
     }
 };
 

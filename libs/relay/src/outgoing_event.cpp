@@ -37,6 +37,12 @@ std::string_view OutgoingEvent::key() const noexcept {
 std::string_view OutgoingEvent::data() const noexcept {
     return state_.row.data;
 }
+std::string_view OutgoingEvent::content_type() const noexcept {
+    return state_.row.value == store::Value::json ? "application/json" : state_.row.content_type;
+}
+bool OutgoingEvent::is_tombstone() const noexcept {
+    return state_.row.value == store::Value::none;
+}
 
 void OutgoingEvent::set_topic(std::string_view topic) {
     state_.row.topic = state_.arena.keep(topic);
@@ -46,6 +52,19 @@ void OutgoingEvent::set_key(std::string_view key) {
 }
 void OutgoingEvent::set_data(std::string_view data) {
     state_.row.data = state_.arena.keep(data);
+    state_.row.content_type = {};
+    state_.row.value = store::Value::json;
+    state_.data_given = true;
+}
+void OutgoingEvent::set_bytes(std::string_view bytes, std::string_view content_type) {
+    state_.row.data = state_.arena.keep(bytes);
+    state_.row.content_type = state_.arena.keep(content_type);
+    state_.row.value = store::Value::bytes;
+}
+void OutgoingEvent::set_tombstone() {
+    state_.row.data = {};
+    state_.row.content_type = {};
+    state_.row.value = store::Value::none;
 }
 
 void OutgoingEvent::add_header(std::string_view name, std::string_view value) {
@@ -63,7 +82,7 @@ void OutgoingEvent::skip(std::string_view reason) {
 }
 
 OutgoingEvent::State shape(const BeforePublish& hook, const store::Row& row, Arena& arena) {
-    OutgoingEvent::State state{row, arena, {}, {}, {}};
+    OutgoingEvent::State state{row, arena, {}, {}, {}, false};
     if (!hook) {
         return state;
     }
@@ -77,7 +96,7 @@ OutgoingEvent::State shape(const BeforePublish& hook, const store::Row& row, Are
     } catch (...) { // the service's code, and the shard must go on
         thrown = "something that is no std::exception";
     }
-    return {row, arena, {}, {}, "on_before_publish threw: " + thrown};
+    return {row, arena, {}, {}, "on_before_publish threw: " + thrown, false};
 }
 
 } // namespace outbox::relay

@@ -16,8 +16,9 @@ struct OutgoingEvent::State {
     store::Row row;
     Arena& arena; ///< of the batch: what the hook gives lives as long as its records
     std::vector<kafka::Header> added;
-    std::string skipped; ///< why; empty: it is published
-    std::string failed;  ///< what the hook threw; empty: nothing
+    std::string skipped;     ///< why; empty: it is published
+    std::string failed;      ///< what the hook threw; empty: nothing
+    bool data_given = false; ///< by the hook, as JSON
 };
 
 /// The row as the hook leaves it; as it was where the hook throws.

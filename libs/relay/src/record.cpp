@@ -73,6 +73,7 @@ kafka::Record bare_record(const store::Row& row, std::string_view topic, std::in
     record.topic = topic;
     record.key = row.key;
     record.value = row.data;
+    record.tombstone = row.value == store::Value::none;
     record.timestamp_ms = now_ms;
     record.headers = {{headers::ce_id, {id, Uuid::text_size}}};
     return record;

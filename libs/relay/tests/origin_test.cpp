@@ -12,13 +12,15 @@ const std::string other = Uuid::random().to_string();
 
 /// What is read from a record as the format writes it, with these headers more.
 Origin read_back(const std::string& format, const std::string& row_headers = {},
-                 const std::vector<kafka::Header>& added = {}, const std::string& data = R"({"id": "u-1"})") {
+                 const std::vector<kafka::Header>& added = {}, const std::string& data = R"({"id": "u-1"})",
+                 store::Value value = store::Value::json) {
     store::Row row;
     row.id = id;
     row.topic = "t";
     row.key = "k";
     row.event_type = "user.created";
     row.data = data;
+    row.value = value;
     row.headers = row_headers;
     Arena arena;
     const auto encoder = make_encoder({format, "/outbox/x", false});
@@ -71,6 +73,12 @@ TEST_P(OriginOf, ARowThatCarriesADeadLettersHeadersIsNoDeadLetter) {
     EXPECT_EQ(origin.event, id);
     EXPECT_FALSE(origin.dead_letter);
     EXPECT_TRUE(read_back(GetParam(), copied, dead_letter_headers()).dead_letter) << "of one that died again";
+}
+
+TEST_P(OriginOf, ItsEventIsReadFromATombstoneAndFromBytes) {
+    for (const auto value : {store::Value::none, store::Value::bytes}) {
+        EXPECT_EQ(read_back(GetParam(), {}, {}, "", value).event, id);
+    }
 }
 
 TEST_P(OriginOf, ItsEventIsReadWhateverItHolds) {

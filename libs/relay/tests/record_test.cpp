@@ -196,6 +196,67 @@ TEST(Record, HeadersThatCannotBeReadFailTheEventAndDoNotVanish) {
     EXPECT_EQ(headers_of(Format("raw").record(row)), Headers{});
 }
 
+store::Row bytes_row(std::string_view bytes, std::string_view type) {
+    store::Row row = sample();
+    row.value = store::Value::bytes;
+    row.data = bytes;
+    row.content_type = type;
+    return row;
+}
+
+TEST(Record, APayloadIsSentByteForByteWhereAFormatCan) {
+    using namespace std::string_view_literals;
+    const std::string_view bytes = "\0\x01\xff avro"sv;
+    store::Row row = bytes_row(bytes, "application/avro");
+    row.headers = R"({"Content-Type":"forged"})";
+    for (const char* name : {"cloudevents", "debezium", "raw"}) {
+        Format format(name);
+        const auto record = format.record(row);
+        EXPECT_EQ(record.value, bytes) << name;
+        EXPECT_FALSE(record.tombstone) << name;
+        EXPECT_EQ(header(record, "content-type"), "application/avro") << name;
+        EXPECT_EQ(header(record, "Content-Type"), "(none)") << name;
+    }
+    row.content_type = {};
+    row.headers = {};
+    EXPECT_EQ(header(Format("cloudevents").record(row), "content-type"), "application/octet-stream");
+    EXPECT_EQ(headers_of(Format("debezium").record(row)), (Headers{{"id", id}}))
+        << "as Debezium's router writes it";
+    EXPECT_EQ(headers_of(Format("raw").record(row)), Headers{});
+}
+
+TEST(Record, APayloadStandsInAnEnvelopeAsBase64) {
+    Format structured("cloudevents-structured");
+    const std::vector<std::pair<std::string, std::string>> vectors{
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xfb\xff", "+/8="}};
+    for (const auto& [bytes, base64] : vectors) {
+        const store::Row row = bytes_row(bytes, "text/x; a=\"b\"");
+        const std::string value(structured.record(row).value);
+        const auto envelope = nlohmann::json::parse(value);
+        EXPECT_EQ(envelope["data_base64"], base64);
+        EXPECT_EQ(envelope["datacontenttype"], "text/x; a=\"b\"");
+        EXPECT_FALSE(envelope.contains("data")) << value;
+        EXPECT_EQ(envelope["subject"], "a-1");
+    }
+}
+
+TEST(Record, ATombstoneHasAKeyAndNoValueInEveryFormat) {
+    store::Row row = sample();
+    row.value = store::Value::none;
+    row.data = {};
+    for (const char* name : {"cloudevents", "cloudevents-structured", "debezium", "raw"}) {
+        Format format(name);
+        const auto record = format.record(row);
+        EXPECT_TRUE(record.tombstone) << name;
+        EXPECT_EQ(record.value, "") << name;
+        EXPECT_EQ(record.key, std::string(name) == "debezium" ? "a-1" : "k");
+        EXPECT_EQ(header(record, "content-type"), "(none)") << name;
+    }
+    for (const char* name : {"cloudevents", "cloudevents-structured"}) {
+        EXPECT_EQ(header(Format(name).record(row), "ce_id"), id) << "in binary mode, which can say it";
+    }
+}
+
 TEST(Record, ItsTimestampIsClampedToWhatTheBrokerAccepts) {
     Format format("cloudevents");
     store::Row row = sample();

@@ -12,11 +12,15 @@ namespace {
 using postgres::Result;
 using postgres::Statement;
 
+#define OUTBOX_HAS(column)                                                                                   \
+    " EXISTS (SELECT FROM pg_attribute AS c WHERE c.attrelid = r.found AND c.attname = '" column             \
+    "' AND NOT c.attisdropped)"
+
 constexpr Statement find_archive{
     "outbox_find_archive",
-    "SELECT r.found, r.found = 'outbox_events'::regclass, EXISTS (SELECT FROM pg_attribute AS c"
-    " WHERE c.attrelid = r.found AND c.attname = 'headers' AND NOT c.attisdropped)"
-    " FROM (SELECT to_regclass($1)) AS r(found)"};
+    "SELECT r.found, r.found = 'outbox_events'::regclass," OUTBOX_HAS("headers") "," OUTBOX_HAS(
+        "tombstone") "," OUTBOX_HAS("payload") "," OUTBOX_HAS("content_type") " FROM (SELECT "
+                                                                              "to_regclass($1)) AS r(found)"};
 
 // Of the types that outbox_events has, so that conditions reach the table's own indexes.
 constexpr const char* archived =
@@ -27,12 +31,14 @@ constexpr const char* archived =
              " a.topic::varchar AS topic, a.partition_key::varchar AS partition_key,"
              " a.aggregate_type::varchar AS aggregate_type, a.aggregate_id::varchar AS aggregate_id,"
              " a.event_type::varchar AS event_type, a.event_data::jsonb AS event_data, {1} AS headers,"
+             " {2} AS tombstone, {3} AS payload, {4} AS content_type,"
              " a.status::varchar AS status, a.processed_at::timestamptz AS processed_at,"
              " coalesce(a.status, 'NEW') IN ('NEW', 'PROCESSING') AS unsent FROM {0} AS a";
 
 constexpr const char* both = "(SELECT e.ctid, e.seq, e.id, e.bucket, e.retry_count, e.max_retries, "
                              "e.created_at, e.topic, e.partition_key,"
                              " e.aggregate_type, e.aggregate_id, e.event_type, e.event_data, e.headers, "
+                             "e.tombstone, e.payload, e.content_type, "
                              "e.status, e.processed_at, e.unsent"
                              " FROM outbox_events AS e UNION ALL {})";
 
@@ -51,8 +57,13 @@ std::string archived_events(postgres::Connection& connection, const std::string&
         if (found.boolean(0, 1)) {
             throw UsageError(fmt::format("--archive={}: that is the outbox itself", name));
         }
-        std::string sql = fmt::format(fmt::runtime(archived), found.text(0, 0),
-                                      found.boolean(0, 2) ? "a.headers::jsonb" : "NULL::jsonb");
+        const auto column = [&](int at, std::string_view column_name, std::string_view type) {
+            return found.boolean(0, at) ? fmt::format("a.{}::{}", column_name, type)
+                                        : fmt::format("NULL::{}", type);
+        };
+        std::string sql = fmt::format(fmt::runtime(archived), found.text(0, 0), column(2, "headers", "jsonb"),
+                                      column(3, "tombstone", "boolean"), column(4, "payload", "bytea"),
+                                      column(5, "content_type", "varchar"));
         connection.query(sql + " LIMIT 0", {}, Deadline::in(timeout));
         return sql;
     } catch (const postgres::DatabaseError& error) {

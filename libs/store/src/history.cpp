@@ -40,7 +40,8 @@ constexpr const char* count_done =
     "SELECT e.aggregate_type, e.event_type, e.topic, e.day, count(*), sum(e.bytes)::bigint, min(e.seq),"
     " max(e.seq) FROM (SELECT {}o.seq, o.aggregate_type, o.event_type, o.topic,"
     " coalesce(to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '') AS day,"
-    " octet_length(o.event_data::text) + 2 * octet_length(" OUTBOX_KEY_OF(
+    " octet_length(o.event_data::text) + coalesce(octet_length(o.payload), 0) + 2 * "
+    "octet_length(" OUTBOX_KEY_OF(
         "o") ") + octet_length(o.event_type)"
              " + octet_length(o.aggregate_id) + coalesce(octet_length(o.headers::text), 0) + 250 AS bytes"
              " FROM {} AS o WHERE {} ORDER BY o.seq LIMIT {}) AS e GROUP BY 1, 2, 3, 4";

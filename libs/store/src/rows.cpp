@@ -25,7 +25,7 @@ std::int64_t unix_microseconds(std::int64_t since_2000) {
 }
 
 constexpr std::array texts{&Row::topic,      &Row::key,  &Row::aggregate_type, &Row::aggregate_id,
-                           &Row::event_type, &Row::data, &Row::headers};
+                           &Row::event_type, &Row::data, &Row::content_type,   &Row::headers};
 
 /// Its views point into the result.
 Row row_of(const Result& result, int at) {
@@ -48,6 +48,14 @@ Row row_of(const Result& result, int at) {
     row.event_type = result.bytes(at, 11);
     row.data = result.bytes(at, 12);
     row.headers = result.bytes(at, 13);
+    if (!result.is_null(at, 14) && result.boolean(at, 14)) {
+        row.value = Value::none;
+        row.data = {};
+    } else if (!result.is_null(at, 15)) {
+        row.value = Value::bytes;
+        row.data = result.bytes(at, 15);
+        row.content_type = result.bytes(at, 16);
+    }
     return row;
 }
 

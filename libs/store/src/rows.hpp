@@ -11,7 +11,8 @@ namespace outbox::store {
 #define OUTBOX_COLUMNS                                                                                       \
     "o.ctid, o.seq, o.id, o.bucket, coalesce(o.retry_count, 0), o.max_retries, o.created_at, "               \
     "o.topic, " OUTBOX_KEY_OF(                                                                               \
-        "o") ", o.aggregate_type, o.aggregate_id, o.event_type, o.event_data::text, o.headers::text"
+        "o") ", o.aggregate_type, o.aggregate_id, o.event_type, o.event_data::text, o.headers::text,"        \
+             " o.tombstone, o.payload, o.content_type"
 
 /// What names a row without reading what it holds, in the order in which find_unreadable() takes it.
 #define OUTBOX_IDENTITY "o.ctid, o.seq, o.id, coalesce(o.retry_count, 0), o.bucket"

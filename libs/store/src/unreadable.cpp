@@ -25,6 +25,7 @@ struct Column {
 };
 
 constexpr Column columns[] = {{"event_data", "o.event_data::text"},
+                              {"payload", "o.payload"},
                               {"headers", "o.headers::text"},
                               {"aggregate_id", "o.aggregate_id"},
                               {"partition_key", "o.partition_key"},

@@ -201,6 +201,225 @@ TEST_F(Table, APartitionedTableMissesNoRowAlsoOfAPartitionThatComesLater) {
     EXPECT_EQ(migrate(database_, {"unmap", "outbox"}).exit_code, 0);
 }
 
+TEST_F(Table, ANullIsATombstoneAndBytesAreKeptAsTheyAre) {
+    database_.query("ALTER TABLE outbox ALTER payload DROP NOT NULL");
+    const auto outcome = up();
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("\"payload\" may hold NULL: such a row is sent as a tombstone"));
+    for (const char* value : {"NULL", "'null'", "'{}'"}) {
+        database_.query(std::string("INSERT INTO outbox VALUES (gen_random_uuid(), 'a', 'b', 'c', ") + value +
+                        ")");
+    }
+    EXPECT_EQ(events("event_data, tombstone"), (Rows{{"null", "t"}, {"null", "NULL"}, {"{}", "NULL"}}));
+    database_.query(
+        "DELETE FROM outbox; ALTER TABLE outbox ALTER payload TYPE bytea USING NULL, ADD kind text;"
+        " DELETE FROM outbox_events");
+    ASSERT_EQ(up("name = 'outbox'\ncontent_type = 'application/avro'").exit_code, 0);
+    database_.query(R"(INSERT INTO outbox VALUES (gen_random_uuid(), 'a', 'b', 'c', '\x00ff'),
+                    (gen_random_uuid(), 'a', 'b', 'c', NULL))");
+    ASSERT_EQ(up("name = 'outbox'\ncontent_type = 'kind'").exit_code, 0);
+    database_.query("INSERT INTO outbox VALUES (gen_random_uuid(), 'a', 'b', 'c', '', 'a/b'),"
+                    " (gen_random_uuid(), 'a', 'b', 'c', 'x', NULL)");
+    EXPECT_EQ(events("payload, content_type, tombstone"), (Rows{{R"(\x00ff)", "application/avro", "NULL"},
+                                                                {"NULL", "NULL", "t"},
+                                                                {R"(\x)", "a/b", "NULL"},
+                                                                {R"(\x78)", "NULL", "NULL"}}));
+}
+
+TEST_F(Table, WithItsTypeJsonThatJsonbRefusesIsSentAsItIsWritten) {
+    database_.query("ALTER TABLE outbox ALTER payload TYPE json");
+    const std::string strange = R"({"b": 1e400,  "a": "\u0000\ud800", "a": -0})";
+    const std::string insert =
+        "INSERT INTO outbox VALUES (gen_random_uuid(), 'a', 'b', 'c', '" + strange + "')";
+    const auto plain = up();
+    EXPECT_THAT(plain.errors,
+                HasSubstr("column \"payload\" is json: an insert will be refused when it holds no JSON "
+                          "that jsonb takes"));
+    EXPECT_EQ(state_of(database_, insert), "22P05");
+    ASSERT_EQ(up("name = 'outbox'\ncontent_type = 'application/json'").exit_code, 0);
+    database_.query(insert);
+    EXPECT_EQ(events("convert_from(payload, 'UTF8')"), (Rows{{strange}}));
+}
+
+TEST_F(Table, TheRowThatCannotBecomeAnEventIsNamed) {
+    database_.query("ALTER TABLE outbox ALTER payload TYPE json");
+    database_.query(
+        "INSERT INTO outbox SELECT gen_random_uuid(), 'a', 'b', 'c', '{}' FROM generate_series(1, 20)");
+    const auto bad = database_.value(
+        R"(INSERT INTO outbox VALUES (gen_random_uuid(), 'a', 'b', 'c', '{"a": "\u0000"}') RETURNING id)");
+    expect_refused(up("name = 'outbox'", {"--existing=send"}), "the row whose \"id\" is " + bad);
+    database_.query("DELETE FROM outbox WHERE id = '" + bad +
+                    "'; ALTER TABLE outbox ALTER aggregateid TYPE text");
+    const auto longer = database_.value(
+        "INSERT INTO outbox VALUES (gen_random_uuid(), 'a', repeat('b', 256), 'c', '{}') RETURNING id");
+    expect_refused(up("name = 'outbox'", {"--existing=send"}), "such as the one whose id is " + longer);
+}
+
+/// What a type prints must not follow the session that writes, or one key becomes two.
+TEST_F(Table, KeysDoNotFollowTheWritersSession) {
+    const std::vector<std::pair<std::string, std::string>> keys{
+        {"date", "'2026-02-01'"},
+        {"timestamptz", "'2026-02-01 00:00:00Z'"},
+        {"timestamp", "'2026-02-01'"},
+        {"interval", "'1 day 2:03'"},
+        {"float8", "0.1::float8 + 0.2::float8"},
+        {"float4", "1.1::float4"},
+        {"money", "12345.67::numeric::money"},
+        {"bytea[]", R"(ARRAY['\x00ff'::bytea])"},
+        {"numeric", "1.50"},
+        {"tstzrange", "tstzrange('2026-02-01Z', NULL)"}};
+    for (const auto& [type, value] : keys) {
+        database_.query("DROP TABLE outbox");
+        database_.query(
+            "CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text NOT NULL, aggregateid " + type +
+            " NOT NULL, type text NOT NULL, payload jsonb NOT NULL)");
+        const std::string row =
+            "INSERT INTO outbox SELECT gen_random_uuid(), '" + type + "', " + value + ", 'c', '{}'";
+        database_.query("SET DateStyle = 'ISO, MDY'; " + row);
+        ASSERT_EQ(up("name = 'outbox'", {"--existing=send"}).exit_code, 0) << type;
+        database_.query(
+            "SET IntervalStyle = 'iso_8601'; SET TimeZone = 'Asia/Tokyo'; SET extra_float_digits = -3;"
+            " SET bytea_output = 'escape'; SET DateStyle = 'SQL, MDY'; " +
+            row + "; RESET ALL; " + row);
+        EXPECT_EQ(
+            database_.number("SELECT count(*) FROM outbox_events WHERE aggregate_type = '" + type + "'"), 3);
+        EXPECT_EQ(database_
+                      .value("SELECT string_agg(DISTINCT aggregate_id, ' and ') FROM outbox_events"
+                             " WHERE aggregate_type = '" +
+                             type + "'")
+                      .find(" and "),
+                  std::string::npos)
+            << type;
+    }
+}
+
+class PartitionedTable : public Table {
+protected:
+    PartitionedTable()
+        : Table(
+              "CREATE TABLE outbox (id uuid NOT NULL, aggregatetype text NOT NULL, aggregateid text NOT NULL,"
+              " type text NOT NULL, payload jsonb NOT NULL, day integer NOT NULL) PARTITION BY LIST (day);"
+              " CREATE TABLE outbox_1 PARTITION OF outbox FOR VALUES IN (1);"
+              " CREATE TABLE outbox_2 PARTITION OF outbox FOR VALUES IN (2, 3) PARTITION BY LIST (day);"
+              " CREATE TABLE outbox_22 PARTITION OF outbox_2 FOR VALUES IN (2);"
+              " CREATE TABLE outbox_23 PARTITION OF outbox_2 FOR VALUES IN (3)") {}
+
+    void forget_events() {
+        database_.query("UPDATE outbox_events SET status = 'SENT'; DELETE FROM outbox_events");
+    }
+
+    const std::string insert =
+        "INSERT INTO outbox VALUES ('00000000-0000-0000-0000-000000000001', 'a', 'b', 'c', '{}', 1)";
+};
+
+TEST_F(PartitionedTable, AnUpdateThatMovesARowIsNoEventWhetherItsEventIsStillThereOrNot) {
+    ASSERT_EQ(up().exit_code, 0);
+    database_.query(insert);
+    EXPECT_EQ(count(), 1);
+    const auto move_about = [&] {
+        database_.query("UPDATE outbox SET day = 2, payload = '[2]'");
+        database_.query("UPDATE outbox_2 SET day = 3"); // by a partition that has partitions
+        database_.query("UPDATE outbox SET day = 1; UPDATE outbox SET day = 2; UPDATE outbox SET day = 1");
+        database_.query("BEGIN; UPDATE outbox SET day = 2; SAVEPOINT a; UPDATE outbox SET day = 3; COMMIT");
+        database_.query("UPDATE outbox SET day = 1");
+    };
+    move_about();
+    EXPECT_EQ(events("event_data"), (Rows{{"{}"}}));
+    forget_events();
+    move_about();
+    EXPECT_EQ(count(), 0);
+    database_.query("BEGIN; DELETE FROM outbox; " + insert + "; UPDATE outbox SET day = 2; COMMIT");
+    EXPECT_EQ(count(), 1) << "inserted and moved by one transaction";
+}
+
+TEST_F(PartitionedTable, ManyRowsThatMoveAtOnceAreNoEvents) {
+    ASSERT_EQ(up().exit_code, 0);
+    database_.query("INSERT INTO outbox SELECT gen_random_uuid(), 'a', i::text, 'c', '{}', 1 FROM"
+                    " generate_series(1, 1000) AS i");
+    forget_events();
+    database_.query("UPDATE outbox SET day = 2");
+    EXPECT_EQ(count(), 0);
+    if (database_.number("SELECT current_setting('server_version_num')::integer") >= 150'000) {
+        database_.query("MERGE INTO outbox USING (SELECT id FROM outbox LIMIT 500) AS s ON outbox.id = s.id"
+                        " WHEN MATCHED THEN UPDATE SET day = 3");
+        EXPECT_EQ(count(), 0);
+    }
+}
+
+TEST_F(PartitionedTable, ASecondInsertOfARowThatWasDeletedIsAnEventAgain) {
+    ASSERT_EQ(up().exit_code, 0);
+    database_.query(insert);
+    forget_events();
+    database_.query("BEGIN; DELETE FROM outbox; " + insert + "; COMMIT");
+    EXPECT_EQ(count(), 1);
+    EXPECT_EQ(state_of(database_, "DELETE FROM outbox; " + insert), "23505")
+        << "while its event is still there";
+    forget_events();
+    database_.query("DO $$ BEGIN DELETE FROM outbox; " + insert + "; END $$");
+    EXPECT_EQ(count(), 1) << "in one statement of the client";
+}
+
+TEST_F(PartitionedTable, ServedBeforeRowsCouldMoveIsServedAnewByUp) {
+    ASSERT_EQ(up().exit_code, 0);
+    database_.query(
+        "DO $$ DECLARE f text := (SELECT tgfoid::regproc FROM pg_trigger WHERE tgname = 'outbox_capture'"
+        " AND tgparentid = 0); BEGIN EXECUTE 'CREATE OR REPLACE TRIGGER outbox_capture AFTER INSERT ON"
+        " outbox FOR EACH ROW EXECUTE FUNCTION ' || f || '()'; EXECUTE 'CREATE OR REPLACE FUNCTION ' || f"
+        " || '() RETURNS trigger LANGUAGE plpgsql AS $f$BEGIN RETURN NULL; END$f$'; END $$");
+    ASSERT_EQ(up().exit_code, 0);
+    database_.query(insert);
+    database_.query("UPDATE outbox SET day = 2");
+    EXPECT_EQ(count(), 1);
+}
+
+TEST_F(Table, ATakeOverLooksAtTheSlotAndTheFilterBeforeTheCut) {
+    database_.query("CREATE PUBLICATION dbz FOR TABLE outbox WHERE (type <> 'x')");
+    const auto slot = [](const std::string& name) { return Words{"--publication=dbz", "--slot=" + name}; };
+    expect_refused(up("name = 'outbox'", slot("none")), "with a row filter or a list of columns");
+    database_.query(
+        "DROP PUBLICATION dbz; CREATE PUBLICATION dbz FOR TABLE outbox WITH (publish = 'delete')");
+    expect_refused(up("name = 'outbox'", slot("none")), "publishes no inserts");
+    database_.query("DROP PUBLICATION dbz; CREATE PUBLICATION dbz FOR TABLE outbox");
+    const std::string name = database_.name();
+    const std::vector<std::pair<std::string, std::string>> slots{
+        {"is physical, not logical", "pg_create_physical_replication_slot('" + name + "')"},
+        {"plugin test_decoding", "pg_create_logical_replication_slot('" + name + "', 'test_decoding')"}};
+    for (const auto& [why, call] : slots) {
+        database_.query("SELECT " + call);
+        expect_refused(up("name = 'outbox'", slot(name)), why);
+        database_.query("SELECT pg_drop_replication_slot('" + name + "')");
+    }
+    {
+        TestDatabase other;
+        other.query("SELECT pg_create_logical_replication_slot('" + name + "', 'pgoutput')");
+        expect_refused(up("name = 'outbox'", slot(name)), "belongs to database " + other.name());
+        other.query("SELECT pg_drop_replication_slot('" + name + "')");
+    }
+    EXPECT_EQ(database_.number("SELECT count(*) FROM outbox_pauses"), 0);
+}
+
+TEST_F(Table, ATakeOverKeepsTheKeysThatDebeziumWrote) {
+    database_.query("ALTER TABLE outbox ALTER aggregateid TYPE char(6), ALTER id TYPE text;"
+                    " CREATE PUBLICATION dbz FOR TABLE outbox");
+    const auto name = database_.name();
+    database_.query("SELECT pg_create_logical_replication_slot('" + name + "', 'pgoutput')");
+    const Words words{"--publication=dbz", "--slot=" + name};
+    database_.query(
+        "INSERT INTO outbox VALUES ('A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 'a', 'k', 'c', '{}')");
+    expect_refused(up("name = 'outbox'", words), "ALTER TABLE public.outbox ALTER \"id\" TYPE uuid");
+    database_.query("ALTER TABLE outbox ALTER id TYPE uuid USING id::uuid");
+    folder_.write("outbox.toml", "[table]\nname = 'outbox'\n");
+    support::Process running(migrate_command(
+        database_, {"up", "--config", folder_.path("outbox.toml"), "--publication=dbz", "--slot=" + name}));
+    ASSERT_TRUE(running.wait_for_text("paused until slot", Deadline::in(std::chrono::seconds(60))))
+        << running.errors();
+    running.kill();
+    database_.query("INSERT INTO outbox VALUES (gen_random_uuid(), 'a', 'k', 'c', '{}')");
+    EXPECT_EQ(events("'<' || aggregate_id || '>', topic"), (Rows{{"<k     >", "outbox.event.a"}}));
+    EXPECT_THAT(up().errors, HasSubstr("is served already")) << "its keys stay";
+    database_.query("SELECT pg_drop_replication_slot('" + name + "')");
+}
+
 TEST_F(Table, ItWaitsForWritersAndLosesNoneOfTheirRows) {
     const Deadline deadline = Deadline::in(std::chrono::seconds(60));
     auto writer = database_.connect();

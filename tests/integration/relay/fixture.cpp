@@ -84,7 +84,10 @@ int partitions_of(rd_kafka_t* handle, const std::string& name) {
 Message message_of(const rd_kafka_message_t& record) {
     Message message;
     message.key.assign(static_cast<const char*>(record.key), record.key_len);
-    message.value.assign(static_cast<const char*>(record.payload), record.len);
+    message.tombstone = record.payload == nullptr;
+    if (!message.tombstone) {
+        message.value.assign(static_cast<const char*>(record.payload), record.len);
+    }
     message.partition = record.partition;
     message.offset = record.offset;
     message.timestamp_ms = rd_kafka_message_timestamp(&record, nullptr);

@@ -27,6 +27,7 @@ using Variables = std::map<std::string, std::string>;
 struct Message {
     std::string key;
     std::string value;
+    bool tombstone = false; ///< it has no value
     std::map<std::string, std::string> headers;
     std::int64_t timestamp_ms = 0;
     std::int32_t partition = -1;

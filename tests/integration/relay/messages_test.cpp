@@ -197,6 +197,95 @@ TEST_F(Messages, NumbersArriveAsPostgreSqlKeepsThemAndDecideThePartition) {
     }
 }
 
+/// Of one event with a payload of bytes, and of one tombstone, in the order in which they were sent.
+class Values : public Messages, public testing::WithParamInterface<const char*> {
+protected:
+    /// @param what  columns and their values
+    std::string insert_value(const std::pair<std::string, std::string>& what, const std::string& to,
+                             int max_retries = 3) {
+        return database.value(fmt::format(
+            "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic,"
+            " max_retries, {}) VALUES (gen_random_uuid(), 'user', 'u-1', 'e', 'null', '{}', {}, {})"
+            " RETURNING id",
+            what.first, to, max_retries, what.second));
+    }
+    static bool is_structured() { return GetParam() == std::string("cloudevents-structured"); }
+    static void expect_values(const std::vector<Message>& messages) {
+        ASSERT_EQ(messages.size(), 2U);
+        EXPECT_FALSE(messages[0].tombstone);
+        if (is_structured()) {
+            const auto envelope = nlohmann::json::parse(messages[0].value);
+            EXPECT_EQ(envelope["data_base64"], "AAH/YXZybw==");
+            EXPECT_EQ(envelope["datacontenttype"], "application/avro");
+        } else {
+            EXPECT_EQ(messages[0].value, std::string("\0\x01\xff", 3) + "avro");
+            EXPECT_EQ(messages[0].headers.at("content-type"), "application/avro");
+        }
+        EXPECT_TRUE(messages[1].tombstone);
+        EXPECT_EQ(messages[1].key, "u-1");
+    }
+
+    const std::vector<std::pair<std::string, std::string>> both{
+        {"payload, content_type", R"('\x0001ff6176726f', 'application/avro')"}, {"tombstone", "true"}};
+};
+
+TEST_P(Values, BytesArriveAsTheyAreAndATombstoneWithoutAValueAlsoFromABackfillAndAmongDeadLetters) {
+    create_topic(topic, 1);
+    create_topic(topic + ".again", 1);
+    create_topic(topic + ".dead", 1);
+    const Variables format{{"RELAY_FORMAT", GetParam()}, {"RELAY_DEAD_LETTER_TOPIC", topic + ".dead"}};
+    Process relay = start_relay(format);
+    for (const auto& what : both) {
+        ASSERT_TRUE(wait_sent(insert_value(what, topic), 60s)) << relay.errors();
+    }
+    expect_values(read_topic(topic));
+    const auto replayed = support::run(
+        {{support::program("outbox-backfill"), "--topic", topic + ".again", "--yes"}, environment(format)},
+        60s);
+    ASSERT_EQ(replayed.exit_code, 0) << replayed.errors;
+    expect_values(read_topic(topic + ".again"));
+    for (const auto& what : both) {
+        const auto id = insert_value(what, "no name of a topic", 1);
+        ASSERT_TRUE(wait_until([&] { return status(id) == "FAILED"; }, 60s)) << relay.errors();
+    }
+    expect_values(read_topic(topic + ".dead"));
+    EXPECT_EQ(stop(relay).exit_code, 0);
+    if (GetParam() == std::string("cloudevents")) {
+        expect_exactly_once({"--wait", "60", "--allow-failed"});
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, Values,
+                         testing::Values("cloudevents", "cloudevents-structured", "debezium", "raw"),
+                         [](const auto& format) {
+                             std::string name = format.param;
+                             std::erase(name, '-');
+                             return name;
+                         });
+
+TEST_F(Messages, ARowThatContradictsItselfIsRefusedAndOneThatWaitsKeepsItsValue) {
+    const auto refused = [&](const std::string& sql) {
+        try {
+            database.query(sql);
+            return false;
+        } catch (const postgres::DatabaseError&) {
+            return true;
+        }
+    };
+    const std::string insert =
+        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, topic,"
+        " event_data, tombstone, payload, content_type) VALUES (gen_random_uuid(), 'a', 'b',"
+        " 'c', 'd', ";
+    EXPECT_TRUE(refused(insert + "'{}', true, NULL, NULL)"));
+    EXPECT_TRUE(refused(insert + "'null', true, '', NULL)"));
+    EXPECT_TRUE(refused(insert + "'{}', NULL, '', NULL)"));
+    EXPECT_TRUE(refused(insert + "'{}', NULL, NULL, 'a/b')"));
+    EXPECT_FALSE(refused(insert + "'null', false, '', 'a/b')"));
+    EXPECT_FALSE(refused(insert + "'null', NULL, NULL, NULL)")) << "the JSON null";
+    EXPECT_TRUE(refused("UPDATE outbox_events SET payload = 'other'"));
+    EXPECT_TRUE(refused("UPDATE outbox_events SET payload = NULL, content_type = NULL, tombstone = true"));
+}
+
 TEST_F(Messages, RoundRobinIsEvenAcrossRestartsAndTheLogSaysWhatItBreaks) {
     create_topic(topic, 6);
     for (int round = 1; round <= 3; ++round) {

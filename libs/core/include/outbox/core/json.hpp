@@ -44,4 +44,7 @@ enum class End {
 /// Linear in the text's length.
 End read(std::string_view text, Visitor& visitor);
 
+/// Whether the text is JSON that is not too deep.
+bool is_json(std::string_view text);
+
 } // namespace outbox::json

@@ -28,6 +28,7 @@ struct Record {
     std::string_view value;        ///< any bytes
     std::vector<Header> headers;   ///< sent in this order
     std::int64_t timestamp_ms = 0; ///< 0: now
+    bool tombstone = false;        ///< no value at all, which is not the same as an empty one
 };
 
 /// Where a record stands, or why it does not.

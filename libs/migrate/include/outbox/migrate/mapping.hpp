@@ -28,6 +28,8 @@ struct Mapping {
     std::optional<std::string> partition_key;
     std::optional<std::string> headers;
     std::optional<std::string> created_at;
+    /// What event_data holds, which is then sent byte for byte: a media type, or the column that names one.
+    std::optional<std::string> content_type;
 };
 
 /// The section [table] of the file; nullopt when there is none.

@@ -28,7 +28,10 @@ public:
     /// What may be changed, as it is now.
     [[nodiscard]] std::string_view topic() const noexcept;
     [[nodiscard]] std::string_view key() const noexcept;
-    [[nodiscard]] std::string_view data() const noexcept; ///< JSON text
+    [[nodiscard]] std::string_view data() const noexcept; ///< JSON text, the bytes of a payload, or nothing
+    /// What data() is: application/json; of bytes what the row says, or empty where it does not.
+    [[nodiscard]] std::string_view content_type() const noexcept;
+    [[nodiscard]] bool is_tombstone() const noexcept; ///< the record has no value
     ///@}
 
     /// Another topic, before RELAY_TOPIC_TEMPLATE is applied. One that Kafka refuses fails the event.
@@ -37,8 +40,14 @@ public:
     /// key; where several of those are mapped to one, it is not kept between them.
     void set_key(std::string_view key);
     /// Other data. In the formats cloudevents and cloudevents-structured it has to be JSON text: they say
-    /// that it is.
+    /// that it is, and the second fails the event where it is none.
     void set_data(std::string_view data);
+    /// A value that is no JSON, sent byte for byte.
+    /// @param content_type  such as `application/avro`; empty: application/octet-stream, where a format says
+    /// it
+    void set_bytes(std::string_view bytes, std::string_view content_type);
+    /// No value at all: a compacted topic forgets the key.
+    void set_tombstone();
     /// One header more, after those of the format and of the row.
     /// @param name   at least 1 character
     /// @param value  any bytes

@@ -35,6 +35,9 @@ public:
 
     /// Whether the message says when the event happened, whatever the record's timestamp is.
     [[nodiscard]] virtual bool says_time() const noexcept = 0;
+
+    /// Whether a row's JSON becomes a part of the value, which it would spoil if it were none.
+    [[nodiscard]] virtual bool embeds_data() const { return false; }
 };
 
 struct FormatOptions {

@@ -21,6 +21,13 @@ struct Tid {
     }
 };
 
+/// What the record of an event has as its value.
+enum class Value {
+    json,  ///< the text of event_data
+    bytes, ///< a payload, as its writer made it
+    none   ///< nothing: a tombstone
+};
+
 /// One claimed event. Views point into the RowSet it came with.
 struct Row {
     std::int64_t seq = 0;
@@ -36,13 +43,20 @@ struct Row {
     std::string_view aggregate_type;
     std::string_view aggregate_id;
     std::string_view event_type;
-    std::string_view data;    ///< JSON text
-    std::string_view headers; ///< JSON object, or empty
+    std::string_view data;         ///< JSON text, or bytes
+    std::string_view content_type; ///< of bytes; empty: nobody said
+    std::string_view headers;      ///< JSON object, or empty
+    Value value = Value::json;
+
+    /// For who reads what an event says; empty where it is no JSON.
+    [[nodiscard]] std::string_view json() const noexcept {
+        return value == Value::json ? data : std::string_view();
+    }
 
     /// Bytes that this row keeps in memory.
     [[nodiscard]] std::size_t bytes() const noexcept {
         return sizeof(Row) + topic.size() + key.size() + aggregate_type.size() + aggregate_id.size() +
-               event_type.size() + data.size() + headers.size();
+               event_type.size() + data.size() + content_type.size() + headers.size();
     }
 };
 
