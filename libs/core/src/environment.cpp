@@ -91,9 +91,11 @@ std::string others(const std::vector<std::string_view>& names) {
 
 } // namespace
 
+bool is_link_address(std::string_view value) {
+    return value.starts_with("tcp://") || value.starts_with("udp://") || value.starts_with("sctp://");
+}
+
 bool is_service_link(std::string_view name, std::string_view value) {
-    const bool address =
-        value.starts_with("tcp://") || value.starts_with("udp://") || value.starts_with("sctp://");
     for (auto port = name.find("_PORT_"); port != std::string_view::npos;
          port = name.find("_PORT_", port + 1)) {
         if (is_link_to_port(name.substr(port + 6))) {
@@ -101,7 +103,8 @@ bool is_service_link(std::string_view name, std::string_view value) {
         }
     }
     return name.ends_with("_SERVICE_HOST") || name.ends_with("_SERVICE_PORT") ||
-           name.find("_SERVICE_PORT_") != std::string_view::npos || (name.ends_with("_PORT") && address);
+           name.find("_SERVICE_PORT_") != std::string_view::npos ||
+           (name.ends_with("_PORT") && is_link_address(value));
 }
 
 std::vector<std::string> unknown_variables(std::span<const std::string_view> entries) {

@@ -124,19 +124,21 @@ std::string canonical(const Setting& setting, std::string value) {
     return value;
 }
 
-/// Whose mistake it is when Kubernetes' announcement of a Service stands where a value should.
+/// Whose mistake it is when Kubernetes' announcement of a Service stands where a number should.
 std::string link_hint(const Setting& setting, std::string_view value) {
-    if (!is_service_link(setting.name, value)) {
+    constexpr std::string_view ending = "_PORT";
+    if (setting.kind != Setting::Kind::integer || !is_link_address(value)) {
         return "";
     }
-    std::string service(setting.name.substr(0, setting.name.rfind("_PORT")));
+    std::string service(
+        setting.name.ends_with(ending) ? setting.name.substr(0, setting.name.size() - ending.size()) : "");
     std::ranges::transform(service, service.begin(), [](char c) {
         return static_cast<char>(c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c + 32 : c);
     });
     return fmt::format(
-        "; Kubernetes sets it for a Service named {}: say enableServiceLinks: false in the pod's "
-        "spec, or set {} there",
-        service, setting.name);
+        "; Kubernetes sets such a value for a Service{}{}: say enableServiceLinks: false in the "
+        "pod's spec, or set {} there",
+        service.empty() ? "" : " named ", service, setting.name);
 }
 
 std::string checked(const Setting& setting, std::string value) {

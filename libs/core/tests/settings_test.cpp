@@ -54,8 +54,13 @@ TEST(Settings, WhatKubernetesSaysOfAServiceIsRefusedWithTheWayOut) {
     EXPECT_EQ(
         message_of({{"DB_PORT", "tcp://10.96.0.1:5432"}}),
         "DB_PORT=tcp://10.96.0.1:5432 is not allowed: it must be a whole number from 1 to 65535; Kubernetes "
-        "sets it"
-        " for a Service named db: say enableServiceLinks: false in the pod's spec, or set DB_PORT there");
+        "sets such a value for a Service named db: say enableServiceLinks: false in the pod's spec, or set "
+        "DB_PORT there");
+    EXPECT_NE(
+        message_of({{"RELAY_SHARDS", "udp://10.96.0.1:53"}})
+            .find(
+                "for a Service: say enableServiceLinks: false in the pod's spec, or set RELAY_SHARDS there"),
+        std::string::npos);
 }
 
 TEST(Settings, AnEmptyFlagIsAValueThatOnlySecretsAndWhatHasNoDefaultMayHave) {

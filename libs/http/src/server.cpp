@@ -9,6 +9,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -75,9 +76,10 @@ void Server::start() {
     options.max_connections = room_for_connections(options.max_connections);
     try {
         impl_->listener.open(options.address, options.port);
-    } catch (const std::exception& error) {
-        throw Error(Action::stop, fmt::format("cannot listen on {} port {}: {}", options.address,
-                                              options.port, error.what()));
+    } catch (const boost::system::system_error& error) {
+        throw Error(Action::stop,
+                    fmt::format("cannot listen on {} port {}: {}; PORT and SERVER_BIND name another",
+                                options.address, options.port, error.code().message()));
     }
     impl_->port = impl_->listener.port();
     impl_->thread = std::jthread([this] { impl_->io.run(); });

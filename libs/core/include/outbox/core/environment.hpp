@@ -12,6 +12,9 @@ namespace outbox {
 /// mistake.
 bool is_service_link(std::string_view name, std::string_view value);
 
+/// "tcp://10.96.0.7:80": how such a variable names an address.
+bool is_link_address(std::string_view value);
+
 /// What to say of variables that look like settings (RELAY_, OUTBOX_, DB_, KAFKA_, SERVER_) and are none of
 /// any program: a line for each that is like one, and one line for all others. Never names a value.
 /// @param entries  "NAME=value" each; an empty value counts as unset
