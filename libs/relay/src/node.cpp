@@ -22,7 +22,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr milliseconds beat_interval = 500ms;
-constexpr milliseconds look_interval = 15s;
+constexpr milliseconds look_interval = 40s;
+constexpr milliseconds first_look = 10s; ///< nothing depends on this session yet, so the server may be slow
 constexpr milliseconds parked_look_interval = 2s;
 constexpr std::size_t claimed_per_processor = std::size_t{3584} << 10;
 const Backoff reconnect_wait(milliseconds(100), milliseconds(1'000));
@@ -58,7 +59,7 @@ void Node::connect() {
     connection_->script("SET synchronous_commit = off; SET jit = off",
                         Deadline::in(options_.statement_timeout));
     relays_.emplace(*connection_, identity_.outbox_id, options_.statement_timeout);
-    look_at_database();
+    look_at_database(Deadline::in(first_look));
     if (!parked_) {
         mend_numbering();
     }
@@ -80,7 +81,7 @@ void Node::mend_numbering() {
 
 void Node::mend_numbering(store::Look look) {
     if (const auto newest =
-            store::mend_identity(*connection_, look, Deadline::in(options_.statement_timeout))) {
+            store::mend_identity(*connection_, look, Deadline::in(options_.statement_timeout * 2))) {
         log::error("the identity of outbox_events.seq stood below the newest event, as after a move of the "
                    "database by logical replication; it was moved past it. What was written before this "
                    "moment may overtake older events of its key",
@@ -89,8 +90,8 @@ void Node::mend_numbering(store::Look look) {
 }
 
 /// What endangers the promise ends what is under way, and nothing is taken up until it is mended.
-void Node::look_at_database() {
-    const bool clear = preflight_.clear(*connection_, Deadline::in(options_.statement_timeout));
+void Node::look_at_database(Deadline deadline) {
+    const bool clear = preflight_.clear(*connection_, deadline);
     if (!clear) {
         for (auto& [shard, worker] : workers_) {
             worker->request_release();
@@ -104,7 +105,7 @@ void Node::look_at_database() {
 bool Node::establish() {
     auto session = postgres::Connection::open(options_.database, Deadline::in(5s));
     store::check_schema(session, options_.statement_timeout);
-    if (!preflight_.clear(session, Deadline::in(options_.statement_timeout))) {
+    if (!preflight_.clear(session, Deadline::in(first_look))) {
         return false;
     }
     const auto cluster = admin_.cluster_id(Deadline::in(5s));
@@ -177,7 +178,7 @@ void Node::serve() {
     while (!stopping_) {
         if (SteadyClock::now() >= next_beat_) {
             if (SteadyClock::now() >= next_look_) {
-                look_at_database();
+                look_at_database(Deadline::in(options_.statement_timeout));
             }
             beat();
             next_beat_ = SteadyClock::now() + beat_interval;

@@ -46,7 +46,9 @@ protected:
                                   " 'outbox_migrations', 'schema_migrations')"),
                   "0")
             << outcome.errors;
-        database_.query("DROP TABLE IF EXISTS outbox_events CASCADE");
+        const bool view =
+            database_.value("SELECT count(*) FROM pg_views WHERE viewname = 'outbox_events'") == "1";
+        database_.query(view ? "DROP VIEW outbox_events" : "DROP TABLE outbox_events CASCADE");
     }
 
     Role owner_; ///< outlives the database
@@ -78,8 +80,11 @@ TEST_F(Survey, RefusesColumnsOfOtherTypesByName) {
     expect_refused("column id of public.outbox_events", "ADD PRIMARY KEY (id)");
     create({{"seq", "bigint"}});
     expect_refused("column seq of public.outbox_events", "RENAME COLUMN seq TO old_seq");
-    create({{"status", "varchar(50) DEFAULT 'NEW' CHECK (status IN ('NEW', 'SENT'))"}});
-    expect_refused("constraint outbox_events_status_check", "DROP CONSTRAINT");
+    create({{"status", "varchar(50) DEFAULT 'NEW' CONSTRAINT two CHECK (status IN ('NEW', 'SENT'))"}});
+    expect_refused("constraint two of public.outbox_events", "DROP CONSTRAINT two;");
+    create({{"status", "varchar(50) CHECK (status <> '')"}});
+    expect_refused("outbox_events_status_check of public.outbox_events: has the name",
+                   "DROP CONSTRAINT outbox_events_status_check;");
 }
 
 TEST_F(Survey, RefusesWhatIsNoOrdinaryTable) {

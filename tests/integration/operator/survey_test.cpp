@@ -19,7 +19,7 @@ protected:
         return outcome.output;
     }
     static bool said(Process& relay, const std::string& words) {
-        return wait_until([&] { return lines_with(words, relay.errors()) > 0; }, 30s);
+        return wait_until([&] { return lines_with(words, relay.errors()) > 0; }, 90s);
     }
 };
 

@@ -38,7 +38,7 @@ public:
 private:
     bool establish();
     void connect();
-    void look_at_database();
+    void look_at_database(Deadline deadline);
     void rest(milliseconds span);
     void mend_numbering();
     void mend_numbering(store::Look look);
