@@ -1,5 +1,7 @@
 #include "count.hpp"
 
+#include "source.hpp"
+
 #include <outbox/core/error.hpp>
 
 #include <fmt/format.h>
@@ -13,7 +15,45 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::int64_t pages_at_once = 8'192; // 64 MB: a statement of less than a second
-constexpr auto patience = 60s;                // with a VACUUM, which summarises as well
+constexpr auto patience = 60s;                // with a VACUUM, which summarises as well, and with writers
+constexpr milliseconds statement_time{60'000};
+
+std::string time_of(store::Backfills& runs, const char* option, const std::string& text) {
+    try {
+        return runs.time_of(text);
+    } catch (const postgres::DatabaseError& error) {
+        if (error.action() != Action::quarantine) {
+            throw;
+        }
+        throw UsageError(fmt::format(
+            "--{}={} is not allowed: it must be a time, e.g. '2026-01-31 12:00:00+00'", option, text));
+    }
+}
+
+std::vector<std::string> notes_of(const Members& members) {
+    std::vector<std::string> notes;
+    std::int64_t waiting = 0;
+    if (members.selection.filter.ids.empty()) {
+        for (const auto& [first, last] : members.selection.filter.waiting) {
+            const auto begin = std::max(first, members.selection.from_seq);
+            const auto end = std::min(last, members.selection.to_seq);
+            waiting += std::max<std::int64_t>(end - begin + 1, 0);
+        }
+    }
+    if (waiting > 0) {
+        notes.push_back(
+            fmt::format("{} events of this range wait to be delivered by the relay, and are no part of "
+                        "it",
+                        waiting));
+    }
+    if (members.survey.twice > 0) {
+        notes.push_back(
+            fmt::format("{} events stand in the archive and, under another number, in outbox_events: "
+                        "each is sent once",
+                        members.survey.twice));
+    }
+    return notes;
+}
 
 void keep_on(const std::function<bool()>& go_on) {
     if (!go_on()) {
@@ -48,18 +88,51 @@ void summarize(store::Backfills& runs, const Selection& selection, const Reporte
     }
 }
 
-Survey count_events(store::Backfills& runs, store::History& history, const Selection& selection,
-                    const relay::TopicTemplate& topic, std::int64_t last_seq, const Reporter& reporter,
-                    const std::function<bool()>& go_on) {
-    summarize(runs, selection, reporter, go_on);
-    Survey survey = take_survey(history, selection, topic, last_seq, [&](const Survey& so_far) {
-        reporter.preparing(fmt::format("counting, {} events so far", so_far.events));
-        return go_on();
-    });
-    if (survey.events == 0) {
-        throw Error(Action::stop, fmt::format("no event matches {}", selection.text));
+Selection with_times(store::Backfills& runs, Selection selection) {
+    auto& filter = selection.filter;
+    if (filter.since) {
+        filter.since = time_of(runs, "since", *filter.since);
     }
-    return survey;
+    if (filter.until) {
+        filter.until = time_of(runs, "until", *filter.until);
+    }
+    return selection;
+}
+
+store::History history_of(const Surroundings& surroundings, postgres::Connection& primary,
+                          const Members& members, const std::function<bool()>& go_on) {
+    return {[&surroundings, &primary, &go_on, position = members.still.log_position] {
+                return open_source(surroundings, primary, position, go_on);
+            },
+            members.selection.filter, statement_time};
+}
+
+Members find_members(const Surroundings& surroundings, store::Backfills& runs, postgres::Connection& primary,
+                     const Request& request, const Reporter& reporter, const std::function<bool()>& go_on) {
+    Members members;
+    members.selection = with_times(runs, request.selection);
+    auto& filter = members.selection.filter;
+    summarize(runs, members.selection, reporter, go_on);
+    members.still = runs.stand_still(filter.archived, Deadline::in(patience));
+    filter.waiting = members.still.waiting.value_or(store::SeqRanges());
+
+    auto history = history_of(surroundings, primary, members, go_on);
+    members.survey =
+        take_survey(history, members.selection, request.target.messages.topic, members.still.last_seq,
+                    [&](const Survey& so_far) {
+                        reporter.preparing(fmt::format("counting, {} events so far", so_far.events));
+                        return go_on();
+                    });
+    const auto ids = filter.ids.empty() ? std::vector<store::IdCount>()
+                                        : runs.ids_left_out(filter.ids, filter.statuses, filter.archived);
+    members.left_out = left_out(members.survey, ids);
+    members.notes = notes_of(members);
+    if (members.survey.events == 0) {
+        throw Error(Action::stop,
+                    fmt::format("no event matches {}{}{}", request.selection.text,
+                                members.left_out.empty() ? "" : ": ", fmt::join(members.left_out, "; ")));
+    }
+    return members;
 }
 
 } // namespace outbox::backfill

@@ -104,29 +104,33 @@ int printed() {
 int dry_run(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
     store::Backfills runs(primary, statement_time);
-    const Selection selection = with_times(runs, request.selection);
-    store::History history([&] { return open_source(surroundings, primary, runs.log_position(), go_on); },
-                           selection.filter, statement_time);
     ProgressPrinter printer;
-    const Survey survey = count_events(runs, history, selection, request.target.messages.topic,
-                                       runs.last_seq(selection.filter.archived), printer.reporter(), go_on);
+    const Members members = find_members(surroundings, runs, primary, request, printer.reporter(), go_on);
+    auto history = history_of(surroundings, primary, members, go_on);
+    const Survey& survey = members.survey;
     printer.end_line();
     Outlook outlook{history.describe(survey.first), history.describe(survey.last), 0, {}};
     std::tie(outlook.events_per_second, outlook.speed_of) = expected_speed(runs.all(), request.rate);
     std::cout << report(survey, request.target, outlook);
-    return printed();
+    for (const std::string& line : members.notes) {
+        std::cerr << fmt::format("{}: {}\n", program, line);
+    }
+    for (const std::string& line : members.left_out) {
+        std::cerr << fmt::format("{}: left out: {}\n", program, line);
+    }
+    return members.left_out.empty() || request.allow_left_out ? printed() : 1;
 }
 
 /// What is said at the end.
-int conclude(const store::BackfillRun& run, Ending ending, std::int64_t published) {
+int conclude(const Request& request, const store::BackfillRun& run, Ending ending, std::int64_t published) {
     switch (ending) {
     case Ending::done:
         std::cout << fmt::format("run {} is done: {} events published\n", run.run, published);
         if (published != run.events) {
-            std::cerr << fmt::format(
-                "{}: {} events were counted at the start; the others were deleted or are being "
-                "delivered again since\n",
-                program, run.events);
+            std::cerr << fmt::format("{}: {} events were counted at the start, {} were published: the others "
+                                     "were deleted, or changed their status, meanwhile\n",
+                                     program, run.events, published);
+            return request.allow_left_out ? printed() : 1;
         }
         return printed();
     case Ending::cancelled:
@@ -158,10 +162,10 @@ int replay(const Surroundings& surroundings, const Request& request, const std::
     printer.end_line();
     const store::BackfillRun& run = registered.run;
     if (run.finished_at) {
-        return conclude(run, Ending::done, run.published);
+        return conclude(request, run, Ending::done, run.published);
     }
     if (run.cancelled_at) {
-        return conclude(run, Ending::cancelled, run.published);
+        return conclude(request, run, Ending::cancelled, run.published);
     }
     std::cout << fmt::format("run {}: {}{} events\n", run.run, registered.resumed ? "goes on, " : "",
                              run.events)
@@ -171,7 +175,7 @@ int replay(const Surroundings& surroundings, const Request& request, const std::
     Replay replay(surroundings, request, run, printer.reporter(), go_on);
     const Ending ending = replay.run();
     printer.end_line();
-    return conclude(run, ending, replay.published());
+    return conclude(request, run, ending, replay.published());
 }
 
 store::BackfillRun named(store::Backfills& runs, const std::string& name) {

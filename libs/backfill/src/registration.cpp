@@ -30,18 +30,6 @@ std::string generated_name(const Uuid& id) {
                        parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, id.to_string().substr(0, 4));
 }
 
-std::string time_of(store::Backfills& runs, const char* option, const std::string& text) {
-    try {
-        return runs.time_of(text);
-    } catch (const postgres::DatabaseError& error) {
-        if (error.action() != Action::quarantine) {
-            throw;
-        }
-        throw UsageError(fmt::format(
-            "--{}={} is not allowed: it must be a time, e.g. '2026-01-31 12:00:00+00'", option, text));
-    }
-}
-
 void check_identity(store::Backfills& runs, const kafka::Admin& admin, const Surroundings& surroundings) {
     const store::OutboxIdentity identity = runs.identity();
     if (identity.name && *identity.name != surroundings.outbox) {
@@ -102,16 +90,40 @@ void check_consumers(store::Backfills& runs, const std::string& topic, const Sur
     }
 }
 
-/// @throws for topics that cannot be sent to, before anything is written
-void check_topics(const Surroundings& surroundings, const kafka::Admin& admin,
-                  const std::optional<std::string>& wanted, const Survey& survey) {
-    relay::Topics topics(admin, surroundings.topics);
-    if (wanted) {
-        open_topic(topics, *wanted, Deadline::in(20s));
-        return;
+/// Says which events are too old for their topics to carry their own time there.
+void note_outlived(const std::string& topic, const kafka::TopicLimits& limits, const Survey::Days& days,
+                   const Reporter& reporter) {
+    const auto now = std::chrono::system_clock::now();
+    const auto now_ms = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count();
+    std::int64_t events = 0;
+    for (const auto& [day, count] : days) {
+        std::tm parts{};
+        if (strptime(day.c_str(), "%Y-%m-%d", &parts) == nullptr) {
+            continue; // the time is not known
+        }
+        events += relay::stamp_for(std::int64_t{timegm(&parts)} * 1000, now_ms, limits).outlived ? count : 0;
     }
-    for (const auto& [topic, events] : survey.topics) {
-        open_topic(topics, topic, Deadline::in(20s));
+    if (events > 0) {
+        reporter.note(
+            fmt::format("up to {} events are older than topic {} keeps records: their messages will carry "
+                        "the time of the replay, not the original one",
+                        events, topic));
+    }
+}
+
+/// @throws for topics that cannot be sent to, before anything is written
+void check_topics(const Surroundings& surroundings, const kafka::Admin& admin, const Target& target,
+                  const Survey& survey, const Reporter& reporter) {
+    relay::Topics topics(admin, surroundings.topics);
+    std::map<std::string, Survey::Days> wanted = survey.topic_days;
+    if (target.topic) {
+        wanted = {{*target.topic, survey.days}};
+    }
+    for (const auto& [topic, days] : wanted) {
+        const auto verdict = open_topic(topics, topic, Deadline::in(20s));
+        if (target.original_timestamp) {
+            note_outlived(topic, verdict.limits, days, reporter);
+        }
     }
 }
 
@@ -130,6 +142,36 @@ std::int64_t control_end(const kafka::Admin& admin, const std::string& topic, st
     }
 }
 
+/// @throws Error(stop) when something that was asked for would not be sent, and that is not allowed
+void check_left_out(const Request& request, const Members& members) {
+    if (!members.left_out.empty() && !request.allow_left_out) {
+        throw Error(Action::stop,
+                    fmt::format("{}; nothing was sent; to send the other {} events: --allow-left-out",
+                                fmt::join(members.left_out, "; "), members.survey.events));
+    }
+}
+
+/// A job that is started again after its end must not send everything twice.
+/// @throws Error(stop) when an equal run, whose name was not the user's, is done
+void check_done_before(store::Backfills& runs, const Request& request) {
+    if (request.run || request.again) {
+        return;
+    }
+    const Selection selection = with_times(runs, request.selection);
+    store::BackfillRun wanted;
+    wanted.selection = selection.text;
+    wanted.target = request.target.text;
+    wanted.since = selection.filter.since;
+    wanted.until = selection.filter.until;
+    if (const auto before = runs.find_finished(wanted)) {
+        throw Error(
+            Action::stop,
+            fmt::format("the same command is done: run {} published {} events by {}; nothing was sent; to "
+                        "send them once more: --again, or --run with a new name",
+                        before->run, before->published, before->finished_at.value_or("now")));
+    }
+}
+
 /// Fixes what the run is about, and writes it down.
 store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary,
                            const Surroundings& surroundings, const kafka::Admin& admin,
@@ -143,23 +185,25 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
     run.target = request.target.text;
     run.lanes = default_lanes;
 
-    Selection selection = with_times(runs, request.selection);
-    run.since = selection.filter.since;
-    run.until = selection.filter.until;
-    run.still = runs.stand_still(selection.filter.archived, Deadline::in(60s));
-    selection.filter.done_by = run.still.done_by;
-
-    store::History history([&] { return open_source(surroundings, primary, run.still.log_position, go_on); },
-                           selection.filter, statement_time);
-    const Survey survey = count_events(runs, history, selection, request.target.messages.topic,
-                                       run.still.last_seq, reporter, go_on);
+    const Members members = find_members(surroundings, runs, primary, request, reporter, go_on);
+    const Survey& survey = members.survey;
+    run.since = members.selection.filter.since;
+    run.until = members.selection.filter.until;
+    run.still = members.still;
     run.events = survey.events;
     run.still.last_seq = survey.last;
+    check_left_out(request, members);
+    for (const std::string& line : members.notes) {
+        reporter.note(line);
+    }
+    for (const std::string& line : members.left_out) {
+        reporter.note("left out: " + line);
+    }
 
     if (request.target.topic && !request.yes) {
         check_consumers(runs, *request.target.topic, survey);
     }
-    check_topics(surroundings, admin, request.target.topic, survey);
+    check_topics(surroundings, admin, request.target, survey, reporter);
     const Deadline deadline = Deadline::in(30s);
     relay::ensure_control_topic(admin, {surroundings.prefix(), control_partitions}, surroundings.topics,
                                 deadline);
@@ -169,17 +213,6 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
 }
 
 } // namespace
-
-Selection with_times(store::Backfills& runs, Selection selection) {
-    auto& filter = selection.filter;
-    if (filter.since) {
-        filter.since = time_of(runs, "since", *filter.since);
-    }
-    if (filter.until) {
-        filter.until = time_of(runs, "until", *filter.until);
-    }
-    return selection;
-}
 
 std::pair<double, std::string> expected_speed(const std::vector<store::BackfillRun>& runs,
                                               std::optional<std::int64_t> rate) {
@@ -208,6 +241,10 @@ Registered register_run(const Surroundings& surroundings, const Request& request
         }
         return {std::move(*found), true};
     }
+    if (surroundings.replica) { // one that cannot be read from is named first
+        open_source(surroundings, primary, runs.log_position(), go_on);
+    }
+    check_done_before(runs, request);
     Registered registered{add_run(runs, primary, surroundings, admin, request, reporter, go_on), false};
     relay::fault_point("after-registration");
     return registered;

@@ -19,9 +19,6 @@ struct Registered {
 Registered register_run(const Surroundings& surroundings, const Request& request, const Reporter& reporter,
                         const std::function<bool()>& go_on);
 
-/// The selection with times that mean the same whenever they are read. @throws UsageError for what is no time
-Selection with_times(store::Backfills& runs, Selection selection);
-
 /// Events a second, and why: what was asked for, what the last finished run did, or what is usual.
 std::pair<double, std::string> expected_speed(const std::vector<store::BackfillRun>& runs,
                                               std::optional<std::int64_t> rate);

@@ -34,7 +34,11 @@ store::HistoryFilter filter_of(const Request& request, const store::BackfillRun&
     store::HistoryFilter filter = request.selection.filter;
     filter.since = run.since;
     filter.until = run.until;
-    filter.done_by = run.still.done_by;
+    if (run.still.waiting) {
+        filter.waiting = *run.still.waiting;
+    } else {
+        filter.done_by = run.still.moment;
+    }
     return filter;
 }
 

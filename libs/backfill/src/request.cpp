@@ -302,7 +302,9 @@ std::vector<Option> options() {
         {"read-host", "HOST[:PORT]",
          "host, host:port or [address]:port of a replica of the database to read events from"},
         {"dry-run", "", "counts what would be replayed, and changes nothing"},
-        {"yes", "", "consumers of the original topic may see the events again"}};
+        {"yes", "", "consumers of the original topic may see the events again"},
+        {"again", "", "once more, although the same command without --run has been done"},
+        {"allow-left-out", "", "what was asked for and cannot be sent is named, and does not make it fail"}};
 }
 
 } // namespace
@@ -338,9 +340,11 @@ CommandLineSpec command_line() {
                        .settings = "DB_*, KAFKA_*, OUTBOX_NAME",
                        .exit_codes = "0 done, 1 failed or there is no such run, 2 bad usage",
                        .example = "outbox-backfill cancel replay-2026-02-03"}},
-            .exit_codes = "0 done, 1 failed, interrupted or nothing matches, 2 bad usage",
+            .exit_codes =
+                "0 done, 1 failed, interrupted, nothing matches, something was left out, or an equal run "
+                "without --run is done already, 2 bad usage",
             .example = "outbox-backfill --dry-run --aggregate-type=user\n"
-                       "outbox-backfill --aggregate-type=user --topic=user-events-replay"};
+                       "outbox-backfill --aggregate-type=user --topic=user-events-replay --run=users-1"};
 }
 
 Request parse_request(const Arguments& arguments) {
@@ -351,6 +355,11 @@ Request parse_request(const Arguments& arguments) {
     }
     request.dry_run = arguments.options.contains("dry-run");
     request.yes = arguments.options.contains("yes");
+    request.again = arguments.options.contains("again");
+    request.allow_left_out = arguments.options.contains("allow-left-out");
+    if (request.again && arguments.options.contains("run")) {
+        throw UsageError("--again does not belong beside --run: another name is another run");
+    }
     request.selection = selection_of(arguments);
     request.target = target_of(arguments);
     if (const auto name = option(arguments, "run")) {

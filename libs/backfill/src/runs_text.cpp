@@ -33,7 +33,7 @@ std::string show_text(const store::BackfillRun& run, std::int64_t published) {
     line("selection", run.selection);
     line("target", run.target);
     line("up to seq", std::to_string(run.still.last_seq));
-    line("done by", run.still.done_by);
+    line("done by", run.still.moment);
     line("by", run.who);
     line("started", run.started_at);
     if (run.finished_at) {

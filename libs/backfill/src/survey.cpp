@@ -44,18 +44,42 @@ std::string topic_of(const store::HistoryCount& count, const relay::TopicTemplat
 } // namespace
 
 void Survey::add(const store::WindowCounts& window, const relay::TopicTemplate& topic) {
+    untimed += window.untimed;
     if (window.events == 0) {
         return;
     }
+    twice += window.twice;
     first = events == 0 ? window.first : first;
     last = window.last;
     events += window.events;
     for (const store::HistoryCount& count : window.counts) {
         bytes += count.bytes;
         types[count.event_type] += count.events;
-        topics[topic_of(count, topic)] += count.events;
-        days[count.day.empty() ? "unknown" : count.day] += count.events;
+        const std::string to = topic_of(count, topic);
+        const std::string day = count.day.empty() ? "unknown" : count.day;
+        topics[to] += count.events;
+        days[day] += count.events;
+        topic_days[to][day] += count.events;
     }
+}
+
+std::vector<std::string> left_out(const Survey& survey, const std::vector<store::IdCount>& ids) {
+    std::vector<std::string> lines;
+    for (const auto& [status, count, examples] : ids) {
+        const std::string more = count > 3 ? ", ..." : "";
+        lines.push_back(status.empty()
+                            ? fmt::format("{} of the ids name no event: {}{}", count, examples, more)
+                            : fmt::format("{} of the ids name events that are {}: {}{}{}", count, status,
+                                          examples, more,
+                                          status == "NEW" || status == "PROCESSING"
+                                              ? " (the relay has yet to deliver them)"
+                                              : " (--status)"));
+    }
+    if (survey.untimed > 0) {
+        lines.push_back(
+            fmt::format("{} events have no created_at, so --since and --until cannot tell", survey.untimed));
+    }
+    return lines;
 }
 
 std::string report(const Survey& survey, const Target& target, const Outlook& outlook) {

@@ -40,7 +40,9 @@ constexpr const char* both = "(SELECT e.ctid, e.seq, e.id, e.bucket, e.retry_cou
                              " e.aggregate_type, e.aggregate_id, e.event_type, e.event_data, e.headers, "
                              "e.tombstone, e.payload, e.content_type, "
                              "e.status, e.processed_at, e.unsent"
-                             " FROM outbox_events AS e UNION ALL {})";
+                             " FROM outbox_events AS e UNION ALL SELECT a.* FROM ({}) AS a WHERE NOT EXISTS"
+                             " (SELECT FROM outbox_events AS e WHERE e.id = a.id AND e.seq <> a.seq AND NOT"
+                             " e.unsent))";
 
 } // namespace
 

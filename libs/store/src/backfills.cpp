@@ -1,5 +1,6 @@
 #include "outbox/store/backfills.hpp"
 
+#include "outbox/store/archive.hpp"
 #include "outbox/store/sql.hpp"
 
 #include <outbox/core/error.hpp>
@@ -33,8 +34,22 @@ constexpr Statement read_time{"outbox_read_time", "SELECT $1::timestamptz"};
 
 constexpr Statement read_moment{"outbox_read_moment", "SELECT clock_timestamp()"};
 
-constexpr const char* read_last_seq =
-    "SELECT greatest(last_value, (SELECT max(a.seq) FROM ({}) AS a)) FROM outbox_events_seq_seq";
+// The numbering may have begun anew below what stands there, as in a database that was moved by logical
+// replication.
+constexpr const char* read_last_seq = "SELECT greatest(s.last_value, (SELECT max(a.seq) FROM ({}) AS a), "
+                                      "(SELECT max(e.seq) FROM outbox_events AS e"
+                                      " WHERE e.seq > s.last_value)) FROM outbox_events_seq_seq AS s";
+
+// Each half has an index of its own.
+constexpr Statement read_waiting{"outbox_read_waiting",
+                                 "SELECT coalesce(range_agg(int8range(w.seq, w.seq, '[]')), '{}') FROM "
+                                 "(SELECT seq FROM outbox_events WHERE"
+                                 " unsent AND next_attempt_at IS NULL UNION ALL SELECT seq FROM "
+                                 "outbox_events WHERE unsent AND next_attempt_at"
+                                 " IS NOT NULL) AS w WHERE w.seq <= $1"};
+
+// Before the first ANALYZE the planner takes the indexes for useless.
+constexpr auto begin_looking = "BEGIN READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
 
 constexpr Statement read_pages{
     "outbox_read_pages", "SELECT pg_relation_size('outbox_events') / current_setting('block_size')::bigint"};
@@ -71,35 +86,39 @@ constexpr Statement read_replayed{
 constexpr const char* select_runs =
     "SELECT b.run, b.id, b.lock_key, b.generated, b.who, b.selection, b.target, b.since, b.until, b.done_by,"
     " b.last_seq, b.log_position, b.events, b.lanes, b.control_offset, "
-    "b.published, " OUTBOX_UTC_OF("b.started_at") ", " OUTBOX_UTC_OF("b.finished_at") ", " OUTBOX_UTC_OF(
-        "b.cancelled_at") ", EXISTS (SELECT 1 FROM pg_locks AS l "
-                          "WHERE " OUTBOX_HOLDS("4", "b.lock_key") "),"
-                                                                   " coalesce("
-                                                                   "b."
-                                                                   "published "
-                                                                   "/ "
-                                                                   "nullif("
-                                                                   "extract("
-                                                                   "epoch "
-                                                                   "FROM "
-                                                                   "b."
-                                                                   "finished_"
-                                                                   "at - "
-                                                                   "b.started_"
-                                                                   "at), 0), "
-                                                                   "0)::bigint"
-                                                                   " FROM "
-                                                                   "outbox_"
-                                                                   "backfills "
-                                                                   "AS b";
+    "b.published, " OUTBOX_UTC_OF("b.started_at") ", " OUTBOX_UTC_OF(
+        "b.finished_at") ", " OUTBOX_UTC_OF("b.cancelled_at") ", EXISTS (SELECT 1 FROM pg_locks AS l "
+                                                              "WHERE " OUTBOX_HOLDS("4",
+                                                                                    "b.lock_key") "), "
+                                                                                                  "coalesce("
+                                                                                                  "b."
+                                                                                                  "published "
+                                                                                                  "/ "
+                                                                                                  "nullif("
+                                                                                                  "extract("
+                                                                                                  "epoch "
+                                                                                                  "FROM "
+                                                                                                  "b."
+                                                                                                  "finished_"
+                                                                                                  "at - "
+                                                                                                  "b.started_"
+                                                                                                  "at), 0),"
+                                                                                                  " 0)::"
+                                                                                                  "bigint, "
+                                                                                                  "b.waiting "
+                                                                                                  "FROM "
+                                                                                                  "outbox_"
+                                                                                                  "backfills "
+                                                                                                  "AS b";
 
 constexpr Statement insert_run{
     "outbox_add_backfill",
     "INSERT INTO outbox_backfills (run, id, generated, who, selection, target, since, until, done_by, "
     "last_seq,"
-    " log_position, events, lanes, control_offset) VALUES ($1, $2, $3::boolean, $4 || ' as ' || "
-    "session_user, $5,"
-    " $6, $7::timestamptz, $8::timestamptz, $9::timestamptz, $10, $11::pg_lsn, $12, $13, $14)"};
+    " log_position, events, lanes, control_offset, waiting) VALUES ($1, $2, $3::boolean, $4 || ' as ' || "
+    "session_user, $5, $6, $7::timestamptz, $8::timestamptz, $9::timestamptz, $10, $11::pg_lsn, $12, $13, "
+    "$14,"
+    " $15::int8multirange)"};
 
 constexpr Statement hold_run{"outbox_hold_backfill",
                              "SELECT pg_try_advisory_lock(" OUTBOX_BACKFILL_LOCK("$1::integer") ")"};
@@ -122,6 +141,13 @@ constexpr Statement cancel_run{"outbox_cancel_backfill",
                                " cancelled_by = $2 || ' as ' || session_user"
                                " WHERE run = $1 AND finished_at IS NULL AND cancelled_at IS NULL"};
 
+constexpr const char* count_ids =
+    "SELECT coalesce(x.status, ''), count(*), array_to_string((array_agg(x.id::text ORDER BY x.id))[1:3], ', "
+    "')"
+    " FROM (SELECT w.id, min(e.status) AS status FROM unnest($1::uuid[]) AS w(id) LEFT JOIN {} AS e"
+    " ON e.id = w.id GROUP BY w.id) AS x WHERE x.status IS NULL OR NOT x.status = ANY ($2::text[])"
+    " GROUP BY 1 ORDER BY 1";
+
 BackfillRun run_of(const Result& found, int at) {
     BackfillRun run;
     run.run = found.text(at, 0);
@@ -133,7 +159,10 @@ BackfillRun run_of(const Result& found, int at) {
     run.target = found.text(at, 6);
     run.since = found.maybe_text(at, 7);
     run.until = found.maybe_text(at, 8);
-    run.still = {found.text(at, 9), found.integer(at, 10), found.text(at, 11)};
+    run.still = {found.text(at, 9), found.integer(at, 10), std::nullopt, found.text(at, 11)};
+    if (const auto waiting = found.maybe_text(at, 21)) {
+        run.still.waiting = parse_ranges(*waiting);
+    }
     run.events = found.integer(at, 12);
     run.lanes = static_cast<int>(found.integer(at, 13));
     run.control_offset = found.integer(at, 14);
@@ -192,13 +221,16 @@ bool Backfills::summarize(std::int64_t first_page, std::int64_t end_page) {
 
 std::int64_t Backfills::last_seq(const std::string& archived) {
     const std::string elsewhere = archived.empty() ? "SELECT 0::bigint AS seq" : archived;
-    return connection_.query(fmt::format(fmt::runtime(read_last_seq), elsewhere), {}, Deadline::in(timeout_))
-        .integer(0, 0);
+    postgres::Transaction transaction(connection_, Deadline::in(timeout_), begin_looking);
+    const auto last =
+        transaction.query(fmt::format(fmt::runtime(read_last_seq), elsewhere), {}).integer(0, 0);
+    transaction.commit();
+    return last;
 }
 
 Stillness Backfills::stand_still(const std::string& archived, Deadline deadline) {
     Stillness still;
-    still.done_by = connection_.run(read_moment, {}, Deadline::in(timeout_)).text(0, 0);
+    still.moment = connection_.run(read_moment, {}, Deadline::in(timeout_)).text(0, 0);
     still.last_seq = last_seq(archived);
     const std::string writers = connection_.run(read_writers, {}, Deadline::in(timeout_)).text(0, 0);
     while (true) {
@@ -215,6 +247,9 @@ Stillness Backfills::stand_still(const std::string& archived, Deadline deadline)
         }
         poll(nullptr, 0, 50);
     }
+    postgres::Transaction transaction(connection_, Deadline::in(timeout_), begin_looking);
+    still.waiting = parse_ranges(transaction.run(read_waiting, {still.last_seq}).text(0, 0));
+    transaction.commit();
     still.log_position = log_position();
     return still;
 }
@@ -245,6 +280,29 @@ std::optional<BackfillRun> Backfills::find_unfinished(const std::string& selecti
     return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
+std::optional<BackfillRun> Backfills::find_finished(const BackfillRun& wanted) {
+    auto found =
+        select(" WHERE b.generated AND b.selection = $1 AND b.target = $2 AND b.finished_at IS NOT NULL"
+               " AND b.since IS NOT DISTINCT FROM $3::timestamptz AND b.until IS NOT DISTINCT FROM"
+               " $4::timestamptz ORDER BY b.started_at DESC LIMIT 1",
+               {wanted.selection, wanted.target, wanted.since, wanted.until});
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+std::vector<IdCount> Backfills::ids_left_out(const std::vector<Uuid>& ids,
+                                             const std::vector<std::string>& statuses,
+                                             const std::string& archived) {
+    const Result found = connection_.query(
+        fmt::format(fmt::runtime(count_ids), events_with(archived)),
+        {array_of(ids, [](std::string& text, const Uuid& id) { text += id.to_string(); }), texts(statuses)},
+        Deadline::in(timeout_));
+    std::vector<IdCount> counts;
+    for (int i = 0; i < found.rows(); ++i) {
+        counts.push_back({found.text(i, 0), found.integer(i, 1), found.text(i, 2)});
+    }
+    return counts;
+}
+
 std::vector<BackfillRun> Backfills::all() {
     return select(" ORDER BY b.started_at, b.run", {});
 }
@@ -252,10 +310,10 @@ std::vector<BackfillRun> Backfills::all() {
 BackfillRun Backfills::add(const BackfillRun& run) {
     postgres::Transaction transaction(connection_, Deadline::in(timeout_),
                                       "BEGIN; SET LOCAL synchronous_commit = on");
-    transaction.run(insert_run,
-                    {run.run, run.id, run.generated ? "true" : "false", user_and_host(), run.selection,
-                     run.target, run.since, run.until, run.still.done_by, run.still.last_seq,
-                     run.still.log_position, run.events, run.lanes, run.control_offset});
+    transaction.run(insert_run, {run.run, run.id, run.generated ? "true" : "false", user_and_host(),
+                                 run.selection, run.target, run.since, run.until, run.still.moment,
+                                 run.still.last_seq, run.still.log_position, run.events, run.lanes,
+                                 run.control_offset, ranges_text(run.still.waiting.value_or(SeqRanges()))});
     transaction.commit();
     return find(run.run).value();
 }

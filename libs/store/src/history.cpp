@@ -38,13 +38,20 @@ constexpr const char* next_done =
 // What the record of an event takes beside its value: its key twice, and the names of the headers.
 constexpr const char* count_done =
     "SELECT e.aggregate_type, e.event_type, e.topic, e.day, count(*), sum(e.bytes)::bigint, min(e.seq),"
-    " max(e.seq) FROM (SELECT {}o.seq, o.aggregate_type, o.event_type, o.topic,"
+    " max(e.seq) FROM (SELECT d.* FROM (SELECT {}o.seq, o.aggregate_type, o.event_type, o.topic,"
     " coalesce(to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '') AS day,"
     " octet_length(o.event_data::text) + coalesce(octet_length(o.payload), 0) + 2 * "
     "octet_length(" OUTBOX_KEY_OF(
         "o") ") + octet_length(o.event_type)"
              " + octet_length(o.aggregate_id) + coalesce(octet_length(o.headers::text), 0) + 250 AS bytes"
-             " FROM {} AS o WHERE {} ORDER BY o.seq LIMIT {}) AS e GROUP BY 1, 2, 3, 4";
+             " FROM {} AS o WHERE {} ORDER BY {}) AS d ORDER BY d.seq FETCH FIRST {} ROWS WITH TIES) AS e"
+             " GROUP BY 1, 2, 3, 4";
+
+constexpr const char* count_rows = "SELECT count(*) FROM {} AS o WHERE {}";
+
+constexpr const char* count_twice =
+    "SELECT count(*) FROM ({}) AS o WHERE {} AND EXISTS (SELECT FROM outbox_events"
+    " AS e WHERE e.id = o.id AND e.seq <> o.seq AND NOT e.unsent)";
 
 constexpr const char* describe_event =
     "SELECT o.seq || '  ' || o.id || '  ' || o.event_type || ' of ' || o.aggregate_type || ' ' || "
@@ -76,6 +83,15 @@ std::string strings_of(const std::vector<Uuid>& ids) {
     return array_of(ids, [](std::string& text, const Uuid& id) { text += id.to_string(); });
 }
 
+/// Drops the last number, of which there may be more events. @return the one before it
+std::int64_t end_at_a_number(std::vector<Row>& rows) {
+    const std::int64_t last = rows.back().seq;
+    while (rows.back().seq == last) {
+        rows.pop_back();
+    }
+    return rows.back().seq;
+}
+
 } // namespace
 
 Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_t upto) {
@@ -84,6 +100,9 @@ Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_
     builder.add("o.seq > ${}", after);
     builder.add("o.seq <= ${}", upto);
     builder.add("o.status = ANY (${}::text[])", texts(filter.statuses));
+    if (const auto waiting = ranges_within(filter.waiting, after, upto); !waiting.empty()) {
+        builder.add("NOT (o.seq <@ ${}::int8multirange)", ranges_text(waiting));
+    }
     builder.add_if("(o.processed_at IS NULL OR o.processed_at <= ${}::timestamptz)", filter.done_by);
     builder.add_if("o.aggregate_type = ${}", filter.aggregate_type);
     builder.add_if("o.aggregate_id = ${}", filter.aggregate_id);
@@ -130,7 +149,11 @@ milliseconds History::lag() {
 /// Both places are read by one statement, so a row that is moved by one transaction is in one of them; one
 /// that is copied first and deleted later may be in both.
 std::string History::distinct() const {
-    return filter_.archived.empty() ? "" : "DISTINCT ON (o.seq) ";
+    return filter_.archived.empty() ? "" : "DISTINCT ON (o.seq, o.id) ";
+}
+
+std::string History::order() const {
+    return filter_.archived.empty() ? "o.seq" : "o.seq, o.id";
 }
 
 /// Named events are found by their primary key, so they need no window.
@@ -193,12 +216,15 @@ Page History::read_window(std::int64_t after, std::int64_t upto, const PageLimit
     Page page;
     Transaction transaction(*connection_, Deadline::in(timeout_), "BEGIN READ ONLY");
     transaction.query(fmt::format("DECLARE outbox_history NO SCROLL CURSOR FOR SELECT {}" OUTBOX_COLUMNS
-                                  " FROM {} AS o WHERE {} ORDER BY o.seq",
-                                  distinct(), events_with(filter_.archived), where.sql),
+                                  " FROM {} AS o WHERE {} ORDER BY {}",
+                                  distinct(), events_with(filter_.archived), where.sql, order()),
                       where.params);
     const bool whole = fetch(page.found, limits);
     transaction.commit();
-    page.through = whole ? end : page.found.rows.back().seq;
+    if (!whole && page.found.rows.front().seq == page.found.rows.back().seq) {
+        return read_window(after, page.found.rows.back().seq, {limits.rows * 2, limits.bytes * 2});
+    }
+    page.through = whole ? end : end_at_a_number(page.found.rows);
     fit_window(page.found.rows.size(), whole, limits.rows);
     if (page.found.empty()) {
         page.through = std::max(page.through, skip_gap(page.through, upto));
@@ -215,8 +241,8 @@ WindowCounts History::count_window(std::int64_t after, std::int64_t upto, std::i
     counts.through = window_end(after, upto);
     const Condition where = condition(filter_, after, counts.through);
     const Result found = connection_->query(
-        fmt::format(count_done, distinct(), events_with(filter_.archived), where.sql, limit), where.params,
-        Deadline::in(timeout_));
+        fmt::format(count_done, distinct(), events_with(filter_.archived), where.sql, order(), limit),
+        where.params, Deadline::in(timeout_));
     for (int i = 0; i < found.rows(); ++i) {
         counts.counts.push_back({found.text(i, 0), found.text(i, 1), found.text(i, 2), found.text(i, 3),
                                  found.integer(i, 4), found.integer(i, 5)});
@@ -224,11 +250,32 @@ WindowCounts History::count_window(std::int64_t after, std::int64_t upto, std::i
         counts.first = i == 0 ? found.integer(i, 6) : std::min(counts.first, found.integer(i, 6));
         counts.last = std::max(counts.last, found.integer(i, 7));
     }
+    count_beside(counts, after);
     window_ = std::min(window_ * 2, most_window);
     if (counts.events == 0) {
         counts.through = std::max(counts.through, skip_gap(counts.through, upto));
     }
     return counts;
+}
+
+/// What has to be said beside the counts.
+void History::count_beside(WindowCounts& counts, std::int64_t after) {
+    const auto ask = [&](const std::string& sql, const Condition& where) {
+        return connection_->query(sql, where.params, Deadline::in(timeout_)).integer(0, 0);
+    };
+    if (filter_.since || filter_.until) {
+        HistoryFilter untimed = filter_;
+        untimed.since.reset();
+        untimed.until.reset();
+        const Condition where = condition(untimed, after, counts.through);
+        counts.untimed = ask(
+            fmt::format(count_rows, events_with(filter_.archived), where.sql + " AND o.created_at IS NULL"),
+            where);
+    }
+    if (!filter_.archived.empty()) {
+        const Condition where = condition(filter_, after, counts.through);
+        counts.twice = ask(fmt::format(count_twice, filter_.archived, where.sql), where);
+    }
 }
 
 std::string History::describe(std::int64_t seq) {

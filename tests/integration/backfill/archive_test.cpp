@@ -61,6 +61,28 @@ TEST_F(BackfillArchive, MayHoldAllOfTheEventsAndTheirHeaders) {
     EXPECT_EQ(messages[0].headers.at("tenant"), "seven");
 }
 
+TEST_F(BackfillArchive, MayHaveTheNumbersOfOtherEvents) {
+    fill(1'000);
+    make_archive();
+    move("true");
+    database.query("ALTER TABLE outbox_events ALTER COLUMN seq RESTART WITH 1");
+    fill(1'000, "order");
+    EXPECT_THAT(done({"--dry-run", "--archive", "retired"}), HasSubstr("2000 events would be replayed"));
+    EXPECT_THAT(done(command), HasSubstr("2000 events published"));
+    EXPECT_EQ(read_topic(replays).size(), 2'000U);
+}
+
+TEST_F(BackfillArchive, MayHoldEventsThatTheOutboxHasUnderOtherNumbers) {
+    fill(20);
+    make_archive();
+    database.query(inserting("outbox_events"));
+    database.query("UPDATE retired SET seq = seq + 1000 WHERE seq <= 5");
+    const auto outcome = backfill(command);
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.output, HasSubstr("20 events published"));
+    expect_once();
+}
+
 TEST_F(BackfillArchive, TakesEachEventOnceWhileEventsAreMovedThere) {
     fill(12'000);
     make_archive();

@@ -89,7 +89,14 @@ TEST_F(Backfill, TakesTheIdsOfAFile) {
     }
     file << "00000000-0000-4000-8000-000000000001\n";
     file.close();
-    EXPECT_THAT(done({"--ids", path, "--topic", replays}), HasSubstr("3 events published"));
+    const auto unknown = "1 of the ids name no event: 00000000-0000-4000-8000-000000000001";
+    EXPECT_THAT(failed({"--ids", path, "--topic", replays}),
+                AllOf(HasSubstr(unknown), HasSubstr("nothing was sent"), HasSubstr("--allow-left-out")));
+    EXPECT_EQ(backfill({"--ids", path, "--dry-run"}).exit_code, 1);
+    const auto outcome = backfill({"--ids", path, "--topic", replays, "--allow-left-out"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.output, HasSubstr("3 events published"));
+    EXPECT_THAT(outcome.errors, HasSubstr(unknown));
     expect_once("seq IN (3, 7, 44)");
     std::remove(path.c_str());
 }
@@ -139,6 +146,63 @@ TEST_F(Backfill, WaitsForWritersThatBeganBeforeAndTakesNothingThatIsDoneLater) {
     const auto outcome = run.wait(Deadline::in(60s));
     EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
     expect_once("seq <= 1000 OR seq = 1500 OR seq > 2000");
+}
+
+TEST_F(Backfill, TakesAllThatIsDoneWhateverTheClockSaid) {
+    fill(100);
+    database.query("UPDATE outbox_events SET processed_at = now() + interval '1 hour' WHERE seq > 50");
+    database.query("UPDATE outbox_events SET processed_at = NULL WHERE seq = 7");
+    EXPECT_THAT(done({"--dry-run"}), HasSubstr("100 events would be replayed"));
+    EXPECT_THAT(done({"--topic", replays}), HasSubstr("100 events published"));
+    expect_once();
+}
+
+TEST_F(Backfill, TakesAllThatIsDoneWhereTheNumberingBeganAnew) {
+    fill(60);
+    database.query("ALTER TABLE outbox_events ALTER COLUMN seq RESTART WITH 1");
+    fill(30, "order"); // the same numbers once more
+    EXPECT_THAT(done({"--dry-run"}), HasSubstr("90 events would be replayed"));
+    EXPECT_THAT(done({"--topic", replays}), HasSubstr("90 events published"));
+    EXPECT_EQ(read_topic(replays).size(), 90U);
+}
+
+TEST_F(Backfill, TheSameCommandIsNotDoneTwiceUnlessThatIsSaid) {
+    fill(10);
+    const Words command{"--topic", replays};
+    done(command);
+    EXPECT_THAT(failed(command), AllOf(HasSubstr("the same command is done: run replay-"),
+                                       HasSubstr("published 10 events"), HasSubstr("--again")));
+    EXPECT_EQ(read_topic(replays).size(), 10U);
+    done({"--topic", replays, "--run", "second"});
+    done({"--topic", replays, "--run", "second"});
+    EXPECT_EQ(read_topic(replays).size(), 20U);
+    done({"--topic", replays, "--again"});
+    EXPECT_EQ(read_topic(replays).size(), 30U);
+    EXPECT_THAT(failed({"--topic", replays, "--again", "--run", "third"}, 2), HasSubstr("--again"));
+}
+
+TEST_F(Backfill, EventsWithoutATimeAreNamedWhereATimeDecides) {
+    fill(10);
+    database.query("UPDATE outbox_events SET created_at = NULL WHERE seq <= 3");
+    const Words command{"--topic", replays, "--since", "2000-01-01"};
+    EXPECT_THAT(failed(command), HasSubstr("3 events have no created_at"));
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 0);
+    done({"--topic", replays, "--since", "2000-01-01", "--allow-left-out"});
+    expect_once("seq > 3");
+}
+
+TEST_F(Backfill, EventsThatAreDeletedMeanwhileAreCountedAndMakeItFail) {
+    fill(2'000);
+    Process run = start_with_fault({"--topic", replays, "--run", "one"}, "after-registration:1:stop");
+    ASSERT_TRUE(wait_until([&] { return run.stopped(); }, 60s)) << run.errors();
+    database.query("DELETE FROM outbox_events WHERE seq > 1500");
+    run.signal(SIGCONT);
+    const auto outcome = run.wait(Deadline::in(60s));
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.errors, HasSubstr("2000 events were counted at the start, 1500 were published"));
+    EXPECT_EQ(backfill({"--topic", replays, "--run", "one"}).exit_code, 1) << "it stays so";
+    done({"--topic", replays, "--run", "one", "--allow-left-out"});
+    expect_once();
 }
 
 TEST_F(Backfill, NamesAnEventThatTheTopicDoesNotAccept) {

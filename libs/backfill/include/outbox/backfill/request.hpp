@@ -47,7 +47,9 @@ struct Request {
     milliseconds max_lag{60'000};
     std::optional<ReadHost> read_host;
     bool dry_run = false;
-    bool yes = false; ///< the consumers of the original topic may see the events again
+    bool again = false;          ///< although an equal run was finished
+    bool allow_left_out = false; ///< what is left out does not make it fail
+    bool yes = false;            ///< the consumers of the original topic may see the events again
 };
 
 /// Tells the command line of the options and --help.

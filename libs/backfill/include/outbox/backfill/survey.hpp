@@ -2,6 +2,7 @@
 
 #include <outbox/backfill/request.hpp>
 #include <outbox/relay/topic_template.hpp>
+#include <outbox/store/backfills.hpp>
 #include <outbox/store/history.hpp>
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace outbox::backfill {
 
@@ -18,9 +20,13 @@ struct Survey {
     std::int64_t bytes = 0;
     std::int64_t first = 0; ///< seq
     std::int64_t last = 0;
+    std::int64_t untimed = 0; ///< beside these: no created_at, where that decides
+    std::int64_t twice = 0;   ///< among these: in the archive as well, under another number
     std::map<std::string, std::int64_t> types;
     std::map<std::string, std::int64_t> topics; ///< to which a relay sends the events
-    std::map<std::string, std::int64_t> days;
+    using Days = std::map<std::string, std::int64_t>;
+    Days days;
+    std::map<std::string, Days> topic_days; ///< of each topic
 
     void add(const store::WindowCounts& window, const relay::TopicTemplate& topic);
 };
@@ -32,6 +38,9 @@ struct Outlook {
     double events_per_second = 0;
     std::string speed_of; ///< why it is thought to be that fast
 };
+
+/// What was asked for and is not in a run, a line each. Pure.
+std::vector<std::string> left_out(const Survey& survey, const std::vector<store::IdCount>& ids);
 
 /// What --dry-run prints.
 std::string report(const Survey& survey, const Target& target, const Outlook& outlook);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/postgres/transaction.hpp>
+#include <outbox/store/seq_ranges.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -9,12 +10,14 @@
 
 namespace outbox::store {
 
-/// A moment at which the events that are done stand still: those that were done by it and stand at or below
-/// last_seq are all visible, and none will join them.
+/// A moment at which the events that are done stand still: those that are done then and stand at or below
+/// last_seq are all visible, and none will join them. No clock decides: it may go back.
 struct Stillness {
-    std::string done_by; ///< by the database's clock
+    std::string moment; ///< by the database's clock
     std::int64_t last_seq = 0;
-    std::string log_position; ///< a replica that has replayed it shows the same
+    std::optional<SeqRanges> waiting; ///< up to last_seq, not done then; nothing: an earlier version went by
+                                      ///< the moment
+    std::string log_position;         ///< a replica that has replayed it shows the same
 };
 
 /// One replay of history, as the database knows it.
@@ -50,6 +53,13 @@ struct OutboxIdentity {
     std::optional<std::string> cluster_id;
 };
 
+/// Ids that have something in common.
+struct IdCount {
+    std::string status; ///< of their events; empty: they name none
+    std::int64_t ids = 0;
+    std::string examples; ///< the first three
+};
+
 /// The register of replays, on the primary. Not thread-safe.
 class Backfills {
 public:
@@ -82,6 +92,11 @@ public:
     std::optional<BackfillRun> find(const std::string& run);
     /// The newest one of a generated name that was meant to do the same and is not finished.
     std::optional<BackfillRun> find_unfinished(const std::string& selection, const std::string& target);
+    /// The newest one of a generated name that did the same, about the same times, and is finished.
+    std::optional<BackfillRun> find_finished(const BackfillRun& wanted);
+    /// Of these ids those that name no event of the outbox or the archive, or one of another status.
+    std::vector<IdCount> ids_left_out(const std::vector<Uuid>& ids, const std::vector<std::string>& statuses,
+                                      const std::string& archived);
     std::vector<BackfillRun> all();
 
     /// Keeps others from registering what is found by the same words, until the connection ends.

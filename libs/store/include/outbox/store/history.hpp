@@ -2,6 +2,7 @@
 
 #include <outbox/postgres/transaction.hpp>
 #include <outbox/store/row.hpp>
+#include <outbox/store/seq_ranges.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -18,10 +19,11 @@ struct HistoryFilter {
     std::optional<std::string> aggregate_id;
     std::optional<std::string> event_type;
     std::vector<std::string> statuses{"SENT"};
-    std::optional<std::string> since; ///< created at it or later, as PostgreSQL reads it
-    std::optional<std::string> until; ///< created before it
-    std::vector<Uuid> ids;            ///< empty: any
-    std::optional<std::string> done_by;
+    std::optional<std::string> since;   ///< created at it or later, as PostgreSQL reads it
+    std::optional<std::string> until;   ///< created before it
+    std::vector<Uuid> ids;              ///< empty: any
+    SeqRanges waiting;                  ///< none of these, whatever became of them since
+    std::optional<std::string> done_by; ///< of runs that an earlier version began
     std::string archived; ///< events beside those of outbox_events, as archived_events() says it; empty: none
 };
 
@@ -39,7 +41,8 @@ struct PageLimits {
     std::size_t bytes = 6'000'000;
 };
 
-/// Some events in the order of seq, and how far the history has been looked through with them.
+/// Some events in the order of seq, and how far the history has been looked through with them. Events of one
+/// number, as after a numbering that began anew, are in one page.
 struct Page {
     RowSet found;
     std::int64_t through = 0;
@@ -61,6 +64,8 @@ struct WindowCounts {
     std::int64_t first = 0; ///< seq
     std::int64_t last = 0;
     std::int64_t through = 0;
+    std::int64_t untimed = 0; ///< beside these: no created_at, where `since` or `until` is set
+    std::int64_t twice = 0;   ///< among these: in the archive as well, under another number
 };
 
 /// Looks through events that are done, in the order of seq, in short statements: each looks at a window of
@@ -84,7 +89,7 @@ public:
     /// The next events above `after`. An empty page says how far there are none. @pre after < upto
     Page read(std::int64_t after, std::int64_t upto, const PageLimits& limits);
 
-    /// The same without the events: how many, of at most `limit`.
+    /// The same without the events: how many, of at most `limit` (and those of the last one's number).
     WindowCounts count(std::int64_t after, std::int64_t upto, std::int64_t limit);
 
     /// One line about an event.
@@ -96,6 +101,8 @@ private:
     Page read_window(std::int64_t after, std::int64_t upto, const PageLimits& limits);
     WindowCounts count_window(std::int64_t after, std::int64_t upto, std::int64_t limit);
     [[nodiscard]] std::string distinct() const;
+    [[nodiscard]] std::string order() const;
+    void count_beside(WindowCounts& counts, std::int64_t after);
     [[nodiscard]] std::int64_t window_end(std::int64_t after, std::int64_t upto) const;
     void fit_window(std::size_t found, bool whole, std::size_t wanted);
     std::int64_t skip_gap(std::int64_t after, std::int64_t upto);

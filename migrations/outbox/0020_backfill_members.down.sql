@@ -1,0 +1,1 @@
+ALTER TABLE outbox_backfills DROP COLUMN IF EXISTS waiting;
