@@ -5,6 +5,7 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/event.hpp>
+#include <outbox/operator/failed.hpp>
 #include <outbox/operator/status.hpp>
 #include <outbox/operator/verbs.hpp>
 #include <outbox/relay/control_topic.hpp>
@@ -114,6 +115,19 @@ int status(const Arguments& arguments) {
     return seen.healthy() && std::cout ? 0 : 1;
 }
 
+int failed(const Arguments& arguments) {
+    if (given(arguments, "type") && given(arguments, "event-type")) {
+        throw UsageError("--type and --event-type are one option: name it once");
+    }
+    const verbs::FailedFilter filter{option(arguments, "topic"),
+                                     option(arguments, given(arguments, "type") ? "type" : "event-type"),
+                                     option(arguments, "since")};
+    auto session = verbs::open_session(arguments.settings);
+    const auto found = verbs::read_failed(session, filter);
+    std::cout << (given(arguments, "json") ? verbs::to_json(found) : verbs::to_text(found)) << std::flush;
+    return std::cout ? 0 : 1;
+}
+
 int retry(const Arguments& arguments) {
     const auto selection = selection_of(arguments);
     auto session = verbs::open_session(arguments.settings);
@@ -201,10 +215,27 @@ const std::vector<std::pair<Verb, Run>>& table() {
                       {"max-failed", "NUMBER", "exit 1 when more events are FAILED, 999 if left out"}},
           .settings = "DB_*",
           .exit_codes =
-              "0 all is well, 1 a shard is stopped, recovers or has no living owner, there is an alarm, "
+              "0 all is well, 1 a shard is stopped, recovers or has no living owner, a topic takes nothing, there is an alarm, "
               "or the database cannot be read, 2 bad usage",
           .example = "outbox-relay status --json | jq .healthy"},
          status},
+        {{.name = "failed",
+          .words = "",
+          .summary = "FAILED events, grouped by topic and message",
+          .about =
+              "How many each, since when, one example, and what to type when the cause is mended. Messages "
+              "that differ "
+              "only in numbers and ids count as one.\nShows the hundred largest groups. Changes nothing.",
+          .options = {{"topic", "NAME", "only events of this topic"},
+                      {"type", "TYPE", "only events of this type"},
+                      {"event-type", "TYPE", "the same"},
+                      {"since", "TIME",
+                       "only events that are FAILED since this time, as PostgreSQL reads it"},
+                      {"json", "", "one JSON document in place of the text"}},
+          .settings = "DB_*",
+          .exit_codes = "0 done, 1 the database cannot be read, 2 bad usage",
+          .example = "outbox-relay failed --topic user-events --since yesterday"},
+         failed},
         {{.name = "retry",
           .words = "",
           .summary = "FAILED events are sent again",

@@ -114,7 +114,7 @@ void note_outlived(const std::string& topic, const kafka::TopicLimits& limits, c
 /// @throws for topics that cannot be sent to, before anything is written
 void check_topics(const Surroundings& surroundings, const kafka::Admin& admin, const Target& target,
                   const Survey& survey, const Reporter& reporter) {
-    relay::Topics topics(admin, surroundings.topics);
+    relay::Topics topics(admin, surroundings.kafka, surroundings.topics);
     std::map<std::string, Survey::Days> wanted = survey.topic_days;
     if (target.topic) {
         wanted = {{*target.topic, survey.days}};

@@ -309,7 +309,7 @@ Replay::Replay(Surroundings surroundings, const Request& request, store::Backfil
       reporter_(std::move(reporter)),
       go_on_(std::move(go_on)),
       admin_(surroundings_.kafka),
-      topics_(admin_, surroundings_.topics) {}
+      topics_(admin_, surroundings_.kafka, surroundings_.topics) {}
 
 Replay::~Replay() = default;
 

@@ -25,13 +25,12 @@ std::int64_t now_ms() {
 
 relay::TopicVerdict open_topic(relay::Topics& topics, const std::string& name, Deadline deadline) {
     auto verdict = topics.look_up(name, deadline);
-    if (verdict.kind == relay::TopicVerdict::Kind::refused) {
-        throw Error(Action::stop, verdict.reason);
+    if (verdict.kind == relay::TopicVerdict::Kind::open) {
+        return verdict;
     }
-    if (verdict.kind == relay::TopicVerdict::Kind::parked) {
-        throw Error(Action::retry, verdict.reason);
-    }
-    return verdict;
+    const bool passes =
+        verdict.code == kafka::leader_not_available || verdict.code == kafka::not_enough_replicas;
+    throw Error(passes ? Action::retry : Action::stop, verdict.reason);
 }
 
 Shaper::Shaper(const Target& target, std::string run, relay::Topics& topics)

@@ -243,6 +243,37 @@ Properties Admin::topic_config(const std::string& name, Deadline deadline) const
     return entries_of(found[0]);
 }
 
+std::map<std::string, Properties> Admin::topic_configs(const std::vector<std::string>& names,
+                                                       Deadline deadline) const {
+    std::map<std::string, Properties> all;
+    if (names.empty()) {
+        return all;
+    }
+    const std::string what = fmt::format("configuration of {} topics", names.size());
+    const Queue queue(rd_kafka_queue_new(client_.get()));
+    const auto options = options_for(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline);
+    std::vector<Resource> owned;
+    std::vector<rd_kafka_ConfigResource_t*> resources;
+    for (const std::string& name : names) {
+        resources.push_back(
+            owned.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str())).get());
+    }
+    rd_kafka_DescribeConfigs(client_.get(), resources.data(), resources.size(), options.get(), queue.get());
+    const Event event = result_of(client_.get(), queue.get(), deadline, what);
+    std::size_t count = 0;
+    const auto* found =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto error = rd_kafka_ConfigResource_error(found[i]);
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            all[rd_kafka_ConfigResource_name(found[i])] = entries_of(found[i]);
+        } else if (blame_for(error) != Blame::topic) {
+            throw KafkaError(error, what);
+        }
+    }
+    return all;
+}
+
 void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
     const std::string what = fmt::format("create topic {}", topic.name);
     std::array<char, 512> why{};

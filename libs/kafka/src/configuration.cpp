@@ -62,6 +62,16 @@ Properties security_now(const ClientOptions& options) {
     return security;
 }
 
+bool compresses(const ClientOptions& options) {
+    for (const char* name : {"compression.type", "compression.codec"}) {
+        const auto found = options.producer.find(name);
+        if (found != options.producer.end() && found->second != "none") {
+            return true;
+        }
+    }
+    return false;
+}
+
 void destroy_client(rd_kafka_s* client) noexcept {
     if (rd_kafka_type(client) == RD_KAFKA_PRODUCER) {
         rd_kafka_purge(client,

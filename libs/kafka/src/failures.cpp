@@ -19,7 +19,9 @@ const std::vector<Failing>& failures() {
           RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED}},
         {"a leader or coordinator moves or loads, or replicas are missing",
          Blame::nobody,
-         "waited for; if the transaction ends first, recovery. A topic without leader is parked",
+         "waited for; if the transaction ends first, recovery. A topic without leader, or with too few "
+         "replicas in sync, "
+         "is parked",
          {RD_KAFKA_RESP_ERR__ISR_INSUFF,
           RD_KAFKA_RESP_ERR__NODE_UPDATE,
           RD_KAFKA_RESP_ERR__WAIT_COORD,
@@ -67,7 +69,7 @@ const std::vector<Failing>& failures() {
           RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, RD_KAFKA_RESP_ERR_INVALID_RECORD}},
         {"a topic refuses",
          Blame::topic,
-         "recovery; the topic's events spend attempts, other topics go on",
+         "recovery; the topic is parked alone until it takes records again: no attempt is spent",
          {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
           RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
           RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_POLICY_VIOLATION,

@@ -33,6 +33,10 @@ struct ProducerCallbacks {
         }
     }
 
+    static void throttled(rd_kafka_t*, const char*, std::int32_t, int throttle_ms, void* opaque) {
+        static_cast<Producer*>(opaque)->throttled_ += milliseconds(throttle_ms);
+    }
+
     static rd_kafka_resp_err_t request_sent(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api,
                                             std::int16_t, std::int32_t, std::size_t, void* opaque) {
         if (api == end_txn) {
@@ -106,6 +110,7 @@ Producer::Producer(const LaneOptions& options) : counts_(std::make_unique<Reques
     Configuration configuration = make_configuration(options.client, properties_of(options));
     rd_kafka_conf_set_opaque(configuration.get(), this);
     rd_kafka_conf_set_error_cb(configuration.get(), ProducerCallbacks::failed);
+    rd_kafka_conf_set_throttle_cb(configuration.get(), ProducerCallbacks::throttled);
     rd_kafka_conf_set_dr_msg_cb(configuration.get(), ProducerCallbacks::delivered);
     rd_kafka_conf_interceptor_add_on_new(configuration.get(), "outbox", ProducerCallbacks::created,
                                          counts_.get());
@@ -274,6 +279,7 @@ TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadl
                               const std::function<void()>& before_commit) {
     TransactionEnd end;
     counts_->reset();
+    throttled_ = milliseconds(0);
     deliveries_.assign(records.size(), Delivery{-1, RD_KAFKA_RESP_ERR__STATE});
     try {
         end.failure = transact(records, deadline, before_commit);
@@ -285,6 +291,7 @@ TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadl
     }
     end.strays = end.failure || counts_->end_txn_sent > 1 || counts_->unanswered > 0;
     end.deliveries = std::exchange(deliveries_, {});
+    end.throttled = throttled_;
     return end;
 }
 

@@ -34,6 +34,7 @@ constexpr std::array refusals = std::to_array<Refusal>({
     {"metadata.broker.list", "", "KAFKA_BROKERS says it for every client"},
     {"security.protocol", "", "KAFKA_SECURITY_PROTOCOL says it for every client"},
     {"log.connection.close", "true", "a lost connection may have lost a request"},
+    {"allow.auto.create.topics", "false", "a topic is made with the settings asked for, or not at all"},
     {"partitioner", "", "RELAY_PARTITION_STRATEGY chooses the partition"},
     {"test.mock.num.brokers", "", "its brokers keep nothing"},
 });
@@ -96,18 +97,20 @@ Properties producer_properties(const ConfigFile::Group& variables) {
 
 Properties properties_of(const LaneOptions& options) {
     const auto timeout = options.transaction_timeout;
-    Properties all{{"transactional.id", options.transactional_id},
-                   {"transaction.timeout.ms", std::to_string(timeout.count())},
-                   {"message.timeout.ms", std::to_string((timeout / 2).count())},
-                   {"acks", "all"},
-                   {"log.connection.close", "true"}, // told of each, but of those that were idle for a minute
-                   {"linger.ms", "100"}, // commit flushes; until then records gather into full batches
-                   {batch_size, std::to_string(options.batch_bytes)},
-                   {"batch.num.messages", "50000"},
-                   {"message.max.bytes", "1000000000"}, // the topic's own limit is checked before
-                   {"queue.buffering.max.messages", "200000"},
-                   {"queue.buffering.max.kbytes", "1048576"},
-                   {metadata_interval_property, std::to_string(default_metadata_interval.count())}};
+    Properties all{
+        {"transactional.id", options.transactional_id},
+        {"transaction.timeout.ms", std::to_string(timeout.count())},
+        {"message.timeout.ms", std::to_string((timeout / 2).count())},
+        {"acks", "all"},
+        {"log.connection.close", "true"},      // told of each, but of those that were idle for a minute
+        {"allow.auto.create.topics", "false"}, // librdkafka's default for producers makes deleted topics anew
+        {"linger.ms", "100"},                  // commit flushes; until then records gather into full batches
+        {batch_size, std::to_string(options.batch_bytes)},
+        {"batch.num.messages", "50000"},
+        {"message.max.bytes", "1000000000"}, // the topic's own limit is checked before
+        {"queue.buffering.max.messages", "200000"},
+        {"queue.buffering.max.kbytes", "1048576"},
+        {metadata_interval_property, std::to_string(default_metadata_interval.count())}};
     for (const auto& [name, value] : options.client.producer) {
         all[name] = value;
     }

@@ -47,9 +47,9 @@ TEST(ProducerProperties, ThatWouldBreakTheGuaranteeAreRefusedByName) {
         message_of({}, {{"TRANSACTIONAL_ID", "mine"}}),
         "KAFKA_PRODUCER_TRANSACTIONAL_ID=mine is refused: the relay chooses it, and fences its predecessor "
         "by it");
-    for (const char* name :
-         {"REQUEST_REQUIRED_ACKS", "TRANSACTION_TIMEOUT_MS", "MESSAGE_TIMEOUT_MS", "DELIVERY_TIMEOUT_MS",
-          "BOOTSTRAP_SERVERS", "SECURITY_PROTOCOL", "PARTITIONER", "TEST_MOCK_NUM_BROKERS"}) {
+    for (const char* name : {"REQUEST_REQUIRED_ACKS", "TRANSACTION_TIMEOUT_MS", "MESSAGE_TIMEOUT_MS",
+                             "DELIVERY_TIMEOUT_MS", "BOOTSTRAP_SERVERS", "SECURITY_PROTOCOL", "PARTITIONER",
+                             "TEST_MOCK_NUM_BROKERS", "ALLOW_AUTO_CREATE_TOPICS"}) {
         EXPECT_EQ(
             message_of({}, {{name, "1"}}).find(std::string("KAFKA_PRODUCER_") + name + "=1 is refused: "), 0U)
             << name;

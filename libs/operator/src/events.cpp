@@ -85,6 +85,9 @@ constexpr Statement ring{"outbox_ring",
 /// What a relay remembers of a topic that it could not send to must not fail the event again.
 constexpr Statement forget_refusals{"outbox_forget_refusals", OUTBOX_RING("'topics'")};
 
+/// Relays that walk past parked events begin at the head again.
+constexpr Statement look_again{"outbox_look_again", OUTBOX_RING("'again'")};
+
 struct Event {
     Uuid id;
     int bucket = 0;
@@ -196,6 +199,7 @@ std::size_t for_each_shard(Connection& connection, const Events& events, const A
                 buckets.insert(rows.text(i, 0));
             }
             transaction.run(ring, {store::texts(buckets)});
+            transaction.run(look_again, {});
             entry.add(transaction, rows.rows());
             transaction.commit();
             changed += static_cast<std::size_t>(rows.rows());

@@ -29,6 +29,13 @@ constexpr Statement try_stopped{"outbox_try_stopped",
 
 constexpr Statement count_shards{"outbox_count_shards", "SELECT coalesce(shard_count, 0) FROM outbox_meta"};
 
+// Pauses compare with the topics that rows name.
+constexpr Statement knows_topic{
+    "outbox_knows_topic",
+    "SELECT EXISTS (SELECT 1 FROM outbox_topics WHERE topic = $1) OR EXISTS (SELECT 1 FROM outbox_events AS o"
+    " WHERE " OUTBOX_READY " AND o.topic = $1) OR EXISTS (SELECT 1 FROM outbox_events AS o"
+    " WHERE " OUTBOX_WAITING " AND o.topic = $1)"};
+
 /// Relays look at the pauses with their next heartbeat; this makes them look now.
 constexpr Statement tell_relays{"outbox_tell_relays", OUTBOX_RING("'members'")};
 
@@ -72,20 +79,29 @@ bool change(Transaction& transaction, const char* verb, const Statement& stateme
     return changed > 0;
 }
 
+bool knows(Transaction& transaction, const std::string& topic) {
+    return transaction.run(knows_topic, {topic}).boolean(0, 0);
+}
+
 } // namespace
 
 Outcome pause(postgres::Connection& connection, const Target& target, const Motive& motive) {
-    Transaction transaction(connection, Deadline::in(milliseconds(10'000)));
+    Transaction transaction(connection, Deadline::in(milliseconds(10'000)),
+                            "BEGIN; SET LOCAL enable_seqscan = off");
     if (target.scope == Target::Scope::shard) {
         const auto shards = transaction.run(count_shards, {}).integer(0, 0);
         if (std::stoll(target.name) >= shards) {
             return {{}, fmt::format("there is no shard {}: this outbox has {}", target.name, shards)};
         }
     }
+    const bool known = target.scope != Target::Scope::topic || knows(transaction, target.name);
     const bool changed = change(transaction, "pause", write_pause,
                                 {scope_of(target), target.name, user_and_host(), motive.why}, target, motive);
     transaction.commit();
-    return {fmt::format("{} is paused{}", text_of(target), changed ? "" : " already: nothing to do"), {}};
+    return {
+        fmt::format("{} is paused{}{}", text_of(target), changed ? "" : " already: nothing to do",
+                    known ? "" : "; no event was ever sent there and none waits for it: is that its name?"),
+        {}};
 }
 
 Outcome resume(postgres::Connection& connection, const Target& target, const Motive& motive) {

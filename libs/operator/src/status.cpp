@@ -94,6 +94,13 @@ constexpr Statement read_pauses{"outbox_status_pauses",
                                 "SELECT p.scope, p.name, p.who, p.why, " OUTBOX_UTC(
                                     "p.since") " FROM outbox_pauses AS p ORDER BY p.since"};
 
+constexpr Statement read_outages{
+    "outbox_status_outages",
+    "SELECT o.topic, " OUTBOX_UTC("min(o.since)") ", " OUTBOX_AGE_MS(
+        "min(o.since)") ", (array_agg(o.reason ORDER BY o.since DESC))[1], bool_or(o.given_up), count(*)"
+                        " FROM outbox_topic_outages AS o JOIN outbox_relays AS r ON r.relay = o.relay"
+                        " WHERE " OUTBOX_RELAY_ALIVE " GROUP BY o.topic ORDER BY min(o.since), o.topic"};
+
 std::optional<milliseconds> age(const Result& rows, int row, int column) {
     return rows.is_null(row, column)
                ? std::nullopt
@@ -156,7 +163,7 @@ bool Status::healthy() const {
     const bool sound = std::all_of(findings.begin(), findings.end(), [](const survey::Finding& finding) {
         return finding.severity == survey::Severity::warn;
     });
-    return sound && !shards.empty() && alarms.empty() &&
+    return sound && !shards.empty() && alarms.empty() && outages.empty() &&
            std::all_of(shards.begin(), shards.end(), [](const ShardStatus& shard) {
                return shard.owner && shard.owner_alive && !shard.stopped && !shard.hindered;
            });
@@ -222,6 +229,12 @@ Status read_status(postgres::Connection& connection, const Limits& limits) {
     for (int i = 0; i < pauses.rows(); ++i) {
         status.pauses.push_back({pauses.text(i, 0), pauses.text(i, 1), pauses.text(i, 2),
                                  pauses.maybe_text(i, 3), pauses.text(i, 4)});
+    }
+    const Result outages = transaction.run(read_outages, {});
+    for (int i = 0; i < outages.rows(); ++i) {
+        status.outages.push_back({outages.text(i, 0), outages.text(i, 1),
+                                  age(outages, i, 2).value_or(milliseconds(0)), outages.text(i, 3),
+                                  outages.boolean(i, 4), outages.integer(i, 5)});
     }
     return status;
 }

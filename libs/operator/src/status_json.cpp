@@ -41,7 +41,7 @@ std::string to_json(const Status& status) {
         {"outbox", status.outbox},     {"name", json_of(status.name)}, {"cluster", json_of(status.cluster)},
         {"healthy", status.healthy()}, {"alarms", status.alarms},      {"failed", 0},
         {"shards", Json::array()},     {"relays", Json::array()},      {"pauses", Json::array()},
-        {"findings", Json::array()}};
+        {"findings", Json::array()},   {"outages", Json::array()}};
     std::int64_t failed = 0;
     for (const ShardStatus& shard : status.shards) {
         failed += shard.failed;
@@ -67,6 +67,14 @@ std::string to_json(const Status& status) {
                                         {"object", finding.object},
                                         {"what", finding.what},
                                         {"mend", finding.mend}});
+    }
+    for (const OutageStatus& outage : status.outages) {
+        document["outages"].push_back({{"topic", outage.topic},
+                                       {"since", outage.since},
+                                       {"seconds", seconds_of(outage.lasts)},
+                                       {"reason", outage.reason},
+                                       {"events", outage.given_up ? "given up" : "wait"},
+                                       {"relays", outage.relays}});
     }
     return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -103,6 +103,19 @@ std::string findings_lines(const Status& status) {
     return text;
 }
 
+std::string outages_table(const Status& status) {
+    std::vector<Cells> lines{{"topic that takes nothing", "since", "for", "its events"}};
+    for (const OutageStatus& outage : status.outages) {
+        lines.push_back(
+            {outage.topic, outage.since, text_of(outage.lasts), outage.given_up ? "given up" : "wait"});
+    }
+    std::string text = aligned(lines);
+    for (const OutageStatus& outage : status.outages) {
+        text += fmt::format("{}: {}\n", outage.topic, outage.reason);
+    }
+    return text;
+}
+
 } // namespace
 
 std::string to_table(const Status& status) {
@@ -118,6 +131,10 @@ std::string to_table(const Status& status) {
     if (!status.pauses.empty()) {
         text += '\n';
         text += pauses_table(status);
+    }
+    if (!status.outages.empty()) {
+        text += '\n';
+        text += outages_table(status);
     }
     for (const std::string& alarm : status.alarms) {
         text += fmt::format("{}alarm: {}\n", &alarm == &status.alarms.front() ? "\n" : "", alarm);

@@ -21,12 +21,15 @@ std::int64_t now_ms() {
 
 } // namespace
 
-Published::Published(const BatchEnd& end)
-    : marked{end.batch->number, end.end.deliveries.back().offset},
-      dead_letter(end.batch->dead_letter) {
+Published::Published(const BatchEnd& end) : marked{end.batch->number, end.end.deliveries.back().offset} {
     const auto& rows = end.batch->claimed.rows;
     sent.reserve(rows.size());
+    auto& letters = end.batch->dead_letters;
     for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (const auto letter = letters.find(rows[i].seq); letter != letters.end()) {
+            dead_letters.push_back(std::move(letter->second));
+            continue;
+        }
         sent.push_back({rows[i].tid, rows[i].seq, rows[i].bucket, end.batch->records[i].partition,
                         end.end.deliveries[i].offset, rows[i].id, end.batch->claimed.table_file});
         retried = retried || rows[i].retry_count > 0;
@@ -35,15 +38,17 @@ Published::Published(const BatchEnd& end)
     std::sort(sent.begin(), sent.end(), [](const auto& a, const auto& b) { return a.tid < b.tid; });
 }
 
-TopicVerdict BatchBuilder::ask(const std::string& topic, Deadline deadline) const {
+TopicVerdict BatchBuilder::ask(const std::string& topic, Deadline deadline,
+                               SteadyClock::time_point not_before) const {
     TopicVerdict verdict;
     if (left_out_.topics.contains(topic)) {
         verdict.kind = TopicVerdict::Kind::parked;
-        verdict.reason = fmt::format("topic {} waits for a leader, or for a marker that was lost", topic);
+        verdict.reason =
+            fmt::format("topic {} takes nothing now, or waits for a marker that was lost", topic);
         return verdict;
     }
     if (topic != context_.options.control_topic()) {
-        return context_.topics.look_up(topic, deadline);
+        return context_.topics.look_up(topic, deadline, not_before);
     }
     verdict.kind = TopicVerdict::Kind::refused;
     verdict.code = kafka::invalid_topic;
@@ -55,20 +60,32 @@ const TopicVerdict& BatchBuilder::verdict_for(std::string_view topic, Deadline d
     auto found = verdicts_.find(topic);
     if (found == verdicts_.end()) {
         const std::string name(topic);
-        found = verdicts_.emplace(name, ask(name, deadline)).first;
+        found = verdicts_.emplace(name, ask(name, deadline, {})).first;
     }
     return found->second;
 }
 
-std::optional<Refusal> unfit_for(const kafka::Record& record, const TopicVerdict& verdict) {
-    if (verdict.kind == TopicVerdict::Kind::refused) {
+/// Before anything is refused for what the broker may accept by now, it is asked again, once.
+const TopicVerdict& BatchBuilder::verdict_afresh(std::string_view topic, Deadline deadline) {
+    auto& known = verdicts_.find(topic)->second;
+    if (asked_afresh_.emplace(topic).second) {
+        known = ask(std::string(topic), deadline, began_);
+    }
+    return known;
+}
+
+bool exceeds(const kafka::Record& record, const TopicVerdict& verdict) {
+    return static_cast<std::int64_t>(alone_bytes(record)) > verdict.limits.max_message_bytes;
+}
+
+std::optional<Refusal> unfit_for(const kafka::Record& record, const TopicVerdict& verdict, bool compressed) {
+    if (verdict.kind != TopicVerdict::Kind::open) {
         return Refusal{verdict.code, verdict.reason};
     }
-    const auto size = static_cast<std::int64_t>(alone_bytes(record));
-    if (size > verdict.limits.max_message_bytes) {
+    if (!compressed && exceeds(record, verdict)) {
         return Refusal{kafka::message_too_large,
-                       fmt::format("the record takes {} bytes, topic {} accepts {} (max.message.bytes)", size,
-                                   record.topic, verdict.limits.max_message_bytes)};
+                       fmt::format("the record takes {} bytes, topic {} accepts {} (max.message.bytes)",
+                                   alone_bytes(record), record.topic, verdict.limits.max_message_bytes)};
     }
     return std::nullopt;
 }
@@ -79,7 +96,7 @@ std::optional<Refusal> BatchBuilder::why_not(const store::Row& row, const kafka:
         found != blamed_.end() && !found->second.refusal.reason.empty()) {
         return found->second.refusal;
     }
-    return unfit_for(record, verdict);
+    return unfit_for(record, verdict, compressed_);
 }
 
 std::optional<std::int32_t> BatchBuilder::partition_of(const store::Row& row, const kafka::Record& record,
@@ -94,16 +111,18 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
     built.batch = std::make_unique<Batch>();
     std::unordered_set<std::string_view> blocked; // keys of rows that do not go now
     std::vector<store::Row> going;
-    const bool alone = claimed.rows.size() == 1;
+    const auto trial = find_trial(claimed);
+    const bool alone = trial || claimed.rows.size() == 1;
     for (const store::Row& row : claimed.rows) {
-        if (blocked.contains(row.key)) {
+        if (blocked.contains(row.key) || (trial && row.seq != *trial)) {
             built.put_back.push_back(row);
             continue;
         }
         const Place place = find_place(row, alone, built, deadline);
-        if (place == Place::in_batch) {
+        if (place == Place::in_batch || place == Place::last_of_key) {
             going.push_back(row);
-        } else if (place == Place::held) {
+        }
+        if (place == Place::held || place == Place::last_of_key) {
             blocked.insert(row.key);
         }
     }
@@ -134,6 +153,28 @@ kafka::Record BatchBuilder::record_of(OutgoingEvent::State& event, std::string_v
     }
 }
 
+/// The event that is to show whether its topic takes records again; nothing else goes with it.
+std::optional<std::int64_t> BatchBuilder::find_trial(const store::RowSet& claimed) {
+    if (left_out_.trials.empty()) {
+        return std::nullopt;
+    }
+    Arena scratch;
+    std::set<std::string, std::less<>> untried = left_out_.trials;
+    std::optional<std::int64_t> trial;
+    for (const store::Row& row : claimed.rows) {
+        const auto event = shape(context_.options.messages.before_publish, row, scratch);
+        const auto topic = context_.options.messages.topic.topic_of(event.row, scratch);
+        if (event.skipped.empty() && left_out_.trials.contains(topic)) {
+            trial = trial.value_or(row.seq);
+            untried.erase(std::string(topic)); // its turn is now, or comes
+        }
+    }
+    for (const std::string& topic : untried) {
+        context_.topics.not_tried(topic, shard_);
+    }
+    return trial;
+}
+
 BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, BuiltBatch& built,
                                              Deadline deadline) {
     const Messages& messages = context_.options.messages;
@@ -144,29 +185,40 @@ BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, 
         return Place::out;
     }
     const std::string_view topic = messages.topic.topic_of(event.row, batch.arena);
-    const TopicVerdict& verdict = verdict_for(topic, deadline);
-    if (verdict.kind == TopicVerdict::Kind::parked) {
+    const TopicVerdict* verdict = &verdict_for(topic, deadline);
+    const auto waits = [&] {
         built.parked.emplace(topic, row.topic);
         built.put_back.push_back(row);
         return Place::held;
+    };
+    if (verdict->kind == TopicVerdict::Kind::parked) {
+        return waits();
     }
-    kafka::Record record = record_of(event, topic, verdict, batch.arena);
-    if (const auto partition = verdict.partitions > 0 ? partition_of(event.row, record, verdict) : -1) {
+    kafka::Record record = record_of(event, topic, *verdict, batch.arena);
+    if (verdict->kind == TopicVerdict::Kind::open && exceeds(record, *verdict)) {
+        verdict = &verdict_afresh(topic, deadline);
+        if (verdict->kind == TopicVerdict::Kind::parked) {
+            return waits();
+        }
+    }
+    if (const auto partition = verdict->partitions > 0 ? partition_of(event.row, record, *verdict) : -1) {
         record.partition = *partition;
     } else {
         record.partition = -1;
         event.failed = "its partition follows from a field that is nested too deeply to be read";
     }
-    const auto refusal = event.failed.empty() ? why_not(row, record, verdict) : Refusal{0, event.failed};
+    const auto refusal = event.failed.empty() ? why_not(row, record, *verdict) : Refusal{0, event.failed};
     if (refusal) {
-        return refuse(row, alone, std::move(record), *refusal, built, deadline);
+        const bool outage = event.failed.empty() && verdict->kind == TopicVerdict::Kind::given_up;
+        return refuse(row, alone, outage, std::move(record), *refusal, built, deadline);
     }
-    if (row.retry_count > 0 && !alone) {
+    // The broker compares what is left after compression: it is asked about each alone.
+    if ((row.retry_count > 0 || exceeds(record, *verdict)) && !alone) {
         built.postponed.push_back(row);
         return Place::held;
     }
     const std::int64_t now = now_ms();
-    if (stamp_for(event.row.created_at_us.value_or(now * 1000) / 1000, now, verdict.limits).outlived) {
+    if (stamp_for(event.row.created_at_us.value_or(now * 1000) / 1000, now, verdict->limits).outlived) {
         ++batch.outlived[std::string(topic)];
     }
     batch.records.push_back(std::move(record));
@@ -174,28 +226,45 @@ BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, 
 }
 
 /// Spends an attempt of the row; the last one makes its dead letter, where there is a topic for those.
-BatchBuilder::Place BatchBuilder::refuse(const store::Row& row, bool alone, kafka::Record record,
+/// @param outage  its topic is given up: so is the row, whatever attempts it has left, and none is spent
+BatchBuilder::Place BatchBuilder::refuse(const store::Row& row, bool alone, bool outage, kafka::Record record,
                                          const Refusal& refusal, BuiltBatch& built, Deadline deadline) {
     auto attempt = next_attempt(row, context_.options.max_retries, refusal.reason, dice());
+    if (outage) {
+        attempt.give_up = true;
+        attempt.outage = true;
+        attempt.retry_count = row.retry_count;
+        attempt.error = fmt::format(
+            "given up with its topic, which takes nothing (RELAY_TOPIC_OUTAGE=fail): {}", refusal.reason);
+    }
     attempt.block_key = attempt.give_up && context_.options.block_failed_keys;
     const bool dies = attempt.give_up && !context_.options.dead_letter_topic.empty();
-    if (dies && !alone) {
+    if (dies && !outage && !alone) {
         built.postponed.push_back(row);
         return Place::held;
     }
-    if (dies && dead_letter(*built.batch, row, std::move(record), refusal, attempt, deadline)) {
-        return Place::in_batch;
+    const std::string& letters = context_.options.dead_letter_topic;
+    if (dies && outage && verdict_for(letters, deadline).kind == TopicVerdict::Kind::parked) {
+        built.parked.emplace(letters, row.topic); // nothing is given up while no letter can be sent
+        built.put_back.push_back(row);
+        return Place::held;
     }
+    if (dies && dead_letter(*built.batch, row, std::move(record), refusal, attempt, deadline)) {
+        return attempt.block_key ? Place::last_of_key : Place::in_batch;
+    }
+    // Later events of a key that goes on need not wait for the next claim.
+    const Place place = outage && attempt.give_up && !attempt.block_key ? Place::out : Place::held;
     built.failed.push_back(std::move(attempt));
-    return Place::held;
+    return place;
 }
 
 void BatchBuilder::add_manifest(Batch& batch, const store::Ownership& ownership, std::int64_t number) const {
     Manifest manifest{context_.identity.outbox_id, ownership.relay, ownership.epoch, number, {}};
     manifest.rows.reserve(batch.claimed.rows.size());
     for (const store::Row& row : batch.claimed.rows) {
-        manifest.rows.push_back({row.bucket, row.seq, id_digest(row.id),
-                                 batch.dead_letter ? Outcome::dead_lettered : Outcome::sent});
+        manifest.rows.push_back(
+            {row.bucket, row.seq, id_digest(row.id),
+             batch.dead_letters.contains(row.seq) ? Outcome::dead_lettered : Outcome::sent});
     }
     batch.number = number;
     batch.manifest = encode(manifest);

@@ -19,22 +19,18 @@ Remedy remedy_for(const kafka::Failure& failure, const Batch& batch) {
     if (!spoilt || batch.claimed.empty()) {
         return Remedy::none;
     }
-    if (batch.dead_letter) {
-        return Remedy::blame_dead_letter;
+    if (failure.blame == kafka::Blame::topic) {
+        return one_topic(batch) ? Remedy::refuse_topic : Remedy::split;
     }
-    if (failure.blame == kafka::Blame::topic && one_topic(batch)) {
-        return Remedy::refuse_topic;
+    if (batch.claimed.rows.size() > 1) {
+        return Remedy::split;
     }
-    return batch.claimed.rows.size() == 1 ? Remedy::blame_row : Remedy::split;
-}
-
-bool needs_proof(const kafka::Failure& failure, Remedy remedy) {
-    return failure.blame == kafka::Blame::topic &&
-           (remedy == Remedy::refuse_topic || remedy == Remedy::blame_dead_letter);
+    return batch.dead_letters.empty() ? Remedy::blame_row : Remedy::blame_dead_letter;
 }
 
 bool goes_alone(const Batch& batch) {
-    return batch.claimed.empty() || (batch.dead_letter && batch.dead_letter->block_key);
+    return batch.claimed.empty() || std::any_of(batch.dead_letters.begin(), batch.dead_letters.end(),
+                                                [](const auto& letter) { return letter.second.block_key; });
 }
 
 bool one_topic(const Batch& batch) {
@@ -44,11 +40,22 @@ bool one_topic(const Batch& batch) {
 }
 
 void BatchLimit::sent() {
-    now_ = std::min(now_ * 2, most_);
+    if (now_ < most_timely_) {
+        now_ = std::min(now_ * 2, most_timely_);
+        return;
+    }
+    // What was in time may grow, but so slowly that a limit of the broker's is met again but seldom.
+    most_timely_ = std::min(most_, most_timely_ + std::max<std::size_t>(1, most_timely_ / 16));
+    now_ = most_timely_;
 }
 
 void BatchLimit::spoilt(std::size_t events) {
     now_ = std::max<std::size_t>(1, events / 2);
+}
+
+void BatchLimit::late(std::size_t events) {
+    most_timely_ = std::max<std::size_t>(1, events / 2);
+    now_ = most_timely_;
 }
 
 } // namespace outbox::relay

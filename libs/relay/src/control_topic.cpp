@@ -1,8 +1,15 @@
 #include "outbox/relay/control_topic.hpp"
 
+#include "outbox/relay/manifest.hpp"
+
 #include <outbox/core/error.hpp>
+#include <outbox/kafka/control_reader.hpp>
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
 
 namespace outbox::relay {
 namespace {
@@ -22,6 +29,47 @@ std::string create_control_command(const ControlTopic& topic, TopicPolicy policy
         command += fmt::format(" --config {}={}", name, value);
     }
     return command;
+}
+
+bool has(const kafka::Properties& config, const std::string& name, const std::string& value) {
+    const auto found = config.find(name);
+    return found != config.end() && found->second == value;
+}
+
+bool is_called_so(std::string_view name) {
+    return name.starts_with("outbox.") && (name.ends_with(".control") || name.ends_with(".backfill"));
+}
+
+bool is_set_up_so(const kafka::Properties& config) {
+    return has(config, "segment.bytes", control_config().at("segment.bytes")) &&
+           has(config, "max.message.bytes", control_config().at("max.message.bytes"));
+}
+
+/// A manifest, or where a replay stands: "1", its id, numbers.
+bool is_control_record(std::string_view value) {
+    constexpr std::size_t id_begins = 2;
+    constexpr std::size_t id_size = 36;
+    return decode(value) || (value.starts_with("1 ") &&
+                             Uuid::parse(std::string(value.substr(id_begins, id_size))).has_value());
+}
+
+/// What its newest records say; nullopt: there are none, or they cannot be read.
+std::optional<bool> holds_control_records(const kafka::ClientOptions& client, const kafka::Admin& admin,
+                                          const ControlTopic& topic, Deadline deadline) {
+    constexpr std::int64_t newest = 10;
+    try {
+        for (std::int32_t partition = 0; partition < topic.partitions && !deadline.passed(); ++partition) {
+            const auto end = admin.watermarks(topic.name, partition, deadline).second;
+            const auto tail =
+                kafka::read_control(client, admin, topic.name, partition,
+                                    std::max<std::int64_t>(end - newest, 0), deadline, [] { return true; });
+            if (!tail.records.empty()) {
+                return is_control_record(tail.records.back().value);
+            }
+        }
+    } catch (const Error&) { // not to be read, or not now
+    }
+    return std::nullopt;
 }
 
 void verify(const ControlTopic& topic, const kafka::Properties& config, const std::string& brokers) {
@@ -83,6 +131,16 @@ void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, 
             add_partitions(admin, topic, state->partitions(), policy, deadline);
         }
     }
+}
+
+bool is_control_topic(const kafka::ClientOptions& client, const kafka::Admin& admin,
+                      const ControlTopic& topic, const kafka::Properties& config, Deadline deadline) {
+    constexpr std::chrono::seconds patience{2};
+    const auto policy = config.find("cleanup.policy");
+    const bool compacted = policy != config.end() && policy->second.find("compact") != std::string::npos;
+    return is_called_so(topic.name) && compacted &&
+           holds_control_records(client, admin, topic, deadline.at_most(patience))
+               .value_or(is_set_up_so(config));
 }
 
 } // namespace outbox::relay

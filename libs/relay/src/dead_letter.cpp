@@ -36,7 +36,7 @@ std::int64_t now_ms() {
 
 } // namespace
 
-/// Makes the row's dead letter the batch, whose mark then writes `attempt`.
+/// Puts the row's dead letter into the batch, whose mark then writes `attempt`.
 /// @return false when it has to do without: `attempt` says why, and waits where that will pass.
 bool BatchBuilder::dead_letter(Batch& batch, const store::Row& row, kafka::Record record,
                                const Refusal& refusal, store::FailedAttempt& attempt, Deadline deadline) {
@@ -58,7 +58,10 @@ bool BatchBuilder::dead_letter(Batch& batch, const store::Row& row, kafka::Recor
     if (const auto found = blamed_.find(row.seq); found != blamed_.end()) {
         why = found->second.no_dead_letter;
     }
-    if (const auto unfit = unfit_for(record, verdict); why.empty() && unfit) {
+    if (why.empty() && exceeds(record, verdict)) {
+        verdict_afresh(context_.options.dead_letter_topic, deadline);
+    }
+    if (const auto unfit = unfit_for(record, verdict, compressed_); why.empty() && unfit) {
         why = unfit->reason;
     }
     if (!why.empty()) {
@@ -70,7 +73,7 @@ bool BatchBuilder::dead_letter(Batch& batch, const store::Row& row, kafka::Recor
                               : *partition::HashPartitionStrategy().choose(
                                     {record.key, record.topic, row.event_type}, verdict.partitions);
     batch.records.push_back(std::move(record));
-    batch.dead_letter = attempt;
+    batch.dead_letters[row.seq] = attempt;
     return true;
 }
 

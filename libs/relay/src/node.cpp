@@ -41,7 +41,7 @@ Node::Node(RelayOptions options)
     : options_(std::move(options)),
       admin_(options_.kafka),
       kafka_watch_(admin_),
-      topics_(admin_, options_.topics),
+      topics_(admin_, options_.kafka, options_.topics, [this] { wakeup_.ring(); }),
       budget_(std::max(2U, std::thread::hardware_concurrency()) * claimed_per_processor) {}
 
 Node::~Node() = default;
@@ -53,6 +53,7 @@ void Node::stop() noexcept {
 
 void Node::connect() {
     relays_.reset();
+    noted_outages_.reset();
     connection_ = postgres::Connection::open(options_.database, Deadline::in(5s));
     // Heartbeats only: they need not be durable, and compiling the small query would cost more than running
     // it.
@@ -116,6 +117,7 @@ bool Node::establish() {
     warn_of_lossy_servers(session, admin_, Deadline::in(5s));
     context_.emplace(
         RelayContext{options_, identity_, admin_, topics_, pauses_, budget_, relay_, wakeup_, outlived_});
+    watcher_ = std::jthread([this](const std::stop_token& stop) { topics_.watch(stop); });
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},
                                {"cluster", identity_.cluster_id},
@@ -186,6 +188,42 @@ void Node::serve() {
         hear(connection_->wait_notifications(wakeup_.fd(), Deadline::at(next_beat_)));
         wakeup_.clear();
         reap();
+        note_outages();
+    }
+}
+
+/// What takes nothing is written where operators look, and shards look again at what they left out.
+void Node::note_outages() {
+    auto outages = topics_.outages();
+    if (noted_outages_ == outages) {
+        drop_outages_of_nobody();
+        return;
+    }
+    if (noted_outages_ || !outages.empty()) {
+        std::vector<store::TopicOutage> rows;
+        const auto now = SteadyClock::now();
+        for (const Outage& outage : outages) {
+            rows.push_back({outage.topic, std::chrono::duration_cast<milliseconds>(now - outage.since),
+                            outage.cause.code, outage.cause.reason, outage.given_up});
+        }
+        relays_->note_outages(relay_, rows);
+        for (auto& [shard, worker] : workers_) {
+            worker->ring();
+        }
+    }
+    noted_outages_ = std::move(outages);
+}
+
+/// An operator may have skipped every event that waited for a parked topic.
+void Node::drop_outages_of_nobody() {
+    if (noted_outages_->empty() || SteadyClock::now() < next_outage_look_) {
+        return;
+    }
+    next_outage_look_ = SteadyClock::now() + 5s;
+    for (const auto& [topic, row_topics] : topics_.parked_row_topics()) {
+        if (!row_topics.empty() && !relays_->events_wait_for(row_topics)) {
+            topics_.drop_outage(topic);
+        }
     }
 }
 
@@ -209,6 +247,7 @@ void Node::beat() {
     if (!membership) {
         relays_->join(relay_, host_and_process(),
                       options_.lease); // somebody forgot us: we were away for long
+        noted_outages_.reset();
         return;
     }
     if (pauses_.update(membership->pauses)) {
@@ -288,7 +327,13 @@ void Node::hear(const std::vector<std::string>& payloads) {
             continue;
         }
         if (payload == "topics") {
-            topics_.forget_refusals();
+            topics_.ask_anew();
+            continue;
+        }
+        if (payload == "again") {
+            for (auto& [shard, worker] : workers_) {
+                worker->look_again();
+            }
             continue;
         }
         int bucket = 0; // and what is no number wakes one worker for nothing

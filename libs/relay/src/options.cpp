@@ -60,6 +60,10 @@ RelayOptions relay_options(const Settings& settings) {
     options.claim.track_processing = settings.on("RELAY_TRACK_PROCESSING");
     options.topics = topic_policy(settings);
     options.kafka = kafka::client_options(settings, "outbox-relay");
+    options.topics.control_topic = options.control_topic();
+    options.topics.dead_letter_topic = options.dead_letter_topic;
+    options.topics.outage = {settings.text("RELAY_TOPIC_OUTAGE") == "fail",
+                             settings.seconds("RELAY_TOPIC_OUTAGE_TIMEOUT")};
     options.topics.metadata_interval = kafka::metadata_interval(options.kafka);
     options.database = postgres::options_from(settings, "outbox-relay");
     options.database.statement_timeout = options.statement_timeout;

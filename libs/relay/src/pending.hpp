@@ -9,7 +9,7 @@ namespace outbox::relay {
 struct Published {
     store::MarkedUpTo marked;
     std::vector<store::SentRow> sent;
-    std::optional<store::FailedAttempt> dead_letter;
+    std::vector<store::FailedAttempt> dead_letters;
     bool retried = false; ///< its event had failed before
 
     explicit Published(const BatchEnd& end);
@@ -31,7 +31,7 @@ struct ShardWorker::Pending {
         std::size_t count = ready ? ready->claimed.rows.size() : 0;
         count += publishing != nullptr ? publishing->claimed.rows.size() : 0;
         for (const Published& batch : published) {
-            count += batch.sent.size();
+            count += batch.sent.size() + batch.dead_letters.size();
         }
         return count;
     }
@@ -54,13 +54,20 @@ struct ShardWorker::Pending {
             for (const store::SentRow& row : batch.sent) {
                 all.push_back(row.seq);
             }
+            for (const store::FailedAttempt& letter : batch.dead_letters) {
+                all.push_back(letter.seq);
+            }
         }
         return all;
     }
 };
 
-/// Why a topic does not take a record; nullopt when it does.
-std::optional<Refusal> unfit_for(const kafka::Record& record, const TopicVerdict& verdict);
+/// Whether the record is larger than the topic accepts, before any compression.
+bool exceeds(const kafka::Record& record, const TopicVerdict& verdict);
+
+/// Why a topic does not take a record; nullopt when it does, or only the broker can tell.
+/// @param compressed  records are, so that their size says little
+std::optional<Refusal> unfit_for(const kafka::Record& record, const TopicVerdict& verdict, bool compressed);
 
 /// What became of claimed rows.
 struct BuiltBatch {
@@ -80,7 +87,8 @@ public:
         : context_(context),
           shard_(shard),
           blamed_(blamed),
-          left_out_(std::move(left_out)) {}
+          left_out_(std::move(left_out)),
+          compressed_(kafka::compresses(context.options.kafka)) {}
 
     /// @throws KafkaError when the cluster cannot say what it accepts.
     BuiltBatch build(store::RowSet claimed, Deadline deadline);
@@ -89,18 +97,22 @@ public:
 private:
     enum class Place {
         in_batch,
-        held, ///< not now, and its key's later rows neither
-        out   ///< it is skipped
+        last_of_key, ///< in the batch, and blocks its key
+        held,        ///< not now, and its key's later rows neither
+        out          ///< it is skipped
     };
     Place find_place(const store::Row& row, bool alone, BuiltBatch& built, Deadline deadline);
-    Place refuse(const store::Row& row, bool alone, kafka::Record record, const Refusal& refusal,
+    std::optional<std::int64_t> find_trial(const store::RowSet& claimed);
+    Place refuse(const store::Row& row, bool alone, bool outage, kafka::Record record, const Refusal& refusal,
                  BuiltBatch& built, Deadline deadline);
     [[nodiscard]] std::optional<Refusal> why_not(const store::Row& row, const kafka::Record& record,
                                                  const TopicVerdict& verdict) const;
     bool dead_letter(Batch& batch, const store::Row& row, kafka::Record record, const Refusal& refusal,
                      store::FailedAttempt& attempt, Deadline deadline);
-    [[nodiscard]] TopicVerdict ask(const std::string& topic, Deadline deadline) const;
+    [[nodiscard]] TopicVerdict ask(const std::string& topic, Deadline deadline,
+                                   SteadyClock::time_point not_before) const;
     const TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
+    const TopicVerdict& verdict_afresh(std::string_view topic, Deadline deadline);
     [[nodiscard]] kafka::Record record_of(OutgoingEvent::State& event, std::string_view topic,
                                           const TopicVerdict& verdict, Arena& arena) const;
     /// @pre the topic has partitions. @return nullopt when the strategy cannot read the event
@@ -111,6 +123,9 @@ private:
     int shard_;
     const BlamedRows& blamed_;
     LeftOut left_out_; ///< by the claim of these rows; one answer for all rows of a key
+    bool compressed_;
+    SteadyClock::time_point began_ = SteadyClock::now();
+    std::set<std::string, std::less<>> asked_afresh_;
     std::map<std::string, TopicVerdict, std::less<>> verdicts_;
 };
 

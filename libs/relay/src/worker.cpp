@@ -28,6 +28,18 @@ public:
     explicit NeedsRecovery(const std::string& message) : Error(Action::reconnect, message) {}
 };
 
+std::set<std::string, std::less<>> topics_of(const Batch& batch) {
+    std::set<std::string, std::less<>> topics;
+    std::string_view last;
+    for (const kafka::Record& record : batch.records) {
+        if (record.topic != last) {
+            last = record.topic;
+            topics.emplace(last);
+        }
+    }
+    return topics;
+}
+
 } // namespace
 
 ShardWorker::ShardWorker(const RelayContext& context, int shard)
@@ -45,6 +57,11 @@ ShardWorker::~ShardWorker() {
 void ShardWorker::ring() {
     rung_ = true;
     signal_.notify();
+}
+
+void ShardWorker::look_again() {
+    looks_again_ = true;
+    ring();
 }
 
 void ShardWorker::doubt() {
@@ -136,6 +153,7 @@ void ShardWorker::perform() {
 
 void ShardWorker::recover_from(const Error& error) {
     using Cause = Breaker::Cause;
+    look_at_control_topic();
     machine_.failed();
     hindrance_.met(error.what(), SteadyClock::now());
     const auto* const of_kafka = dynamic_cast<const kafka::KafkaError*>(&error);
@@ -166,7 +184,30 @@ void ShardWorker::stop_at(const Contradiction& contradiction) {
 void ShardWorker::back_off() {
     pending_.reset();
     signal_.wait(Deadline::in(breaker_.wait(dice())));
+    wait_for_control_topic();
     machine_.done();
+}
+
+/// While the control topic is known to take nothing a recovery leads nowhere. Somebody asks on behalf of all.
+void ShardWorker::wait_for_control_topic() {
+    constexpr milliseconds look{100};
+    while (!releasing() && context_.topics.is_left_out(context_.options.control_topic(), shard_)) {
+        control_doubted_ = true;
+        signal_.wait(Deadline::in(look));
+    }
+}
+
+/// A recovery that cannot read it fails as well.
+void ShardWorker::look_at_control_topic() {
+    const auto state = machine_.state();
+    if (state != ShardState::fencing && state != ShardState::reading) {
+        return;
+    }
+    constexpr std::chrono::seconds patience{1};
+    try {
+        context_.topics.find_culprits({context_.options.control_topic()}, Deadline::in(patience));
+    } catch (const std::exception&) { // Kafka is away: the next recovery says so
+    }
 }
 
 void ShardWorker::release() {
@@ -236,6 +277,7 @@ void ShardWorker::collect() {
     }
     pending_->publishing = nullptr;
     pace_.look_now(); // the turn that marks it claims as well
+    note_throttle(end->end.throttled);
     if (end->end.failure) {
         on_failure(*end->batch, *end->end.failure);
     } else {
@@ -259,8 +301,23 @@ void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) 
     if (failure.blame == kafka::Blame::fenced) {
         check_fencing();
     }
+    const bool late = kafka::is_timeout(failure.code);
+    if (failure.blame == kafka::Blame::topic || late) {
+        const auto told = brokers_tell(batch);
+        if (told == true) {
+            breaker_.answered(); // Kafka is well
+            return;
+        }
+        if (late && told && !batch.claimed.empty()) {
+            batch_limit_.late(batch.claimed.rows.size());
+            log::warn(
+                "a batch took too long; the next one is smaller",
+                {{"shard", shard_}, {"events", batch.claimed.rows.size()}, {"next", batch_limit_.now()}});
+        }
+    }
     if (batch.claimed.empty() && failure.blame == kafka::Blame::topic) {
-        on_refusing_control_topic(failure);
+        context_.topics.refuse(context_.options.control_topic(), {failure.code, failure.message});
+        on_refusing_control_topic(failure.message);
     }
     const Remedy remedy = remedy_for(failure, batch);
     if (remedy == Remedy::none) {
@@ -273,19 +330,48 @@ void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) 
                          rows.size(),
                          rows.front().seq,
                          std::string(batch.records.front().topic)};
-    if (needs_proof(failure, remedy)) {
-        unproven_ = std::move(verdict);
+    if (remedy == Remedy::refuse_topic) {
+        unproven_ = std::move(verdict); // the broker does not always say which topic it means
     } else {
         apply(verdict);
     }
 }
 
-void ShardWorker::on_refusing_control_topic(const kafka::Failure& failure) {
-    if (unproven_) {
-        unproven_->remedy = Remedy::none; // it was not the events' topic
+/// Quotas hold a client back on every batch: that is said once a minute.
+void ShardWorker::note_throttle(milliseconds throttled) {
+    constexpr std::chrono::minutes silence{1};
+    const auto now = SteadyClock::now();
+    if (throttled.count() > 0 && now >= next_throttle_word_) {
+        next_throttle_word_ = now + silence;
+        log::warn(
+            "Kafka holds this relay back by a quota",
+            {{"shard", shard_}, {"throttle_ms", throttled.count()}, {"events_a_batch", batch_limit_.now()}});
     }
+}
+
+/// Asks brokers about the topics of a batch that failed. @return whether one of them explains it: it is
+/// parked or made by now, and the other events are sent again; nullopt: the brokers do not answer
+std::optional<bool> ShardWorker::brokers_tell(const Batch& batch) {
+    constexpr std::chrono::seconds patience{3};
+    std::set<std::string, std::less<>> culprits;
+    try {
+        culprits = context_.topics.find_culprits(topics_of(batch), Deadline::in(patience));
+    } catch (const std::exception& error) {
+        log::debug("topics could not be asked about", {{"shard", shard_}, {"reason", error.what()}});
+        return std::nullopt;
+    }
+    if (culprits.contains(context_.options.control_topic())) {
+        on_refusing_control_topic("see the topic's own entry in this log");
+    }
+    return !culprits.empty();
+}
+
+void ShardWorker::on_refusing_control_topic(const std::string& why) {
+    unproven_.reset(); // it was not the events' topic
+    control_doubted_ = true;
+    breaker_.answered(); // Kafka is well
     throw NeedsRecovery(fmt::format("the control topic {} refuses records, so nothing can be sent: {}",
-                                    context_.options.control_topic(), failure.message));
+                                    context_.options.control_topic(), why));
 }
 
 void ShardWorker::on_sent(const Batch& batch) {
@@ -295,8 +381,16 @@ void ShardWorker::on_sent(const Batch& batch) {
     for (const auto& [topic, events] : batch.outlived) {
         context_.outlived.add(topic, events);
     }
+    if (std::exchange(control_doubted_, false)) {
+        context_.topics.took(context_.options.control_topic());
+    }
     if (!batch.claimed.empty()) {
         batch_limit_.sent();
+        if (context_.topics.needs_try()) {
+            for (const std::string& topic : topics_of(batch)) {
+                context_.topics.took(topic);
+            }
+        }
     } else if (unproven_) {
         apply(*std::exchange(unproven_, std::nullopt));
     }
@@ -364,7 +458,7 @@ void ShardWorker::sleep_exactly() {
         if (seen.next_attempt) {
             wait = std::min(wait, *seen.next_attempt);
         }
-        if (!context_.topics.parked().topics.empty() || !unmarked_topics_.empty()) {
+        if (context_.topics.needs_try() || !unmarked_topics_.empty()) {
             wait = std::min(wait, unmarked_pace);
         }
         signal_.wait(Deadline::in(wait));

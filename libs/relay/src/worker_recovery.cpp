@@ -123,7 +123,7 @@ void ShardWorker::settle() {
 /// Nothing is in hand but a batch without events where one is needed, and what was known is looked up again.
 void ShardWorker::begin_work() {
     pending_ = std::make_unique<Pending>();
-    if (next_batch_ == 1 || unproven_) {
+    if (next_batch_ == 1 || unproven_ || control_doubted_) {
         pending_->ready = empty_batch();
     }
     pace_ = {};

@@ -32,9 +32,9 @@ store::ClaimLimits ShardWorker::limits() const {
     return limits;
 }
 
-/// Nothing is claimed for topics without a leader, with a marker still to be written, or paused.
-LeftOut ShardWorker::left_out() const {
-    LeftOut out = context_.topics.parked();
+/// Nothing is claimed for topics that take nothing, with a marker still to be written, or paused.
+LeftOut ShardWorker::left_out() {
+    LeftOut out = context_.topics.left_out(shard_);
     for (const auto& [topic, row_topics] : unmarked_topics_) {
         out.topics.insert(topic);
         out.row_topics.insert(out.row_topics.end(), row_topics.begin(), row_topics.end());
@@ -85,6 +85,7 @@ bool ShardWorker::turn(const Wishes& wished) {
         return false;
     }
     const LeftOut out = left_out();
+    skip_parked(out.row_topics);
     if (pass.peek_first && !worth_a_claim(out.row_topics)) {
         return false;
     }
@@ -100,6 +101,21 @@ bool ShardWorker::turn(const Wishes& wished) {
     return pass.mark;
 }
 
+/// A million events of a parked topic may lie before those of the others.
+void ShardWorker::skip_parked(const std::vector<std::string>& parked) {
+    constexpr std::chrono::seconds pace{1};
+    constexpr std::chrono::minutes trusted{1}; // somebody may have set old rows NEW by hand
+    const auto now = SteadyClock::now();
+    if (looks_again_.exchange(false) || now >= next_head_) {
+        store_->forget_skipped();
+        next_head_ = now + trusted;
+    }
+    if (!parked.empty() && now >= next_skip_) {
+        next_skip_ = now + pace;
+        store_->skip_parked(parked);
+    }
+}
+
 bool ShardWorker::worth_a_claim(const std::vector<std::string>& parked) {
     const auto seen = store_->peek(parked);
     waiting_ = waiting_ || seen.blocked || seen.next_attempt;
@@ -112,12 +128,8 @@ store::RowSet ShardWorker::mark_and_claim(const Pass& pass, const std::vector<st
     store::RowSet claimed;
     store::Turn guarded(*store_, acquired_->ownership);
     for (const Published& batch : pending_->published) {
-        if (batch.dead_letter) {
-            guarded.mark({}, batch.marked);
-            guarded.fail_dead_lettered(batch.sent.front().bucket, *batch.dead_letter);
-        } else {
-            guarded.mark(batch.sent, batch.marked);
-        }
+        guarded.mark(batch.sent, batch.marked);
+        guarded.fail(batch.dead_letters);
     }
     if (pass.claim) {
         const auto in_flight = pending_->seqs();
@@ -197,10 +209,10 @@ void ShardWorker::forget_published() {
         if (batch.retried) {
             next_tend_ = {}; // its followers need not wait any more
         }
-        if (batch.dead_letter) {
+        if (!batch.dead_letters.empty()) {
             next_tend_ = {};
             waiting_ = true;
-            note_attempt(*batch.dead_letter, context_.options.dead_letter_topic);
+            note_attempts(batch.dead_letters, context_.options.dead_letter_topic);
         }
     }
     pending_->published.clear();
@@ -242,8 +254,29 @@ void ShardWorker::write_refusals(const BuiltBatch& built) {
     fault_point("after-refusals");
     next_tend_ = {};
     waiting_ = true;
-    for (const auto& attempt : built.failed) {
-        note_attempt(attempt, {});
+    note_attempts(built.failed, {});
+}
+
+/// Events that are given up with their topic are many: they are counted.
+void ShardWorker::note_attempts(std::span<const store::FailedAttempt> attempts,
+                                const std::string& dead_letter_topic) {
+    const store::FailedAttempt* last = nullptr;
+    std::int64_t with_topic = 0;
+    for (const store::FailedAttempt& attempt : attempts) {
+        if (attempt.outage) {
+            last = &attempt;
+            ++with_topic;
+        } else {
+            note_attempt(attempt, dead_letter_topic);
+        }
+    }
+    if (last != nullptr) {
+        log::error("events given up with their topic: they are FAILED",
+                   {{"shard", shard_},
+                    {"events", with_topic},
+                    {"last", last->id.to_string()},
+                    {"error", last->error},
+                    {"dead_letter_topic", dead_letter_topic}});
     }
 }
 
@@ -281,7 +314,7 @@ void ShardWorker::note_parked(const BuiltBatch& built) {
         if (const auto unmarked = unmarked_topics_.find(topic); unmarked != unmarked_topics_.end()) {
             unmarked->second.insert(row_topic);
         } else {
-            context_.topics.note_parked(topic, row_topic);
+            context_.topics.note_parked(topic, row_topic, shard_);
         }
     }
 }

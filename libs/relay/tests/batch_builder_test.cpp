@@ -40,7 +40,7 @@ protected:
 private:
     store::Identity identity_;
     kafka::Admin admin_{kafka::ClientOptions{"127.0.0.1:1", "test"}};
-    Topics topics_{admin_, {}};
+    Topics topics_{admin_, kafka::ClientOptions{"127.0.0.1:1", "test"}, {}};
     Pauses pauses_;
     ClaimBudget budget_{1U << 20U};
     Wakeup ended_;
@@ -49,7 +49,7 @@ private:
 };
 
 TEST_F(BatchBuilderTest, WhatTheClaimLeftOutByAnotherNameIsPutBackWithTheLaterRowsOfItsKey) {
-    const auto built = build({row(1, "users", "user"), row(2, "orders", "order")}, {{"events.user"}, {}});
+    const auto built = build({row(1, "users", "user"), row(2, "orders", "order")}, {{"events.user"}, {}, {}});
     EXPECT_EQ(built.batch, nullptr);
     ASSERT_EQ(built.put_back.size(), 2U);
     EXPECT_EQ(built.put_back[0].seq, 1);
@@ -60,7 +60,7 @@ TEST_F(BatchBuilderTest, WhatTheClaimLeftOutByAnotherNameIsPutBackWithTheLaterRo
 TEST_F(BatchBuilderTest, ADeadLetterWaitsForATopicThatIsLeftOutAndTheAttemptIsNotSpent) {
     options_.dead_letter_topic = "dead";
     options_.messages.topic = {};
-    const auto built = build({row(1, options_.control_topic(), "user")}, {{"dead"}, {}});
+    const auto built = build({row(1, options_.control_topic(), "user")}, {{"dead"}, {}, {}});
     EXPECT_EQ(built.batch, nullptr);
     ASSERT_EQ(built.failed.size(), 1U);
     EXPECT_FALSE(built.failed[0].give_up);

@@ -16,7 +16,7 @@ Remedy remedy(Blame blame, const std::vector<std::string_view>& topics, bool dea
     }
     batch.records.emplace_back().topic = "control";
     if (dead_letter) {
-        batch.dead_letter.emplace();
+        batch.dead_letters[0];
     }
     return remedy_for({0, blame, ""}, batch);
 }
@@ -39,15 +39,9 @@ TEST(BatchPolicy, ASpoiltBatchIsSplitUntilTheEventStandsAlone) {
     EXPECT_EQ(remedy(Blame::record, {"a"}), Remedy::blame_row);
     EXPECT_EQ(remedy(Blame::topic, {"a", "b"}), Remedy::split);
     EXPECT_EQ(remedy(Blame::topic, {"a", "a"}), Remedy::refuse_topic);
-    EXPECT_EQ(remedy(Blame::topic, {"a"}, true), Remedy::blame_dead_letter);
-}
-
-TEST(BatchPolicy, OnlyWhatSpendsAttemptsNeedsAProofThatTheTopicIsNotTheControlTopic) {
-    const kafka::Failure of_topic{0, Blame::topic, ""};
-    EXPECT_TRUE(needs_proof(of_topic, Remedy::refuse_topic));
-    EXPECT_TRUE(needs_proof(of_topic, Remedy::blame_dead_letter));
-    EXPECT_FALSE(needs_proof(of_topic, Remedy::split));
-    EXPECT_FALSE(needs_proof({0, Blame::record, ""}, Remedy::blame_dead_letter));
+    EXPECT_EQ(remedy(Blame::topic, {"a"}, true), Remedy::refuse_topic) << "the dead-letter topic's";
+    EXPECT_EQ(remedy(Blame::record, {"a"}, true), Remedy::blame_dead_letter);
+    EXPECT_EQ(remedy(Blame::record, {"a", "b"}, true), Remedy::split);
 }
 
 TEST(BatchPolicy, NothingIsClaimedBesideABatchThatNamesNoEventOrWhoseMarkBlocksAKey) {
@@ -55,9 +49,9 @@ TEST(BatchPolicy, NothingIsClaimedBesideABatchThatNamesNoEventOrWhoseMarkBlocksA
     EXPECT_TRUE(goes_alone(batch));
     batch.claimed.rows.emplace_back();
     EXPECT_FALSE(goes_alone(batch));
-    batch.dead_letter.emplace();
+    batch.dead_letters[0];
     EXPECT_FALSE(goes_alone(batch));
-    batch.dead_letter->block_key = true;
+    batch.dead_letters[1].block_key = true;
     EXPECT_TRUE(goes_alone(batch));
 }
 
@@ -73,6 +67,27 @@ TEST(BatchPolicy, TheLimitHalvesTheSpoiltBatchAndGrowsBack) {
     EXPECT_EQ(limit.now(), 1000U);
     limit.sent();
     EXPECT_EQ(limit.now(), 1000U);
+}
+
+TEST(BatchPolicy, ABatchThatTookTooLongIsHalvedAndGrowsBackSlowly) {
+    BatchLimit limit(1000);
+    limit.late(1000);
+    EXPECT_EQ(limit.now(), 500U);
+    limit.late(500);
+    EXPECT_EQ(limit.now(), 250U);
+    limit.sent();
+    EXPECT_EQ(limit.now(), 265U);
+    limit.spoilt(200);
+    EXPECT_EQ(limit.now(), 100U);
+    limit.sent();
+    limit.sent();
+    EXPECT_EQ(limit.now(), 265U) << "back to what was in time";
+    for (int i = 0; i < 40; ++i) {
+        limit.sent();
+    }
+    EXPECT_EQ(limit.now(), 1000U);
+    limit.late(1);
+    EXPECT_EQ(limit.now(), 1U);
 }
 
 } // namespace

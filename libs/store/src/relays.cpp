@@ -5,6 +5,8 @@
 #include <outbox/core/error.hpp>
 #include <outbox/core/text.hpp>
 
+#include <algorithm>
+
 namespace outbox::store {
 namespace {
 
@@ -60,6 +62,30 @@ constexpr Statement forget_relays{
     "outbox_forget", "DELETE FROM outbox_relays AS r WHERE r.heartbeat_at < clock_timestamp() - "
                      "greatest(r.lease, interval '1 minute')"
                      " AND NOT EXISTS (SELECT 1 FROM outbox_shards AS s WHERE s.owner = r.relay)"};
+
+constexpr Statement write_outages{
+    "outbox_note_outages",
+    "WITH over AS (DELETE FROM outbox_topic_outages WHERE relay = $1 AND topic <> ALL ($2::text[]))"
+    " INSERT INTO outbox_topic_outages AS o (relay, topic, since, code, reason, given_up)"
+    " SELECT $1, m.topic, clock_timestamp() - m.lasts * interval '1 millisecond', m.code, m.reason, "
+    "m.given_up"
+    " FROM unnest($2::text[], $3::bigint[], $4::integer[], $5::text[], $6::boolean[])"
+    " AS m(topic, lasts, code, reason, given_up)"
+    " WHERE EXISTS (SELECT 1 FROM outbox_relays AS r WHERE r.relay = $1)"
+    " ON CONFLICT (relay, topic) DO UPDATE SET since = excluded.since, code = excluded.code,"
+    " reason = excluded.reason, given_up = excluded.given_up"};
+
+constexpr Statement find_unsent{
+    "outbox_find_unsent",
+    "SELECT EXISTS (SELECT 1 FROM generate_series(0, 63) AS b(bucket) CROSS JOIN LATERAL"
+    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_WAITING
+    " AND o.topic = ANY ($1::text[]) LIMIT 1) AS found)"
+    " OR EXISTS (SELECT 1 FROM generate_series(0, 63) AS b(bucket) CROSS JOIN LATERAL"
+    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_READY
+    " AND o.topic = ANY ($1::text[]) LIMIT 1) AS found)"};
+
+/// `status` shows no more.
+constexpr std::size_t most_outages = 1'000;
 
 void check_same(const char* what, const std::string& stored, const std::string& given, const char* advice) {
     if (stored != given) {
@@ -171,6 +197,39 @@ void Relays::leave(const Uuid& relay) {
 
 void Relays::forget_dead() {
     connection_.run(forget_relays, {}, Deadline::in(timeout_));
+}
+
+void Relays::note_outages(const Uuid& relay, std::span<const TopicOutage> outages) {
+    const auto some = outages.first(std::min(outages.size(), most_outages));
+    std::vector<std::string> topics;
+    std::vector<std::int64_t> lasts;
+    std::vector<int> codes;
+    std::vector<std::string> reasons;
+    std::vector<const char*> given_up;
+    for (const TopicOutage& outage : some) {
+        topics.push_back(outage.topic);
+        lasts.push_back(outage.lasts.count());
+        codes.push_back(outage.code);
+        reasons.push_back(outage.reason);
+        given_up.push_back(outage.given_up ? "t" : "f");
+    }
+    connection_.run(write_outages,
+                    {relay, texts(topics), numbers(lasts), numbers(codes), texts(reasons), numbers(given_up)},
+                    Deadline::in(timeout_));
+}
+
+bool Relays::events_wait_for(std::span<const std::string> row_topics) {
+    try {
+        Transaction look(
+            connection_, Deadline::in(timeout_),
+            "BEGIN READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off");
+        return look.run(find_unsent, {texts(row_topics)}).boolean(0, 0);
+    } catch (const postgres::DatabaseError& error) {
+        if (error.sqlstate() != "57014") { // so many events wait that the look was cancelled
+            throw;
+        }
+        return true;
+    }
 }
 
 void Relays::announce() {

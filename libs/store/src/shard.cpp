@@ -47,8 +47,8 @@ constexpr Statement why_stopped{
 
 constexpr Statement look{
     "outbox_peek",
-    "SELECT EXISTS (SELECT 1 FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
-    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_NEW
+    "SELECT EXISTS (SELECT 1 FROM unnest($1::smallint[], $3::bigint[]) AS b(bucket, floor) CROSS JOIN LATERAL"
+    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND o.seq > b.floor AND " OUTBOX_NEW
     " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_BLOCKED " ORDER BY o.seq LIMIT 1) AS found),"
     " (SELECT ceil(extract(epoch FROM min(due.at) - clock_timestamp()) * 1000)::bigint"
     " FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
@@ -159,10 +159,12 @@ ShardStore::ShardStore(postgres::Connection& connection, int shard, std::vector<
     : connection_(connection),
       shard_(shard),
       buckets_(std::move(buckets)),
+      buckets_in_order_(buckets_),
       bucket_array_(numbers(buckets_)),
       timeout_(timeout) {}
 
 std::optional<Acquired> ShardStore::acquire(const Uuid& relay, const Identity& identity) {
+    forget_skipped();
     Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard_));
     const Result taken =
         transaction.run(take_shard, {shard_, relay, identity.shard_count, identity.outbox_id});
@@ -248,7 +250,10 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
 }
 
 Peek ShardStore::peek(std::span<const std::string> parked_topics) {
-    const Result found = connection_.run(look, {bucket_array_, texts(parked_topics)}, Deadline::in(timeout_));
+    floors_.leave_out(parked_topics);
+    const Result found =
+        connection_.run(look, {bucket_array_, texts(parked_topics), numbers(floors_.of(buckets_in_order_))},
+                        Deadline::in(timeout_));
     Peek peek;
     peek.work = found.boolean(0, 0);
     if (!found.is_null(0, 1)) {

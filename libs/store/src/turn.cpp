@@ -20,19 +20,19 @@ using postgres::Statement;
 // and so do the later events of its key. Most buckets have no blocked key, so rows are compared only where
 // one is.
 #define OUTBOX_CLAIM_OF(columns)                                                                             \
-    "SELECT " columns                                                                                        \
-    " FROM (SELECT u.bucket, EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = u.bucket)"      \
-    " AS has_blocked FROM unnest($1::smallint[]) AS u(bucket) OFFSET 0) AS b CROSS JOIN LATERAL"             \
-    " (SELECT o.ctid, o.* FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_NEW                 \
-    " AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[])"                                       \
+    "SELECT " columns " FROM (SELECT u.bucket, u.floor, EXISTS (SELECT 1 FROM outbox_blocked_keys AS k"      \
+    " WHERE k.bucket = u.bucket) AS has_blocked"                                                             \
+    " FROM unnest($1::smallint[], $4::bigint[]) AS u(bucket, floor) OFFSET 0) AS b CROSS JOIN LATERAL"       \
+    " (SELECT o.ctid, o.* FROM outbox_events AS o WHERE o.bucket = b.bucket AND o.seq > b.floor"             \
+    " AND " OUTBOX_NEW " AND o.seq <> ALL ($2::bigint[]) AND o.topic <> ALL ($3::text[])"                    \
     " AND NOT (b.has_blocked AND " OUTBOX_BLOCKED ") ORDER BY o.seq) AS o"
 #define OUTBOX_CLAIM OUTBOX_CLAIM_OF(OUTBOX_COLUMNS)
 
 /// The places of rows are places in it.
 #define OUTBOX_TABLE_FILE "coalesce(pg_relation_filenode('outbox_events'::regclass)::bigint, 0)"
 
-constexpr Statement claim_statement{"outbox_claim_some", OUTBOX_CLAIM " LIMIT $4"};
-constexpr Statement choose_ready{"outbox_choose_ready", OUTBOX_CLAIM_OF(OUTBOX_IDENTITY) " LIMIT $4"};
+constexpr Statement claim_statement{"outbox_claim_some", OUTBOX_CLAIM " LIMIT $5"};
+constexpr Statement choose_ready{"outbox_choose_ready", OUTBOX_CLAIM_OF(OUTBOX_IDENTITY) " LIMIT $5"};
 constexpr Statement open_claim{"outbox_open_claim",
                                "DECLARE outbox_claim NO SCROLL CURSOR FOR " OUTBOX_CLAIM};
 constexpr Statement close_claim{"outbox_close_claim", "CLOSE outbox_claim"};
@@ -94,15 +94,6 @@ constexpr Statement fail_attempts{
              " INSERT INTO outbox_blocked_keys (bucket, key, failed_seq) SELECT bucket, key,"
              " CASE WHEN give_up THEN seq END FROM failed WHERE NOT give_up OR "
              "block_key" OUTBOX_BLOCK_FAILED_KEYS};
-
-constexpr Statement fail_one{
-    "outbox_fail_dead_lettered",
-    "WITH failed AS (UPDATE outbox_events AS o SET status = 'FAILED', retry_count = $3, error_message = $4,"
-    " next_attempt_at = NULL, processed_at = clock_timestamp() WHERE o.bucket = $1 AND o.seq = $2 "
-    "AND o.id = $6 AND " OUTBOX_READY
-    " RETURNING o.bucket, " OUTBOX_KEY_OF("o") " AS key, o.seq) INSERT INTO outbox_blocked_keys (bucket, "
-                                               "key, failed_seq) SELECT bucket, key, seq"
-                                               " FROM failed WHERE $5::boolean" OUTBOX_BLOCK_FAILED_KEYS};
 
 constexpr Statement to_skipped{
     "outbox_to_skipped", "UPDATE outbox_events AS o SET status = 'SKIPPED', processed_at = "
@@ -254,7 +245,9 @@ RowSet Turn::claim(const ClaimLimits& limits, std::span<const std::int64_t> in_f
                    std::span<const std::string> parked_topics) {
     auto& buckets = store_.buckets_;
     std::rotate(buckets.begin(), buckets.begin() + 1, buckets.end()); // no bucket is always first
-    const Params where{numbers(buckets), numbers(in_flight), texts(parked_topics)};
+    store_.floors_.leave_out(parked_topics);
+    const Params where{numbers(buckets), numbers(in_flight), texts(parked_topics),
+                       numbers(store_.floors_.of(buckets))};
     const std::size_t step = std::min(limits.rows_a_statement, limits.rows);
     store_.choice_ = {choose_ready, where};
     store_.choice_.params.emplace_back(static_cast<std::int64_t>(limits.rows));
@@ -291,12 +284,6 @@ void Turn::fail(std::span<const FailedAttempt> attempts) {
                                      numbers(given_up), numbers(waits), texts(errors), numbers(block_key)});
 }
 
-void Turn::fail_dead_lettered(std::int16_t bucket, const FailedAttempt& attempt) {
-    written_ = true;
-    transaction_.run(fail_one, {bucket, attempt.seq, attempt.retry_count, attempt.error,
-                                attempt.block_key ? "t" : "f", attempt.id});
-}
-
 void Turn::skip(std::span<const SkippedRow> rows) {
     if (rows.empty()) {
         return;
@@ -314,6 +301,9 @@ void Turn::put_back(std::span<const Row> rows) {
     if (!rows.empty()) {
         written_ = true;
         transaction_.run(to_new, {ids(rows)});
+        for (const Row& row : rows) {
+            store_.floors_.lower(row.bucket, row.seq);
+        }
     }
 }
 

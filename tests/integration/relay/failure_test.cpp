@@ -141,8 +141,10 @@ TEST_F(Failure, AnEventForTheControlTopicIsRefusedAndTheShardGoesOn) {
 
 TEST_F(Failure, AnEventForAnotherOutboxsControlTopicOrForOneOfKafkasOwnIsRefused) {
     const auto name = "outbox." + database.name();
-    create_topic(name + "-other.control", 1, {{"cleanup.policy", "compact"}});
-    create_topic(name + "-other.backfill", 1, {{"cleanup.policy", "compact"}});
+    const Variables as_relays_do{
+        {"cleanup.policy", "compact"}, {"segment.bytes", "16777216"}, {"max.message.bytes", "4194304"}};
+    create_topic(name + "-other.control", 1, as_relays_do);
+    create_topic(name + "-other.backfill", 1, as_relays_do);
     create_topic(name + "-events.control", 1); // it is only called so
     const Process relay = ready_relay();
     for (const auto& refusing :
@@ -153,21 +155,6 @@ TEST_F(Failure, AnEventForAnotherOutboxsControlTopicOrForOneOfKafkasOwnIsRefused
                     testing::EndsWith("no event goes there"));
     }
     EXPECT_TRUE(wait_sent(insert({"k", "{}", name + "-events.control"})));
-}
-
-TEST_F(Failure, AMissingTopicThatMayNotBeCreatedIsRefusedWithTheCommandToType) {
-    {
-        Process first = ready_relay(); // creates the control topic
-        EXPECT_EQ(stop(first).exit_code, 0);
-    }
-    const Process relay = ready_relay({{"KAFKA_CREATE_TOPICS", "off"}});
-    const auto id = insert({.key = "a", .max_retries = 1000});
-    ASSERT_TRUE(waits(id)) << relay.errors();
-    EXPECT_THAT(error_of(id), HasSubstr("kafka-topics.sh"));
-    EXPECT_THAT(error_of(id), HasSubstr("--create --topic " + topic));
-    create_topic(topic, 6);
-    EXPECT_TRUE(wait_sent(id, 60s)) << relay.errors();
-    expect_exactly_once();
 }
 
 TEST_F(Failure, ABlockedKeyWith100000WaitingRowsDoesNotSlowTheOthers) {

@@ -264,6 +264,43 @@ void alter_topic(const std::string& name, const Variables& config) {
     check(rd_kafka_ConfigResource_error(results[0]), "alter " + name);
 }
 
+namespace {
+
+using Acl = Handle<rd_kafka_AclBinding_t, rd_kafka_AclBinding_destroy>;
+
+/// The broker takes rights for granted where nobody gave any.
+Acl allowed(const std::string& topic, rd_kafka_AclOperation_t operation) {
+    std::array<char, 512> reason{};
+    return Acl(rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str(),
+                                       RD_KAFKA_RESOURCE_PATTERN_LITERAL, "User:*", "*", operation,
+                                       RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, reason.data(), reason.size()));
+}
+
+} // namespace
+
+void allow_reading_only(const std::string& name) {
+    const Client admin = client(RD_KAFKA_PRODUCER, {});
+    const Queue queue(rd_kafka_queue_new(admin.get()));
+    const std::array owned{allowed(name, RD_KAFKA_ACL_OPERATION_READ),
+                           allowed(name, RD_KAFKA_ACL_OPERATION_DESCRIBE),
+                           allowed(name, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS)};
+    std::array wanted{owned[0].get(), owned[1].get(), owned[2].get()};
+    rd_kafka_CreateAcls(admin.get(), wanted.data(), wanted.size(), nullptr, queue.get());
+    reply(queue.get(), "restrict " + name);
+}
+
+void allow_all(const std::string& name) {
+    const Client admin = client(RD_KAFKA_PRODUCER, {});
+    const Queue queue(rd_kafka_queue_new(admin.get()));
+    std::array<char, 512> reason{};
+    auto* filter = rd_kafka_AclBindingFilter_new(
+        RD_KAFKA_RESOURCE_TOPIC, name.c_str(), RD_KAFKA_RESOURCE_PATTERN_LITERAL, nullptr, nullptr,
+        RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, reason.data(), reason.size());
+    const Acl owned(filter);
+    rd_kafka_DeleteAcls(admin.get(), &filter, 1, nullptr, queue.get());
+    reply(queue.get(), "free " + name);
+}
+
 std::int32_t leader_of(const std::string& topic, std::int32_t partition) {
     const Client handle = client(RD_KAFKA_PRODUCER, {});
     const auto metadata = metadata_of_all(handle.get());

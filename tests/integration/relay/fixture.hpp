@@ -55,6 +55,10 @@ void add_partitions(const std::string& name, int partitions);
 void delete_topic(const std::string& name);
 /// @param config  all that is not the broker's default from now on
 void alter_topic(const std::string& name, const Variables& config);
+/// From now on everybody may see and read the topic, and nobody write to it.
+void allow_reading_only(const std::string& name);
+/// Takes back what restricted the topic.
+void allow_all(const std::string& name);
 /// The oldest committed record that the partition still has, -1: none.
 std::int64_t first_offset_of(const std::string& name, std::int32_t partition);
 /// Every committed record from the topic's beginning to its high watermark as of now: of a transaction that

@@ -64,6 +64,12 @@ public:
     /// A topic's configuration as it is in force. @throws KafkaError
     [[nodiscard]] Properties topic_config(const std::string& name, Deadline deadline) const;
 
+    /// The same of several topics; those whose configuration this client may not see, or that are gone, are
+    /// missing.
+    /// @throws KafkaError
+    [[nodiscard]] std::map<std::string, Properties> topic_configs(const std::vector<std::string>& names,
+                                                                  Deadline deadline) const;
+
     /// Makes the topic and waits until every partition has a leader. One that exists already is left as it
     /// is.
     /// @throws KafkaError

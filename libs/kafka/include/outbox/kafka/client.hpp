@@ -37,6 +37,9 @@ inline constexpr milliseconds default_metadata_interval{30'000};
 /// What holds under these options.
 milliseconds metadata_interval(const ClientOptions& options);
 
+/// Whether producers compress what they send, under these options.
+bool compresses(const ClientOptions& options);
+
 /// Ends a client: drops what it still holds, waits for its threads.
 void destroy_client(rd_kafka_s* client) noexcept;
 

@@ -35,9 +35,20 @@ Blame blame_for(int code) noexcept;
 /// A coordinator or leader is being found, loads or moves: the same request succeeds soon.
 bool passes_soon(int code) noexcept;
 
+/// A topic cannot be made for now, by rights, policy, settings, quota or name: whoever can mend that may do
+/// so.
+bool refuses_creation(int code) noexcept;
+
+/// The transaction took too long: replicas are missing, a client is throttled, or a broker is away.
+bool is_timeout(int code) noexcept;
+
 /// Codes that this program finds out by itself.
 inline constexpr int unknown_topic = 3;
-inline constexpr int timed_out = -185; ///< by this client
+inline constexpr int leader_not_available = 5;
+inline constexpr int not_enough_replicas = 19;
+inline constexpr int topic_not_authorised = 29;
+inline constexpr int bad_answer = -199; ///< one that does not fit its question
+inline constexpr int timed_out = -185;  ///< by this client
 inline constexpr int message_too_large = 10;
 inline constexpr int invalid_topic = 17;
 

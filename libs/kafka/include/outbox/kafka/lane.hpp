@@ -51,6 +51,7 @@ struct TransactionEnd {
     /// again.
     bool strays = false;
     std::vector<Delivery> deliveries; ///< by order of produce()
+    milliseconds throttled{0};        ///< for how long brokers held this client back by its quotas
 };
 
 /// What a lane is made with.

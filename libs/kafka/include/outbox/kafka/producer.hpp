@@ -57,7 +57,8 @@ private:
     [[nodiscard]] Failure blamed(Failure failure) const;
 
     std::unique_ptr<RequestCounts> counts_;
-    std::string cut_off_; ///< why a connection broke since init()
+    milliseconds throttled_{0}; ///< by quotas, in the current transaction
+    std::string cut_off_;       ///< why a connection broke since init()
     Client client_;
     std::map<std::string, KnownTopic, std::less<>> topics_;
     std::vector<Delivery> deliveries_;

@@ -53,6 +53,16 @@ struct Limits {
     std::int64_t max_failed = 999;
 };
 
+/// A topic that takes nothing, as the living relays see it.
+struct OutageStatus {
+    std::string topic;
+    std::string since;
+    milliseconds lasts{0};
+    std::string reason;      ///< and what to type
+    bool given_up = false;   ///< its events are FAILED, else they wait
+    std::int64_t relays = 0; ///< that see it so
+};
+
 struct Status {
     std::string outbox;
     std::optional<std::string> name;    ///< none before the first start
@@ -60,11 +70,13 @@ struct Status {
     std::vector<ShardStatus> shards;
     std::vector<RelayStatus> relays; ///< those that are alive
     std::vector<PauseStatus> pauses;
+    std::vector<OutageStatus> outages;
     std::vector<std::string> alarms; ///< what somebody must see to, beside the shards; a line each
     std::vector<survey::Finding> findings; ///< about the database, the worst first
     bool hidden = false;                   ///< rows are hidden from this role, so only the findings are known
 
-    /// Every shard has a living owner, none is stopped or hindered, and there is no alarm.
+    /// Every shard has a living owner, none is stopped or hindered, no topic that events wait for takes nothing, and
+    /// there is no alarm.
     [[nodiscard]] bool healthy() const;
 };
 

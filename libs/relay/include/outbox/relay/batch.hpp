@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +23,8 @@ struct Batch {
     std::string manifest;
     std::string manifest_key;
     std::map<std::string, std::int64_t, std::less<>> outlived; ///< by topic: events of a Stamp that is
-    /// The one row goes to the dead-letter topic: what is written about it once it is there.
-    std::optional<store::FailedAttempt> dead_letter;
+    /// Of rows that go to the dead-letter topic, by seq: what is written about them once they are there.
+    std::map<std::int64_t, store::FailedAttempt> dead_letters;
 };
 
 } // namespace outbox::relay

@@ -18,13 +18,9 @@ enum class Remedy {
     split,             ///< one of them spoils the batch: half as many next time
     blame_row,         ///< this one, which stood alone, spends an attempt
     blame_dead_letter, ///< the event's dead letter is refused as well
-    refuse_topic       ///< the topic of them all refuses: they spend attempts
+    refuse_topic ///< the topic of them all refuses, or the control topic: a batch that names no event tells
 };
 Remedy remedy_for(const kafka::Failure& failure, const Batch& batch);
-
-/// Whether events can spend attempts because of it although the control topic may be the one that refuses:
-/// the broker does not always say which topic it means. A batch that names no event tells.
-bool needs_proof(const kafka::Failure& failure, Remedy remedy);
 
 /// Whether it is marked before anything is claimed: it names no event, or its mark may block a key.
 bool goes_alone(const Batch& batch);
@@ -35,17 +31,20 @@ bool one_topic(const Batch& batch);
 /// Most events of the next batch.
 class BatchLimit {
 public:
-    explicit BatchLimit(std::size_t most) : most_(most), now_(most) {}
+    explicit BatchLimit(std::size_t most) : most_(most), most_timely_(most), now_(most) {}
 
     [[nodiscard]] std::size_t now() const { return now_; }
     void sent();
     /// One of so many events spoilt their batch, and is sought.
     void spoilt(std::size_t events);
     /// It stood alone.
-    void found() { now_ = most_; }
+    void found() { now_ = most_timely_; }
+    /// So many were too many for the time that a transaction has.
+    void late(std::size_t events);
 
 private:
     std::size_t most_;
+    std::size_t most_timely_; ///< as far as is known
     std::size_t now_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/kafka/admin.hpp>
+#include <outbox/kafka/client.hpp>
 #include <outbox/relay/topics.hpp>
 
 #include <cstdint>
@@ -19,5 +20,11 @@ struct ControlTopic {
 /// @throws Error(stop) naming what is wrong and the command that mends it.
 void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
                           Deadline deadline);
+
+/// Whether the topic is some outbox's control topic, of a relay or of outbox-backfill: it is called so, is
+/// compacted, and holds what such topics hold. One that holds nothing yet, or that this client may not read,
+/// is taken for one when it is set up like one.
+bool is_control_topic(const kafka::ClientOptions& client, const kafka::Admin& admin,
+                      const ControlTopic& topic, const kafka::Properties& config, Deadline deadline);
 
 } // namespace outbox::relay

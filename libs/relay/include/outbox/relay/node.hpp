@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <vector>
 
 namespace outbox::relay {
@@ -48,6 +49,8 @@ private:
     bool follow_reshard(int shard_count);
     void apply(const SharePlan& plan);
     void reap();
+    void note_outages();
+    void drop_outages_of_nobody();
     void hear(const std::vector<std::string>& payloads);
     void wait_for_servers(const Error& error, int failures);
     std::size_t drain();
@@ -74,6 +77,9 @@ private:
     Preflight preflight_;
     bool parked_ = false; ///< the database endangers the promise: no shard is taken
     SteadyClock::time_point next_look_{};
+    SteadyClock::time_point next_outage_look_{};
+    std::optional<std::vector<Outage>> noted_outages_; ///< nullopt: what the database knows is not known
+    std::jthread watcher_;                             ///< asks about parked topics
 };
 
 } // namespace outbox::relay

@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -72,6 +73,8 @@ public:
 
     /// The doorbell rang for a bucket of this shard, or it should look again for another reason.
     void ring();
+    /// Old rows have become ready again.
+    void look_again();
     /// The shard is said to be somebody else's: look, and end if it is so.
     void doubt();
     /// Claim nothing more, finish what is in flight, give the shard back, end.
@@ -119,6 +122,7 @@ private:
     void fail_unreadable();
     store::RowSet claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
                         const std::vector<std::string>& parked);
+    void skip_parked(const std::vector<std::string>& parked);
     bool worth_a_claim(const std::vector<std::string>& parked);
     void forget_published();
     void tend_waiting();
@@ -126,9 +130,14 @@ private:
     void build(store::RowSet claimed, ClaimBudget::Held held, const LeftOut& left_out);
     void note_parked(const BuiltBatch& built);
     void write_refusals(const BuiltBatch& built);
+    void note_attempts(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic);
     void note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic);
     void on_failure(const Batch& batch, const kafka::Failure& failure);
-    [[noreturn]] void on_refusing_control_topic(const kafka::Failure& failure);
+    std::optional<bool> brokers_tell(const Batch& batch);
+    [[noreturn]] void on_refusing_control_topic(const std::string& why);
+    void wait_for_control_topic();
+    void look_at_control_topic();
+    void note_throttle(milliseconds throttled);
     void on_sent(const Batch& batch);
     void apply(const BatchVerdict& verdict);
     void check_fencing();
@@ -139,7 +148,7 @@ private:
     void note_topics(const Batch& batch);
     void note_quiet(bool quiet);
     [[nodiscard]] Patience patience();
-    [[nodiscard]] LeftOut left_out() const;
+    LeftOut left_out();
     [[nodiscard]] Wishes wishes() const { return {release_, context_.pauses.has_shard(shard_)}; }
     [[nodiscard]] bool releasing() const { return release_; }
     [[nodiscard]] store::ClaimLimits limits() const;
@@ -151,6 +160,7 @@ private:
     std::atomic<bool> rung_{false};
     std::atomic<bool> doubted_{false};
     std::atomic<bool> stands_still_{false};
+    std::atomic<bool> looks_again_{false};
     std::atomic<std::size_t> in_flight_{0};
 
     Signal signal_;
@@ -175,11 +185,15 @@ private:
     BlamedRows blamed_;                            ///< by seq
     std::vector<store::UnreadableRow> unreadable_; ///< found, and not FAILED yet
     std::optional<BatchVerdict> unproven_;         ///< the control topic must be seen to take records first
+    bool control_doubted_ = false;                 ///< it refused: it must be seen to take records
     std::deque<store::BlockedKey> free_keys_;      ///< whose held rows need wait no more
     std::set<std::string, std::less<>> noted_topics_; ///< the database knows that events go there
     bool waiting_ = false;                            ///< rows wait or keys are blocked, as far as is known
     bool ready_first_ = false;                        ///< the last claim took waiting rows
     SteadyClock::time_point next_tend_{};
+    SteadyClock::time_point next_skip_{};
+    SteadyClock::time_point next_head_{}; ///< claims begin at the head then, whatever is known
+    SteadyClock::time_point next_throttle_word_{};
     SteadyClock::time_point next_unmarked_look_{};
     std::thread thread_;
 };

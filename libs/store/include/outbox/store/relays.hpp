@@ -52,6 +52,15 @@ struct HinderedShard {
     milliseconds lasts{0};
 };
 
+/// A topic that takes nothing, as a relay sees it.
+struct TopicOutage {
+    std::string topic;
+    milliseconds lasts{0};
+    int code = 0; ///< Kafka's error
+    std::string reason;
+    bool given_up = false; ///< its events are FAILED
+};
+
 /// The relays' register. Not thread-safe.
 class Relays {
 public:
@@ -72,6 +81,11 @@ public:
     void leave(const Uuid& relay);
     /// Forgets relays that have been dead for long and own nothing.
     void forget_dead();
+    /// Writes down which topics take nothing, instead of what the relay wrote before. No effect while it is
+    /// not registered.
+    void note_outages(const Uuid& relay, std::span<const TopicOutage> outages);
+    /// Whether unsent events name one of these topics; true as well when that takes too long to find out.
+    bool events_wait_for(std::span<const std::string> row_topics);
     /// Tells the other relays that ownership changed.
     void announce();
 

@@ -2,11 +2,13 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/postgres/transaction.hpp>
+#include <outbox/store/floors.hpp>
 #include <outbox/store/row.hpp>
 #include <outbox/store/unreadable.hpp>
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,6 +58,7 @@ struct FailedAttempt {
     Uuid id;
     std::int32_t retry_count = 0; ///< this attempt included
     bool give_up = false;         ///< -> FAILED
+    bool outage = false;          ///< given up with its topic: not by its own fault
     bool block_key = false;       ///< given up: later events of the key wait for an operator
     milliseconds wait{0};         ///< before the next attempt
     std::string error;
@@ -151,6 +154,12 @@ public:
     /// Looks without a lock; what it says is a hint. Rows in `in_flight` do not count.
     Peek peek(std::span<const std::string> parked_topics);
 
+    /// Looks, now and then, how far the rows of these topics reach from the head of each bucket: claims and
+    /// looks that leave the same topics out begin behind them.
+    void skip_parked(std::span<const std::string> parked_topics);
+    /// Rows may have become ready that were not: claims begin at the head again.
+    void forget_skipped();
+
     /// Buckets in which rows wait or keys are blocked.
     std::vector<int> waiting_buckets();
 
@@ -172,11 +181,16 @@ public:
 private:
     friend class Turn;
 
+    std::set<std::string> writers();
+
     postgres::Connection& connection_;
     int shard_;
     std::vector<int> buckets_;
+    std::vector<int> buckets_in_order_;
     std::string bucket_array_; ///< "{0,8,16}"
     milliseconds timeout_;
+    Floors floors_;
+    std::optional<Horizon> horizon_; ///< of the last look
     bool asleep_ = false;
     bool backlog_ = false;        ///< the last claim took all that one statement may
     std::size_t row_bytes_ = 0;   ///< of its rows, on average
@@ -211,8 +225,6 @@ public:
                       std::span<const std::string> parked_topics);
 
     void fail(std::span<const FailedAttempt> attempts);
-    /// -> FAILED for a row that Kafka has in the dead-letter topic.
-    void fail_dead_lettered(std::int16_t bucket, const FailedAttempt& attempt);
     /// Claimed rows -> SKIPPED, with the reason as their error message.
     void skip(std::span<const SkippedRow> rows);
     /// PROCESSING -> NEW for rows that were claimed and will not be sent now.

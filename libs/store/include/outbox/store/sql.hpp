@@ -28,7 +28,7 @@ namespace outbox::store {
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 
 // The doorbell's channel. Payload: a bucket's number, "members" (who is there, what is paused) or "topics"
-// (what a topic was refused for is mended).
+// (what a topic was refused for is mended) or "again" (old events have become ready).
 #define OUTBOX_CHANNEL "'outbox_doorbell_' || " OUTBOX_SCHEMA_ID
 
 /// Rings, unless somebody else has filled half of the server's queue: whose queue is full cannot commit.
