@@ -9,22 +9,31 @@ namespace {
 
 class Retry : public Operator {
 protected:
-    /// An event that is FAILED because its topic is missing.
+    void SetUp() override {
+        Operator::SetUp();
+        create_topic(narrow, 3, {{"max.message.bytes", "10000"}});
+        create_topic(narrow_too, 3, {{"max.message.bytes", "10000"}});
+    }
+    /// From now on the topic takes what is larger.
+    static void widen(const std::string& name) { alter_topic(name, {}); }
+
+    /// An event that is FAILED because its topic takes no such large one.
     std::string failed_event(const std::string& key, const std::string& on) {
-        auto id = insert({.key = key, .topic = on, .max_retries = 1});
+        auto id = insert({.key = key, .data = large, .topic = on, .max_retries = 1});
         EXPECT_TRUE(wait_status(id, "FAILED"));
         return id;
     }
 
-    std::string missing = topic + "_missing";
-    std::string missing_too = topic + "_missing_too";
+    std::string narrow = topic + "_narrow";
+    std::string narrow_too = topic + "_narrow_too";
+    std::string large = R"({"x": ")" + std::string(20'000, 'x') + R"("})";
 };
 
 TEST_F(Retry, DeliversAFailedEventOnceItsCauseIsMendedAndTwiceDoesNoHarm) {
     const Process relay = relay_without_other_topics();
-    const auto id = failed_event("a", missing);
-    create_topic(missing, 3);
-    EXPECT_EQ(done({"retry", "--id", id, "--reason", "topic made"}), "retry: 1 event is NEW again\n");
+    const auto id = failed_event("a", narrow);
+    widen(narrow);
+    EXPECT_EQ(done({"retry", "--id", id, "--reason", "topic widened"}), "retry: 1 event is NEW again\n");
     EXPECT_TRUE(wait_sent(id, 3s)) << relay.errors();
     EXPECT_THAT(done({"retry", "--id", id}), HasSubstr("is SENT: nothing to do"));
     EXPECT_EQ(database.query("SELECT retry_count, error_message FROM outbox_events"),
@@ -32,18 +41,18 @@ TEST_F(Retry, DeliversAFailedEventOnceItsCauseIsMendedAndTwiceDoesNoHarm) {
     EXPECT_EQ(audit(), (Words{"retry --id=" + id + " 1 f", "retry --id=" + id + " 0 f"}));
     EXPECT_THAT(database.value("SELECT who FROM outbox_audit LIMIT 1"),
                 testing::MatchesRegex(".+@.+ as " + support::required_variable("DB_USER")));
-    EXPECT_EQ(database.value("SELECT why FROM outbox_audit ORDER BY id LIMIT 1"), "topic made");
+    EXPECT_EQ(database.value("SELECT why FROM outbox_audit ORDER BY id LIMIT 1"), "topic widened");
     expect_exactly_once();
 }
 
 TEST_F(Retry, TakesEventsByTypeAndByTheTimeSinceWhichTheyAreFailed) {
     const Process relay = relay_without_other_topics();
-    const auto early = failed_event("a", missing);
-    const auto late = failed_event("b", missing);
-    const auto other = failed_event("c", missing);
+    const auto early = failed_event("a", narrow);
+    const auto late = failed_event("b", narrow);
+    const auto other = failed_event("c", narrow);
     database.query("UPDATE outbox_events SET processed_at = now() - interval '1 day' WHERE id = $1", {early});
     database.query("UPDATE outbox_events SET event_type = 'user.deleted' WHERE id = $1", {other});
-    create_topic(missing, 3);
+    widen(narrow);
     EXPECT_EQ(done({"retry", "--event-type", "user.created", "--failed-since", "2999-01-01"}),
               "retry: 0 events are NEW again\n");
     const auto since = database.value("SELECT now() - interval '1 hour'");
@@ -60,10 +69,10 @@ TEST_F(Retry, TakesEventsByTypeAndByTheTimeSinceWhichTheyAreFailed) {
 
 TEST_F(Retry, LeavesAnEventThatALaterOneOfItsKeyHasOvertakenUnlessForced) {
     const Process relay = relay_without_other_topics();
-    const auto overtaken = failed_event("a", missing);
-    const auto alone = failed_event("b", missing);
+    const auto overtaken = failed_event("a", narrow);
+    const auto alone = failed_event("b", narrow);
     ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
-    create_topic(missing, 3);
+    widen(narrow);
     EXPECT_EQ(
         refused({"retry", "--event-type", "user.created"}),
         "outbox-relay: retry: 1 event is left FAILED: later events of the same key are sent already, so the "
@@ -77,15 +86,15 @@ TEST_F(Retry, LeavesAnEventThatALaterOneOfItsKeyHasOvertakenUnlessForced) {
 
 TEST_F(Retry, OfAnOlderEventGoesFirstAndLetsNobodyOvertakeTheOneThatWaits) {
     const Process relay = relay_without_other_topics();
-    const auto oldest = failed_event("a", missing);
-    const auto waiting = insert({.key = "a", .topic = missing_too, .max_retries = 1000});
+    const auto oldest = failed_event("a", narrow);
+    const auto waiting = insert({.key = "a", .data = large, .topic = narrow_too, .max_retries = 1000});
     ASSERT_TRUE(wait_retrying(waiting)) << relay.errors();
     const auto follower = insert({.key = "a"});
-    create_topic(missing, 3);
+    widen(narrow);
     done({"retry", "--id", oldest});
     EXPECT_TRUE(wait_sent(oldest, 3s)) << relay.errors();
     expect_none_sent(fmt::format("id = '{}'", follower), 3s);
-    create_topic(missing_too, 3);
+    widen(narrow_too);
     EXPECT_TRUE(wait_sent(waiting, 60s)) << relay.errors();
     EXPECT_TRUE(wait_sent(follower)) << relay.errors();
     expect_exactly_once();

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace outbox::store {
 namespace {
 
@@ -23,6 +25,7 @@ protected:
         for (const Row& row : rows.rows) {
             seqs.push_back(row.seq);
         }
+        std::sort(seqs.begin(), seqs.end()); // no bucket is always first
         return seqs;
     }
     /// Rows of the index that a claim meets.
