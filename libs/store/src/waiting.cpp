@@ -16,7 +16,8 @@ using postgres::Statement;
 #define OUTBOX_WAITING_OF_KEY "o.bucket = k.bucket AND " OUTBOX_KEY_OF("o") " = k.key AND " OUTBOX_WAITING
 
 /// A key comes as the hex of its bytes: as text it may have no form in UTF-8, and then it could not be read.
-#define OUTBOX_GIVEN_KEY "convert_from(decode($2::text, 'hex'), getdatabaseencoding())"
+/// Its collation would be that of the encoding's name, with which no index of the column's can be used.
+#define OUTBOX_GIVEN_KEY "(convert_from(decode($2::text, 'hex'), getdatabaseencoding()) COLLATE \"default\")"
 
 #define OUTBOX_DUE                                                                                           \
     "(SELECT due.ctid FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"                           \
