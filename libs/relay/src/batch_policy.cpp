@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace outbox::relay {
+namespace {
+
+/// Well below the time after which a client takes a broker that does not answer for gone.
+constexpr milliseconds bearable_throttle{1'000};
+
+} // namespace
 
 std::optional<std::string> doubt_about(const kafka::TransactionEnd& end) {
     if (end.failure) {
@@ -39,9 +45,12 @@ bool one_topic(const Batch& batch) {
                        [&](const auto& record) { return record.topic == records.front().topic; });
 }
 
-void BatchLimit::sent() {
+void BatchLimit::sent(milliseconds throttled) {
     if (now_ < most_timely_) {
         now_ = std::min(now_ * 2, most_timely_);
+        return;
+    }
+    if (throttled > bearable_throttle) {
         return;
     }
     // What was in time may grow, but so slowly that a limit of the broker's is met again but seldom.
@@ -53,8 +62,12 @@ void BatchLimit::spoilt(std::size_t events) {
     now_ = std::max<std::size_t>(1, events / 2);
 }
 
-void BatchLimit::late(std::size_t events) {
-    most_timely_ = std::max<std::size_t>(1, events / 2);
+void BatchLimit::late(std::size_t events, milliseconds throttled) {
+    const auto let_through = throttled > bearable_throttle
+                                 ? events * static_cast<std::size_t>(bearable_throttle.count()) /
+                                       static_cast<std::size_t>(throttled.count())
+                                 : events;
+    most_timely_ = std::max<std::size_t>(1, std::min(events / 2, let_through));
     now_ = most_timely_;
 }
 

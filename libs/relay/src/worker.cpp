@@ -279,9 +279,9 @@ void ShardWorker::collect() {
     pace_.look_now(); // the turn that marks it claims as well
     note_throttle(end->end.throttled);
     if (end->end.failure) {
-        on_failure(*end->batch, *end->end.failure);
+        on_failure(*end->batch, *end->end.failure, end->end.throttled);
     } else {
-        on_sent(*end->batch);
+        on_sent(*end->batch, end->end.throttled);
     }
     if (const auto doubt = doubt_about(end->end)) {
         throw NeedsRecovery(*doubt);
@@ -296,12 +296,13 @@ void ShardWorker::submit() {
     }
 }
 
-void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) {
+void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure, milliseconds throttled) {
     context_.topics.forget();
     if (failure.blame == kafka::Blame::fenced) {
         check_fencing();
     }
-    const bool late = kafka::is_timeout(failure.code);
+    // A client that a quota holds back does not hear the broker, and hangs up.
+    const bool late = kafka::is_timeout(failure.code) || throttled.count() > 0;
     if (failure.blame == kafka::Blame::topic || late) {
         const auto told = brokers_tell(batch);
         if (told == true) {
@@ -309,7 +310,7 @@ void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure) 
             return;
         }
         if (late && told && !batch.claimed.empty()) {
-            batch_limit_.late(batch.claimed.rows.size());
+            batch_limit_.late(batch.claimed.rows.size(), throttled);
             log::warn(
                 "a batch took too long; the next one is smaller",
                 {{"shard", shard_}, {"events", batch.claimed.rows.size()}, {"next", batch_limit_.now()}});
@@ -374,7 +375,7 @@ void ShardWorker::on_refusing_control_topic(const std::string& why) {
                                     context_.options.control_topic(), why));
 }
 
-void ShardWorker::on_sent(const Batch& batch) {
+void ShardWorker::on_sent(const Batch& batch, milliseconds throttled) {
     breaker_.answered();
     recoveries_.over();
     hindrance_.over();
@@ -385,7 +386,7 @@ void ShardWorker::on_sent(const Batch& batch) {
         context_.topics.took(context_.options.control_topic());
     }
     if (!batch.claimed.empty()) {
-        batch_limit_.sent();
+        batch_limit_.sent(throttled);
         if (context_.topics.needs_try()) {
             for (const std::string& topic : topics_of(batch)) {
                 context_.topics.took(topic);

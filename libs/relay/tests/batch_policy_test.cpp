@@ -90,5 +90,17 @@ TEST(BatchPolicy, ABatchThatTookTooLongIsHalvedAndGrowsBackSlowly) {
     EXPECT_EQ(limit.now(), 1U);
 }
 
+TEST(BatchPolicy, ABatchThatAQuotaHeldBackShrinksToWhatItLetsThrough) {
+    BatchLimit limit(1000);
+    limit.late(1000, milliseconds(10'000));
+    EXPECT_EQ(limit.now(), 100U);
+    limit.sent(milliseconds(900));
+    EXPECT_EQ(limit.now(), 106U);
+    limit.sent(milliseconds(1'500));
+    EXPECT_EQ(limit.now(), 106U) << "more would take too long";
+    limit.late(3, milliseconds(60'000));
+    EXPECT_EQ(limit.now(), 1U);
+}
+
 } // namespace
 } // namespace outbox::relay

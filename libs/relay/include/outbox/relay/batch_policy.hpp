@@ -34,13 +34,15 @@ public:
     explicit BatchLimit(std::size_t most) : most_(most), most_timely_(most), now_(most) {}
 
     [[nodiscard]] std::size_t now() const { return now_; }
-    void sent();
+    /// @param throttled  how long a quota held it back: what is held back for long does not grow
+    void sent(milliseconds throttled = milliseconds(0));
     /// One of so many events spoilt their batch, and is sought.
     void spoilt(std::size_t events);
     /// It stood alone.
     void found() { now_ = most_timely_; }
-    /// So many were too many for the time that a transaction has.
-    void late(std::size_t events);
+    /// So many were too many for the time that a transaction has: half of them, or as many as a quota that
+    /// held them back for so long lets through at once.
+    void late(std::size_t events, milliseconds throttled = milliseconds(0));
 
 private:
     std::size_t most_;

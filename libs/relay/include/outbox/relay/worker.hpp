@@ -132,13 +132,13 @@ private:
     void write_refusals(const BuiltBatch& built);
     void note_attempts(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic);
     void note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic);
-    void on_failure(const Batch& batch, const kafka::Failure& failure);
+    void on_failure(const Batch& batch, const kafka::Failure& failure, milliseconds throttled);
     std::optional<bool> brokers_tell(const Batch& batch);
     [[noreturn]] void on_refusing_control_topic(const std::string& why);
     void wait_for_control_topic();
     void look_at_control_topic();
     void note_throttle(milliseconds throttled);
-    void on_sent(const Batch& batch);
+    void on_sent(const Batch& batch, milliseconds throttled);
     void apply(const BatchVerdict& verdict);
     void check_fencing();
     void wait_for_work();
