@@ -214,9 +214,9 @@ const std::vector<std::pair<Verb, Run>>& table() {
                        "exit 1 when an unsent event is older; not asked for if left out"},
                       {"max-failed", "NUMBER", "exit 1 when more events are FAILED, 999 if left out"}},
           .settings = "DB_*",
-          .exit_codes =
-              "0 all is well, 1 a shard is stopped, recovers or has no living owner, a topic takes nothing, there is an alarm, "
-              "or the database cannot be read, 2 bad usage",
+          .exit_codes = "0 all is well, 1 a shard is stopped, recovers or has no living owner, a topic takes "
+                        "nothing, there is an alarm, "
+                        "or the database cannot be read, 2 bad usage",
           .example = "outbox-relay status --json | jq .healthy"},
          status},
         {{.name = "failed",

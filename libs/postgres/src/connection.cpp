@@ -294,8 +294,10 @@ bool good(const pg_result* result) {
 DatabaseError error_of(const pg_result* result, const char* what) {
     return {field(result, PG_DIAG_SQLSTATE),
             fmt::format("{}: {}", what, trimmed(PQresultErrorMessage(result))),
-            field(result, PG_DIAG_MESSAGE_HINT), field(result, PG_DIAG_CONSTRAINT_NAME),
-            field(result, PG_DIAG_MESSAGE_PRIMARY), field(result, PG_DIAG_SOURCE_FUNCTION)};
+            field(result, PG_DIAG_MESSAGE_HINT),
+            field(result, PG_DIAG_CONSTRAINT_NAME),
+            field(result, PG_DIAG_MESSAGE_PRIMARY),
+            field(result, PG_DIAG_SOURCE_FUNCTION)};
 }
 
 } // namespace

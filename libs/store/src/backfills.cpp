@@ -86,30 +86,29 @@ constexpr Statement read_replayed{
 constexpr const char* select_runs =
     "SELECT b.run, b.id, b.lock_key, b.generated, b.who, b.selection, b.target, b.since, b.until, b.done_by,"
     " b.last_seq, b.log_position, b.events, b.lanes, b.control_offset, "
-    "b.published, " OUTBOX_UTC_OF("b.started_at") ", " OUTBOX_UTC_OF(
-        "b.finished_at") ", " OUTBOX_UTC_OF("b.cancelled_at") ", EXISTS (SELECT 1 FROM pg_locks AS l "
-                                                              "WHERE " OUTBOX_HOLDS("4",
-                                                                                    "b.lock_key") "), "
-                                                                                                  "coalesce("
-                                                                                                  "b."
-                                                                                                  "published "
-                                                                                                  "/ "
-                                                                                                  "nullif("
-                                                                                                  "extract("
-                                                                                                  "epoch "
-                                                                                                  "FROM "
-                                                                                                  "b."
-                                                                                                  "finished_"
-                                                                                                  "at - "
-                                                                                                  "b.started_"
-                                                                                                  "at), 0),"
-                                                                                                  " 0)::"
-                                                                                                  "bigint, "
-                                                                                                  "b.waiting "
-                                                                                                  "FROM "
-                                                                                                  "outbox_"
-                                                                                                  "backfills "
-                                                                                                  "AS b";
+    "b.published, " OUTBOX_UTC_OF("b.started_at") ", " OUTBOX_UTC_OF("b.finished_at") ", " OUTBOX_UTC_OF(
+        "b.cancelled_at") ", EXISTS (SELECT 1 FROM pg_locks AS l "
+                          "WHERE " OUTBOX_HOLDS("4", "b.lock_key") "), "
+                                                                   "coalesce("
+                                                                   "b."
+                                                                   "published "
+                                                                   "/ "
+                                                                   "nullif("
+                                                                   "extract("
+                                                                   "epoch "
+                                                                   "FROM "
+                                                                   "b."
+                                                                   "finished_"
+                                                                   "at - "
+                                                                   "b.started_"
+                                                                   "at), 0),"
+                                                                   " 0)::"
+                                                                   "bigint, "
+                                                                   "b.waiting "
+                                                                   "FROM "
+                                                                   "outbox_"
+                                                                   "backfills "
+                                                                   "AS b";
 
 constexpr Statement insert_run{
     "outbox_add_backfill",

@@ -24,14 +24,10 @@ struct Column {
     std::string_view value;
 };
 
-constexpr Column columns[] = {{"event_data", "o.event_data::text"},
-                              {"payload", "o.payload"},
-                              {"headers", "o.headers::text"},
-                              {"aggregate_id", "o.aggregate_id"},
-                              {"partition_key", "o.partition_key"},
-                              {"aggregate_type", "o.aggregate_type"},
-                              {"event_type", "o.event_type"},
-                              {"topic", "o.topic"}};
+constexpr Column columns[] = {{"event_data", "o.event_data::text"}, {"payload", "o.payload"},
+                              {"headers", "o.headers::text"},       {"aggregate_id", "o.aggregate_id"},
+                              {"partition_key", "o.partition_key"}, {"aggregate_type", "o.aggregate_type"},
+                              {"event_type", "o.event_type"},       {"topic", "o.topic"}};
 
 struct Candidate {
     Tid tid;

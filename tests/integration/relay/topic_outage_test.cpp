@@ -24,10 +24,11 @@ protected:
 
     /// Events of 40 keys, in every shard.
     void write(int events, const std::string& to) {
-        database.query("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic)"
-                       " SELECT gen_random_uuid(), 'user', 'k' || i % 40, 'user.created', jsonb_build_object('i', i),"
-                       " $1 FROM generate_series(1, $2) AS i",
-                       {to, std::to_string(events)});
+        database.query(
+            "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic)"
+            " SELECT gen_random_uuid(), 'user', 'k' || i % 40, 'user.created', jsonb_build_object('i', i),"
+            " $1 FROM generate_series(1, $2) AS i",
+            {to, std::to_string(events)});
     }
     std::int64_t sent_to(const std::string& name) {
         return count(fmt::format("status = 'SENT' AND topic = '{}'", name));
@@ -39,17 +40,20 @@ protected:
         return support::run({{support::program("outbox-relay"), "status"}, environment()});
     }
     bool wait_named_by_status(const std::string& name) {
-        return wait_until([&] {
-            const auto status = operator_status();
-            return status.exit_code == 1 && status.output.find("\n" + name + ": ") != std::string::npos;
-        }, 30s);
+        return wait_until(
+            [&] {
+                const auto status = operator_status();
+                return status.exit_code == 1 && status.output.find("\n" + name + ": ") != std::string::npos;
+            },
+            30s);
     }
     void expect_goes_on(const std::string& name, std::int64_t events, const Process& relay) {
         const auto took = time_until([&] { return sent_to(name) == events; }, 30s);
         RecordProperty("milliseconds_after_the_mend", std::to_string(took.count()));
         EXPECT_LT(took, mended_within) << relay.errors();
         EXPECT_EQ(count("retry_count > 0 OR status = 'FAILED'"), 0) << "an attempt was spent";
-        EXPECT_TRUE(wait_until([&] { return operator_status().exit_code == 0; }, 10s)) << operator_status().output;
+        EXPECT_TRUE(wait_until([&] { return operator_status().exit_code == 0; }, 10s))
+            << operator_status().output;
     }
 };
 
@@ -145,8 +149,8 @@ TEST_F(TopicOutage, IsGivenUpAfterItsTimeWhereThatIsWishedAndOtherTopicsGoOn) {
     EXPECT_TRUE(wait_until([&] { return count("status = 'FAILED'") == 900; }, 30s)) << relay.errors();
     EXPECT_EQ(count("retry_count > 0"), 0);
     EXPECT_THAT(database.value("SELECT DISTINCT error_message FROM outbox_events WHERE status = 'FAILED'"),
-                StartsWith("given up with its topic, which takes nothing (RELAY_TOPIC_OUTAGE=fail): topic " + topic +
-                           " does not exist"));
+                StartsWith("given up with its topic, which takes nothing (RELAY_TOPIC_OUTAGE=fail): topic " +
+                           topic + " does not exist"));
     create_topic(topic, 6);
     EXPECT_TRUE(wait_until([&] { return operator_status().exit_code == 0; }, 10s));
     write(100, topic);
@@ -188,10 +192,12 @@ TEST_F(TopicOutage, IsOverWhenNobodyWaitsForTheTopicAnyMore) {
 TEST_F(TopicOutage, AnEventThatIsTooLargeIsSentAsSoonAsTheTopicAcceptsIt) {
     create_topic(topic, 6, {{"max.message.bytes", "20000"}});
     const Process relay = ready_relay();
-    const auto id = insert({.key = "a", .data = R"({"x": ")" + std::string(60'000, 'x') + R"("})", .max_retries = 1});
+    const auto id =
+        insert({.key = "a", .data = R"({"x": ")" + std::string(60'000, 'x') + R"("})", .max_retries = 1});
     ASSERT_TRUE(wait_until([&] { return status(id) == "FAILED"; }, 30s)) << relay.errors();
     alter_topic(topic, {{"max.message.bytes", "100000"}});
-    const auto retried = support::run({{support::program("outbox-relay"), "retry", "--id", id}, environment()});
+    const auto retried =
+        support::run({{support::program("outbox-relay"), "retry", "--id", id}, environment()});
     EXPECT_EQ(retried.exit_code, 0) << retried.errors;
     EXPECT_TRUE(wait_sent(id, 10s)) << relay.errors();
     EXPECT_EQ(count("retry_count > 0"), 0) << "an attempt was spent on what was remembered";
@@ -200,12 +206,14 @@ TEST_F(TopicOutage, AnEventThatIsTooLargeIsSentAsSoonAsTheTopicAcceptsIt) {
 TEST_F(TopicOutage, TheTopicsLimitCountsAfterCompression) {
     create_topic(topic, 6, {{"max.message.bytes", "20000"}});
     const Process relay = ready_relay({{"KAFKA_PRODUCER_COMPRESSION_TYPE", "gzip"}});
-    const auto fits = insert({.key = "a", .data = R"({"x": ")" + std::string(60'000, 'x') + R"("})", .max_retries = 1});
-    const auto noise = database.value(
-        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, max_retries)"
-        " SELECT gen_random_uuid(), 'user', 'b', 'user.created', jsonb_build_object('x', string_agg(md5(i::text), '')),"
-        " $1, 1 FROM generate_series(1, 3000) AS i RETURNING id",
-        {topic});
+    const auto fits =
+        insert({.key = "a", .data = R"({"x": ")" + std::string(60'000, 'x') + R"("})", .max_retries = 1});
+    const auto noise = database.value("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, "
+                                      "event_type, event_data, topic, max_retries)"
+                                      " SELECT gen_random_uuid(), 'user', 'b', 'user.created', "
+                                      "jsonb_build_object('x', string_agg(md5(i::text), '')),"
+                                      " $1, 1 FROM generate_series(1, 3000) AS i RETURNING id",
+                                      {topic});
     EXPECT_TRUE(wait_sent(fits)) << relay.errors();
     EXPECT_TRUE(wait_until([&] { return status(noise) == "FAILED"; }, 30s)) << relay.errors();
     EXPECT_THAT(database.value("SELECT error_message FROM outbox_events WHERE id = $1", {noise}),

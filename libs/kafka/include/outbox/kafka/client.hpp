@@ -21,11 +21,11 @@ using Properties = std::map<std::string, std::string>;
 
 /// How to reach the cluster.
 struct ClientOptions {
-    std::string brokers;      ///< host:port, comma separated
-    std::string client_id;    ///< shown in the brokers' logs
-    Properties security = {}; ///< librdkafka's, for every client
+    std::string brokers;          ///< host:port, comma separated
+    std::string client_id;        ///< shown in the brokers' logs
+    Properties security = {};     ///< librdkafka's, for every client
     Properties secret_files = {}; ///< property of `security` -> file that each new client reads it from again
-    Properties producer = {}; ///< librdkafka's, for producers only
+    Properties producer = {};     ///< librdkafka's, for producers only
 };
 
 /// `security`, with the secrets that its files hold now.

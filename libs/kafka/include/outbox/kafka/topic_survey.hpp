@@ -26,7 +26,7 @@ struct Replicas {
 struct TopicFacts {
     int error = 0;                     ///< Kafka's code: missing, not to be seen, no name of a topic
     std::vector<std::int32_t> leaders; ///< by partition; -1: none at the moment
-    std::vector<Replicas> replicas; ///< by partition; empty: not said
+    std::vector<Replicas> replicas;    ///< by partition; empty: not said
     std::optional<bool> may_write;     ///< nullopt: not said
     std::optional<Properties> config;  ///< nullopt: this client may not ask for it, or there is no topic
 

@@ -71,12 +71,12 @@ struct Status {
     std::vector<RelayStatus> relays; ///< those that are alive
     std::vector<PauseStatus> pauses;
     std::vector<OutageStatus> outages;
-    std::vector<std::string> alarms; ///< what somebody must see to, beside the shards; a line each
+    std::vector<std::string> alarms;       ///< what somebody must see to, beside the shards; a line each
     std::vector<survey::Finding> findings; ///< about the database, the worst first
     bool hidden = false;                   ///< rows are hidden from this role, so only the findings are known
 
-    /// Every shard has a living owner, none is stopped or hindered, no topic that events wait for takes nothing, and
-    /// there is no alarm.
+    /// Every shard has a living owner, none is stopped or hindered, no topic that events wait for takes
+    /// nothing, and there is no alarm.
     [[nodiscard]] bool healthy() const;
 };
 
