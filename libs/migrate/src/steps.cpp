@@ -79,8 +79,12 @@ std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std
     Transaction transaction(connection_, whole(steps), begin);
     prepare_schema();
     prepare_history();
-    // Locks and doorbell have other names from that step on.
-    if (std::ranges::any_of(steps, [](const Migration* step) { return step->name == "own_names"; })) {
+    // Locks and doorbell have other names from that step on. Where the relays' own step is to come, none can
+    // live.
+    const auto comes = [&](std::string_view name) {
+        return std::ranges::any_of(steps, [name](const Migration* step) { return step->name == name; });
+    };
+    if (comes("own_names") && !comes("relay")) {
         refuse_while_relays_live(connection_, "up", soon());
     }
     const bool rehash = lacks_md5(steps);

@@ -140,6 +140,9 @@ public:
             check(wanted);
         }
         for (const Wanted& wanted : added) {
+            if (facts_.ours && wanted.name == "failed" && !facts_.marks_failed) {
+                continue; // `up` is about to add it
+            }
             if (facts_.ours) {
                 check(wanted);
             } else if (find(wanted.name) != nullptr) {

@@ -17,7 +17,7 @@ using postgres::Transaction;
 constexpr Statement read_database{
     "outbox_survey_database",
     "SELECT quote_ident(current_user), quote_ident(current_database()), current_setting('server_encoding'),"
-    " to_regclass('outbox_meta') IS NOT NULL"};
+    " to_regclass('outbox_meta') IS NOT NULL, to_regclass('outbox_audit') IS NOT NULL"};
 
 #define OUTBOX_TABLE_FACTS                                                                                   \
     "SELECT format('%I.%I', n.nspname, c.relname), c.relkind, c.relpersistence, c.relispartition,"           \
@@ -161,12 +161,12 @@ std::string refused_by(Connection& connection, const std::string& condition, Dea
     }
 }
 
-/// Nothing where the role may not look.
+/// Nothing where the role may not look, or the outbox is older than what is looked at.
 std::optional<std::int64_t> newest_above(Connection& connection, Deadline deadline) {
     try {
         return store::newest_above_identity(connection, store::Look::unsent, deadline);
     } catch (const DatabaseError& error) {
-        if (error.sqlstate() != "42501") {
+        if (error.sqlstate() != "42501" && error.sqlstate() != "42703" && error.sqlstate() != "42P01") {
             throw;
         }
         return std::nullopt;
@@ -192,6 +192,7 @@ Facts read(Connection& connection, Deadline deadline) {
             facts.events = table_of(events, 0);
             facts.columns = columns_of(transaction.run(read_columns, {oid}));
             facts.ours = database.boolean(0, 3);
+            facts.marks_failed = database.boolean(0, 4);
             facts.id_is_unique = transaction.run(read_unique, {oid}).boolean(0, 0);
             const Result numbering = transaction.run(read_numbering, {oid});
             facts.numbering = numbering_of(numbering);

@@ -69,10 +69,22 @@ TEST_F(OutboxAdd, AnIdHasADefault) {
 }
 
 /// A server in FIPS mode, as far as SQL can tell. Of a built-in function only what the planner inlines can be
-/// another.
-constexpr auto refuse_md5 =
-    "CREATE OR REPLACE FUNCTION pg_catalog.md5(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT"
-    " PARALLEL SAFE AS $$ SELECT $1 || (1 / 0)::text $$";
+/// another, and it must not fail before it is called.
+constexpr auto refuse_md5 = "CREATE OR REPLACE FUNCTION pg_catalog.md5(text) RETURNS text LANGUAGE sql "
+                            "IMMUTABLE STRICT PARALLEL SAFE AS"
+                            " $$ SELECT (1 / (length($1) - length($1)))::text $$";
+
+constexpr auto published_table =
+    "CREATE TABLE outbox_events (id UUID PRIMARY KEY, aggregate_type VARCHAR(255) NOT NULL,"
+    " aggregate_id VARCHAR(255) NOT NULL, event_type VARCHAR(255) NOT NULL, event_data JSONB NOT NULL, "
+    "status VARCHAR(50)"
+    " DEFAULT 'NEW', topic VARCHAR(255) NOT NULL, partition_key VARCHAR(255), created_at TIMESTAMPTZ, "
+    "processed_at"
+    " TIMESTAMPTZ, retry_count INTEGER DEFAULT 0, max_retries INTEGER DEFAULT 3, error_message TEXT); INSERT "
+    "INTO"
+    " outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic) SELECT "
+    "gen_random_uuid(), 'a',"
+    " i::text, 't', '{}', 'topic' FROM generate_series(1, 100) AS i";
 
 TEST(Fips, ANewOutboxNeedsNoMd5) {
     TestDatabase database(TestDatabase::Start::empty);
@@ -84,14 +96,7 @@ TEST(Fips, ANewOutboxNeedsNoMd5) {
 
 TEST(Fips, AnOutboxOfMd5GetsOtherBucketsWhenItsServerRefusesIt) {
     TestDatabase database(TestDatabase::Start::empty);
-    database.query(
-        "CREATE TABLE outbox_events (id UUID PRIMARY KEY, aggregate_type VARCHAR(255) NOT NULL,"
-        " aggregate_id VARCHAR(255) NOT NULL, event_type VARCHAR(255) NOT NULL, event_data JSONB NOT "
-        "NULL, status VARCHAR(50) DEFAULT 'NEW', topic VARCHAR(255) NOT NULL, partition_key "
-        "VARCHAR(255), created_at TIMESTAMPTZ, processed_at TIMESTAMPTZ, retry_count INTEGER DEFAULT 0,"
-        " max_retries INTEGER DEFAULT 3, error_message TEXT); INSERT INTO outbox_events (id, aggregate_type,"
-        " aggregate_id, event_type, event_data, topic) SELECT gen_random_uuid(), 'a', i::text, 't', '{}',"
-        " 'topic' FROM generate_series(1, 100) AS i");
+    database.query(published_table);
     ASSERT_EQ(migrate(database, {"up"}).exit_code, 0);
     constexpr auto strangers =
         "SELECT count(*) FROM outbox_events WHERE bucket <> outbox_bucket(aggregate_id)";
@@ -118,8 +123,7 @@ TEST(Fips, AnOutboxOfMd5GetsOtherBucketsWhenItsServerRefusesIt) {
 
 TEST(Fips, RowsThatWouldBeAdoptedAreRefusedBeforeAnythingIsChanged) {
     TestDatabase database(TestDatabase::Start::empty);
-    database.query("CREATE TABLE outbox_events (id UUID PRIMARY KEY); INSERT INTO outbox_events VALUES "
-                   "(gen_random_uuid())");
+    database.query(published_table);
     database.query(refuse_md5);
     const auto up = migrate(database, {"up"});
     EXPECT_EQ(up.exit_code, 1);

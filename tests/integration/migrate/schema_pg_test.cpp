@@ -42,7 +42,7 @@ TEST_F(Schema, UsersIsExactlyWhatIsPublished) {
 }
 
 TEST_F(Schema, OutboxEventsStartsWithThePublishedColumns) {
-    const Rows expected{{"id", "uuid", "NULL", "NO", "NULL"},
+    const Rows expected{{"id", "uuid", "NULL", "NO", "gen_random_uuid()"},
                         {"aggregate_type", "character varying", "255", "NO", "NULL"},
                         {"aggregate_id", "character varying", "255", "NO", "NULL"},
                         {"event_type", "character varying", "255", "NO", "NULL"},

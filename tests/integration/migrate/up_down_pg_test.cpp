@@ -13,11 +13,21 @@ using testing::HasSubstr;
 constexpr auto tables_sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' "
                             "ORDER BY 1";
 
-const Rows all_tables{{"idempotency_keys"},    {"outbox_audit"},  {"outbox_backfills"},
-                      {"outbox_blocked_keys"}, {"outbox_events"}, {"outbox_example_migrations"},
-                      {"outbox_lost_markers"}, {"outbox_meta"},   {"outbox_migrations"},
-                      {"outbox_pauses"},       {"outbox_relays"}, {"outbox_shards"},
-                      {"outbox_topics"},       {"users"}};
+const Rows all_tables{{"idempotency_keys"},
+                      {"outbox_audit"},
+                      {"outbox_backfills"},
+                      {"outbox_blocked_keys"},
+                      {"outbox_captures"},
+                      {"outbox_events"},
+                      {"outbox_example_migrations"},
+                      {"outbox_lost_markers"},
+                      {"outbox_meta"},
+                      {"outbox_migrations"},
+                      {"outbox_pauses"},
+                      {"outbox_relays"},
+                      {"outbox_shards"},
+                      {"outbox_topics"},
+                      {"users"}};
 
 TEST(MigrateUp, OnNothingCreatesDatabaseAndTables) {
     TestDatabase database(TestDatabase::Start::absent);
