@@ -9,8 +9,8 @@ ALTER TABLE outbox_events
     ADD COLUMN payload      BYTEA,
     ADD COLUMN content_type VARCHAR(255),
     ADD CONSTRAINT outbox_events_value_check CHECK (
-        CASE WHEN tombstone THEN event_data = 'null' AND payload IS NULL AND content_type IS NULL
-             WHEN payload IS NOT NULL THEN event_data = 'null'
+        CASE WHEN tombstone THEN event_data::text = 'null' AND payload IS NULL AND content_type IS NULL
+             WHEN payload IS NOT NULL THEN event_data::text = 'null'
              ELSE content_type IS NULL END) NOT VALID;
 
 -- They stand still like the rest of a row that may be in flight.

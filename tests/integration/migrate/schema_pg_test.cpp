@@ -53,7 +53,7 @@ TEST_F(Schema, OutboxEventsStartsWithThePublishedColumns) {
                         {"created_at", "timestamp with time zone", "NULL", "YES", "CURRENT_TIMESTAMP"},
                         {"processed_at", "timestamp with time zone", "NULL", "YES", "NULL"},
                         {"retry_count", "integer", "NULL", "YES", "0"},
-                        {"max_retries", "integer", "NULL", "YES", "3"},
+                        {"max_retries", "integer", "NULL", "YES", "NULL"},
                         {"error_message", "text", "NULL", "YES", "NULL"}};
     EXPECT_EQ(columns("outbox_events", "ordinal_position <= 13"), expected);
     EXPECT_EQ(database_.value("SELECT pg_get_constraintdef(oid) FROM pg_constraint "
@@ -94,7 +94,7 @@ TEST_F(Schema, PlainInsertsWithOnlyPublishedColumnsAreTaken) {
                   "SELECT status, created_at <= now(), retry_count, max_retries, seq FROM outbox_events "
                   "WHERE id = $1",
                   {left_out}),
-              (Rows{{"NEW", "t", "0", "3", "1"}}));
+              (Rows{{"NEW", "t", "0", "NULL", "1"}}));
     EXPECT_EQ(database_.query(
                   "SELECT status, created_at, retry_count, max_retries, seq FROM outbox_events WHERE id = $1",
                   {nulls}),

@@ -79,6 +79,7 @@ TEST_F(Delivery, ARolledBackTransactionDeliversNothing) {
 }
 
 TEST_F(Delivery, AMessageCarriesKeyTimestampAndCloudEventsHeaders) {
+    create_topic(topic, 6, {{"retention.ms", "-1"}}); // keeps old events, so they carry their own time
     const Process relay = ready_relay({{"OUTBOX_SOURCE", "/here"}});
     const auto id = database.value(
         fmt::format("INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, "
