@@ -1,4 +1,5 @@
 DROP FUNCTION outbox_add;
+DROP FUNCTION outbox_insert;
 DROP FUNCTION outbox_check;
 DO $$
 BEGIN

@@ -116,7 +116,6 @@ TEST_F(Succession, NumbersOfEventsThatTheDatabaseLostAreNotGivenOutAgain) {
     database.query(
         "DELETE FROM outbox_events; SELECT setval(pg_get_serial_sequence('outbox_events', 'seq'), 1)");
     const Process relay = ready_relay(one_shard);
-    EXPECT_THAT(relay.errors(), testing::HasSubstr("its numbering was moved past them"));
     const auto id = insert({.key = "a"});
     EXPECT_GT(database.number("SELECT seq FROM outbox_events"), largest);
     EXPECT_TRUE(wait_sent(id)) << relay.errors();
