@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 namespace outbox::backfill {
 namespace {
@@ -114,7 +115,9 @@ void note_outlived(const std::string& topic, const kafka::TopicLimits& limits, c
 /// @throws for topics that cannot be sent to, before anything is written
 void check_topics(const Surroundings& surroundings, const kafka::Admin& admin, const Target& target,
                   const Survey& survey, const Reporter& reporter) {
-    relay::Topics topics(admin, surroundings.kafka, surroundings.topics);
+    relay::TopicPolicy policy = surroundings.topics;
+    policy.announce = false; // the run ends with the reason
+    relay::Topics topics(admin, surroundings.kafka, std::move(policy));
     std::map<std::string, Survey::Days> wanted = survey.topic_days;
     if (target.topic) {
         wanted = {{*target.topic, survey.days}};

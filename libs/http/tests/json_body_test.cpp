@@ -120,7 +120,7 @@ std::string filled(std::size_t bytes, const std::string& begin, const std::strin
 TEST(JsonBody, TheCostOfABodyIsLinearWhateverItIsMadeOf) {
     const auto growth = [](const std::string& begin, const std::string& piece, const std::string& end) {
         return growth_of_cost([&](std::size_t bytes) { status_of(filled(bytes, begin, piece, end)); },
-                              128 * 1024);
+                              std::size_t{128} * 1024);
     };
     constexpr double at_most = 24; // linear is 8, quadratic 64
     EXPECT_LT(growth("{\"a\":[", "{},", "]}"), at_most);

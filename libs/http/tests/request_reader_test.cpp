@@ -219,11 +219,11 @@ TEST(RequestReader, TheCostOfARequestIsLinearWhateverItIsMadeOf) {
         return "GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(bytes, 'a') + "\r\n\r\n";
     };
     constexpr double at_most = 24; // linear is 8, quadratic 64
-    EXPECT_LT(growth_of_reading(post_of, 64 * 1024, 16), at_most);
-    EXPECT_LT(growth_of_reading(chunks, 32 * 1024, 16'384), at_most);
-    EXPECT_LT(growth_of_reading(chunks, 8 * 1024, 1), at_most);
-    EXPECT_LT(growth_of_reading(long_target, 64 * 1024, 64), at_most);
-    EXPECT_LT(growth_of_reading(long_value, 64 * 1024, 64), at_most);
+    EXPECT_LT(growth_of_reading(post_of, std::size_t{64} * 1024, 16), at_most);
+    EXPECT_LT(growth_of_reading(chunks, std::size_t{32} * 1024, 16'384), at_most);
+    EXPECT_LT(growth_of_reading(chunks, std::size_t{8} * 1024, 1), at_most);
+    EXPECT_LT(growth_of_reading(long_target, std::size_t{64} * 1024, 64), at_most);
+    EXPECT_LT(growth_of_reading(long_value, std::size_t{64} * 1024, 64), at_most);
 }
 
 } // namespace

@@ -278,7 +278,7 @@ void Topics::park(const std::string& name, OutageCause cause) {
         said = outages_.note(name, std::move(cause), SteadyClock::now());
     }
     parked_.notify_all();
-    if (said) {
+    if (said && policy_.announce) {
         const auto lasted =
             std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - said->since);
         log::error(said->given_up ? "topic given up: its events are FAILED"

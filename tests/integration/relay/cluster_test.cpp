@@ -141,7 +141,8 @@ TEST_F(Cluster, ATopicWhoseLeaderIsAwayIsParkedAloneAndCostsNoRetry) {
     EXPECT_TRUE(wait_all_sent(fmt::format("topic = '{}'", topic)));
     EXPECT_EQ(count(fmt::format("status = 'SENT' AND topic = '{}' AND seq > 100", lonely)), 0);
     write(100);
-    EXPECT_TRUE(wait_all_sent(fmt::format("topic = '{}'", topic))) << "the other topic does not go on" << relay.errors();
+    EXPECT_TRUE(wait_all_sent(fmt::format("topic = '{}'", topic)))
+        << "the other topic does not go on" << relay.errors();
     expect_no_retry_spent();
     EXPECT_THAT(relay.errors(), testing::HasSubstr("topic parked"));
     third.come_back();
@@ -207,7 +208,8 @@ TEST_F(Cluster, TooFewReplicasParkTheirTopicAlone) {
     EXPECT_TRUE(wait_until([&] { return lines_with("min.insync.replicas=3", relay.errors()) > 0; }, 60s))
         << relay.errors();
     write(100);
-    EXPECT_TRUE(wait_all_sent(fmt::format("topic = '{}'", topic))) << "the other topic does not go on" << relay.errors();
+    EXPECT_TRUE(wait_all_sent(fmt::format("topic = '{}'", topic)))
+        << "the other topic does not go on" << relay.errors();
     EXPECT_EQ(count(fmt::format("status = 'SENT' AND topic = '{}' AND seq > 100", strict)), 0);
     second.come_back();
     expect_exactly_once();

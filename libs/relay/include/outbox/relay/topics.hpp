@@ -28,6 +28,7 @@ struct TopicPolicy {
     std::string control_topic;     ///< of this outbox: is never made by asking for it
     std::string dead_letter_topic; ///< empty: none; while it takes nothing, no topic's events are given up
     OutagePolicy outage;
+    bool announce = true; ///< outages are logged; off: whoever asks says what it was told
 };
 
 /// Why a record cannot be sent.
