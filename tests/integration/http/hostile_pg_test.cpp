@@ -102,6 +102,7 @@ const std::string expecting =
 TEST_F(HostileTest, AClientThatReadsNothingHoldsUpNobodyNorTheEnd) {
     for (int i = 0; i < 20; ++i) {
         newcomer().flood(request_text("GET", "/openapi.yaml"), 5'000);
+        // NOLINTNEXTLINE(performance-inefficient-string-concatenation))
         newcomer().flood(expecting + "12345" + expecting + "{}   ", 5'000);
         newcomer().flood(request_text("POST", "/users", user_json(fmt::format("{}@x", i))), 5'000);
         newcomer().flood("garbage\r\n\r\n", 5'000);

@@ -64,6 +64,7 @@ TEST_F(Sets, OtherThingsOfAnExamplesNameDoTheSame) {
     for (const char* thing :
          {"CREATE VIEW users AS SELECT 1 AS id", "CREATE TYPE users AS ENUM ('a')",
           "CREATE TABLE idempotency_keys (key uuid)", "CREATE SEQUENCE idempotency_keys",
+          // NOLINTNEXTLINE(bugprone-suspicious-missing-comma)
           "CREATE TABLE users (id uuid, email varchar(255), name varchar(255), created_at timestamptz, "
           "updated_at timestamptz) PARTITION BY HASH (id)"}) {
         TestDatabase database(TestDatabase::Start::empty);

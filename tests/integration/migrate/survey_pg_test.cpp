@@ -32,6 +32,7 @@ protected:
             columns[name] = type;
         }
         for (const auto& [name, type] : columns) {
+            // NOLINTNEXTLINE(performance-inefficient-string-concatenation)
             list += (list.empty() || type.empty() ? "" : ", ") + (type.empty() ? "" : name + " " + type);
         }
         database_.query("CREATE TABLE outbox_events (" + list + ") " + after);
@@ -70,6 +71,7 @@ TEST_F(Survey, RefusesColumnsOfOtherTypesByName) {
         {"processed_at", {"timestamptz NOT NULL DEFAULT now()"}}};
     for (const auto& [column, types] : kinds) {
         for (const std::string& type : types) {
+            // NOLINTNEXTLINE(performance-inefficient-string-concatenation)
             SCOPED_TRACE(column + " " + type);
             create({{column, type}});
             expect_refused("column " + column + " of public.outbox_events",

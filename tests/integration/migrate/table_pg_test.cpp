@@ -274,12 +274,14 @@ TEST_F(Table, KeysDoNotFollowTheWritersSession) {
             "CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text NOT NULL, aggregateid " + type +
             " NOT NULL, type text NOT NULL, payload jsonb NOT NULL)");
         const std::string row =
+            // NOLINTNEXTLINE(performance-inefficient-string-concatenation)
             "INSERT INTO outbox SELECT gen_random_uuid(), '" + type + "', " + value + ", 'c', '{}'";
         database_.query("SET DateStyle = 'ISO, MDY'; " + row);
         ASSERT_EQ(up("name = 'outbox'", {"--existing=send"}).exit_code, 0) << type;
         database_.query(
             "SET IntervalStyle = 'iso_8601'; SET TimeZone = 'Asia/Tokyo'; SET extra_float_digits = -3;"
             " SET bytea_output = 'escape'; SET DateStyle = 'SQL, MDY'; " +
+            // NOLINTNEXTLINE(performance-inefficient-string-concatenation)
             row + "; RESET ALL; " + row);
         EXPECT_EQ(
             database_.number("SELECT count(*) FROM outbox_events WHERE aggregate_type = '" + type + "'"), 3);

@@ -18,6 +18,7 @@ struct Change {
     std::vector<std::string> mend = {}; ///< statements, as the line says
     bool up = false;                    ///< then up with the table's --config
     std::string unmap = {};             ///< then this
+    // NOLINTNEXTLINE(readability-identifier-naming)
     friend void PrintTo(const Change& change, std::ostream* to) { *to << change.name; }
 };
 

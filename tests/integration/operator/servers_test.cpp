@@ -74,6 +74,7 @@ TEST_F(Standby, IsPassedOverWhereThePrimaryIsNamedToo) {
 }
 
 /// The same database on the other server, from where it moves.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
 class Move : public Operator {
 protected:
     Move() {

@@ -114,6 +114,7 @@ protected:
 struct Change {
     std::string name;
     std::vector<std::string> statements;
+    // NOLINTNEXTLINE(readability-identifier-naming)
     friend void PrintTo(const Change& change, std::ostream* to) { *to << change.name; }
 };
 

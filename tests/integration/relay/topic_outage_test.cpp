@@ -67,7 +67,7 @@ TEST_F(TopicOutage, ARefusedTopicWaitsAloneWithEightShardsAndGoesOnAtOnceInOrder
     for (int i = 1; i <= 8; ++i) {
         write(50, topic);
         write(50, other());
-        EXPECT_TRUE(wait_sent_to(other(), 50 * i)) << relay.errors();
+        EXPECT_TRUE(wait_sent_to(other(), std::int64_t{50} * i)) << relay.errors();
     }
     EXPECT_TRUE(wait_named_by_status(topic));
     EXPECT_EQ(lines_with("topic parked", relay.errors()), 1) << "one shard asks for all";
