@@ -40,7 +40,7 @@ constexpr Statement read_unlogged{
 // A walk over the index of each bucket's unsent events, and a look at its oldest.
 constexpr Statement read_backlog{
     "outbox_status_backlog",
-    "SELECT b.bucket % m.shard_count, sum(ready.n + waiting.n)::bigint, " OUTBOX_AGE_MS(
+    "SELECT b.bucket % coalesce(m.shard_count, 1), sum(ready.n + waiting.n)::bigint, " OUTBOX_AGE_MS(
         "min(least(oldest.at, waiting.oldest))") ", sum(failed.n)::bigint, sum(blocked.n)::bigint"
                                                  " FROM outbox_meta AS m CROSS JOIN generate_series(0, 63) "
                                                  "AS b(bucket)"
@@ -79,9 +79,7 @@ constexpr Statement read_backlog{
                                                                                          "k.bucket = "
                                                                                          "b.bucket) AS "
                                                                                          "blocked"
-                                                                                         " WHERE "
-                                                                                         "m.shard_count IS "
-                                                                                         "NOT NULL GROUP BY "
+                                                                                         " GROUP BY "
                                                                                          "1"};
 
 constexpr Statement read_relays{"outbox_status_relays",
@@ -126,19 +124,24 @@ std::vector<ShardStatus> shards_of(Transaction& transaction) {
         shard.hindered_for = age(rows, i, 11);
         shards.push_back(std::move(shard));
     }
+    return shards;
+}
+
+void read_backlog_into(Transaction& transaction, Status& status) {
     const Result backlog = transaction.run(read_backlog, {});
     for (int i = 0; i < backlog.rows(); ++i) {
         const auto number = backlog.integer(i, 0);
-        const auto shard = std::find_if(shards.begin(), shards.end(),
+        status.backlog += backlog.integer(i, 1);
+        status.failed += backlog.integer(i, 3);
+        const auto shard = std::find_if(status.shards.begin(), status.shards.end(),
                                         [&](const ShardStatus& each) { return each.shard == number; });
-        if (shard != shards.end()) {
+        if (shard != status.shards.end()) { // there is none before the first relay
             shard->backlog = backlog.integer(i, 1);
             shard->oldest = age(backlog, i, 2);
             shard->failed = backlog.integer(i, 3);
             shard->blocked_keys = backlog.integer(i, 4);
         }
     }
-    return shards;
 }
 
 } // namespace
@@ -218,6 +221,7 @@ Status read_status(postgres::Connection& connection, const Limits& limits) {
     status.name = meta.maybe_text(0, 1);
     status.cluster = meta.maybe_text(0, 2);
     status.shards = shards_of(transaction);
+    read_backlog_into(transaction, status);
     status.alarms = alarms_of(status.shards, limits);
     add_alarms(transaction, connection, status);
     const Result relays = transaction.run(read_relays, {});

@@ -39,15 +39,12 @@ Json json_of(const ShardStatus& shard) {
 std::string to_json(const Status& status) {
     Json document{
         {"outbox", status.outbox},     {"name", json_of(status.name)}, {"cluster", json_of(status.cluster)},
-        {"healthy", status.healthy()}, {"alarms", status.alarms},      {"failed", 0},
-        {"shards", Json::array()},     {"relays", Json::array()},      {"pauses", Json::array()},
-        {"findings", Json::array()},   {"outages", Json::array()}};
-    std::int64_t failed = 0;
+        {"healthy", status.healthy()}, {"alarms", status.alarms},      {"backlog", status.backlog},
+        {"failed", status.failed},     {"shards", Json::array()},      {"relays", Json::array()},
+        {"pauses", Json::array()},     {"findings", Json::array()},    {"outages", Json::array()}};
     for (const ShardStatus& shard : status.shards) {
-        failed += shard.failed;
         document["shards"].push_back(json_of(shard));
     }
-    document["failed"] = failed;
     for (const RelayStatus& relay : status.relays) {
         document["relays"].push_back({{"name", relay.name},
                                       {"relay", relay.id},

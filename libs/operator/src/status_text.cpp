@@ -125,7 +125,10 @@ std::string to_table(const Status& status) {
     std::string text =
         fmt::format("outbox {} ({}), Kafka cluster {}\n\n", status.name.value_or("without a name yet"),
                     status.outbox, status.cluster.value_or("not known yet"));
-    text += status.shards.empty() ? "no relay has run yet, so there are no shards\n" : shards_table(status);
+    text += status.shards.empty()
+                ? fmt::format("no relay has run yet, so there are no shards; {} unsent event{}\n",
+                              status.backlog, status.backlog == 1 ? "" : "s")
+                : shards_table(status);
     text += '\n';
     text += relays_table(status);
     if (!status.pauses.empty()) {

@@ -79,7 +79,11 @@ TEST(Status, AsJsonIsOneDocumentWithNullForWhatIsNotKnown) {
     ShardStatus shard = running(1);
     shard.failed = 2;
     shard.oldest = milliseconds(1'500);
-    const auto document = nlohmann::json::parse(to_json(with(shard)));
+    Status status = with(shard);
+    status.backlog = 7;
+    status.failed = 2;
+    const auto document = nlohmann::json::parse(to_json(status));
+    EXPECT_EQ(document["backlog"], 7);
     EXPECT_EQ(document["failed"], 2);
     EXPECT_EQ(document["healthy"], true);
     EXPECT_EQ(document["shards"][1]["oldest_seconds"], 1.5);

@@ -73,6 +73,10 @@ std::string write_verdict(const Verdict& verdict, const Options& options) {
         line +=
             check.contains(figure) ? fmt::format(" {}={}", figure, check[figure].get<std::int64_t>()) : "";
     }
+    if (verdict.died != 0 || verdict.bad_exits != 0) {
+        line += fmt::format("; {} relay(s) ended by themselves, {} did not drain", verdict.died,
+                            verdict.bad_exits);
+    }
     return line + (verdict.error.empty() ? "" : "; " + verdict.error);
 }
 

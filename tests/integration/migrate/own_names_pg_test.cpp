@@ -51,7 +51,7 @@ TEST_F(OwnNames, ASchemaThatIsMissingAndNeedsQuotesIsMadeWhateverTheRolesPathIs)
     EXPECT_EQ(state_of(database_, insert_into(R"("Or""ders, 1")")), "accepted");
     EXPECT_EQ(state_of(database_, R"(SELECT "Or""ders, 1".outbox_add('a', 'b', 'c', '{}', 'd'))"),
               "accepted");
-    EXPECT_THAT(run("outbox-relay", {"status"}, name).output, HasSubstr("2"));
+    EXPECT_THAT(run("outbox-relay", {"status", "--json"}, name).output, HasSubstr("\"backlog\": 2"));
     const auto down = up(name, {"down", all_down()[1], "--yes"});
     EXPECT_EQ(down.exit_code, 0) << down.errors;
     EXPECT_EQ(state_of(database_, insert_into(R"("Or""ders, 1")")), "42P01");

@@ -202,12 +202,12 @@ TEST_F(Live, ADatabaseThatIsCalledOtherwiseForAWhileIsWaitedFor) {
 }
 
 TEST_F(Live, SessionsThatAreTerminatedAreOpenedAgain) {
-    expect_sent_while([] {
+    expect_sent_while([this] {
         auto session = server();
         for (int round = 0; round < 5; ++round) {
             session.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                          " WHERE application_name LIKE 'outbox-relay%'",
-                          {}, Deadline::in(30s));
+                          " WHERE datname = $1 AND application_name LIKE 'outbox-relay%'",
+                          {database.name()}, Deadline::in(30s));
             stay_quiet(300ms);
         }
     });

@@ -67,7 +67,9 @@ struct Status {
     std::string outbox;
     std::optional<std::string> name;    ///< none before the first start
     std::optional<std::string> cluster; ///< none before the first start
-    std::vector<ShardStatus> shards;
+    std::vector<ShardStatus> shards;    ///< none before the first start
+    std::int64_t backlog = 0;           ///< unsent events, also before there are shards
+    std::int64_t failed = 0;
     std::vector<RelayStatus> relays; ///< those that are alive
     std::vector<PauseStatus> pauses;
     std::vector<OutageStatus> outages;
