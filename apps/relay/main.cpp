@@ -1,40 +1,64 @@
 #include "verbs.hpp"
 
 #include <outbox/core/command_line.hpp>
-#include <outbox/relay/node.hpp>
+#include <outbox/relay/relay.hpp>
 #include <outbox/telemetry/log.hpp>
 
 #include <malloc.h>
+#include <pthread.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 namespace {
 
-outbox::relay::Node* running = nullptr;
-
-void on_signal(int) {
-    running->stop();
+sigset_t ending_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
 }
 
-void stop_on_signals(outbox::relay::Node& node) {
-    running = &node;
-    struct sigaction action {};
-    action.sa_handler = on_signal;
-    sigaction(SIGTERM, &action, nullptr);
-    sigaction(SIGINT, &action, nullptr);
-}
+/// While this lives, SIGTERM and SIGINT ask the relay to end. They are heard on a thread, so nothing runs
+/// where a signal happened to strike. Every other thread has them blocked.
+class StopOnSignals {
+public:
+    explicit StopOnSignals(outbox::relay::Relay& relay)
+        : thread_([this, &relay] {
+              const sigset_t set = ending_signals();
+              for (int signal = 0; sigwait(&set, &signal) == 0 && !over_;) {
+                  relay.stop();
+              }
+          }) {}
+    StopOnSignals(const StopOnSignals&) = delete;
+    StopOnSignals& operator=(const StopOnSignals&) = delete;
+    ~StopOnSignals() {
+        over_ = true;
+        pthread_kill(thread_.native_handle(), SIGINT);
+        thread_.join();
+    }
+
+private:
+    std::atomic<bool> over_{false};
+    std::thread thread_; ///< the last member: it uses the others
+};
 
 int relay(const outbox::Arguments& arguments) {
     mallopt(M_ARENA_MAX, 2); // many threads, small memory
+    const sigset_t set = ending_signals();
+    pthread_sigmask(SIG_BLOCK, &set, nullptr); // threads inherit it
     outbox::log::configure(arguments.settings, "outbox-relay");
     for (const std::string& warning : arguments.warnings) {
         outbox::log::warn(warning);
     }
-    outbox::relay::Node node(outbox::relay::relay_options(arguments.settings));
-    stop_on_signals(node);
-    node.run();
-    if (!node.drained()) {
+    auto relay = outbox::relay::relay_of(arguments.settings);
+    const StopOnSignals stop_on_signals(relay);
+    relay.start();
+    relay.wait();
+    if (!relay.drained()) {
         _exit(0); // the drain's deadline has passed: threads that still wait for Kafka or PostgreSQL end with
                   // us
     }

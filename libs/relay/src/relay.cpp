@@ -60,19 +60,22 @@ RelayOptions node_options(const Settings& settings, Options options) {
 } // namespace
 
 struct Relay::Impl {
-    explicit Impl(RelayOptions options) : node(std::move(options)) {}
+    Impl(RelayOptions options, bool says_why) : node(std::move(options)), says_why_it_ends(says_why) {}
 
     void run() noexcept {
         try {
             left = node.run();
         } catch (const std::exception& error) {
-            log::error("relay ends", {{"reason", error.what()}});
+            if (says_why_it_ends) {
+                log::error("relay ends", {{"reason", error.what()}});
+            }
             failure = std::current_exception();
         }
         running = false;
     }
 
     Node node;
+    bool says_why_it_ends; ///< a program says it itself, when it ends with it
     std::atomic<bool> running{false};
     std::mutex mutex;   ///< of thread
     std::thread thread; ///< runs once
@@ -84,7 +87,13 @@ struct Relay::Impl {
 Relay::Relay(Options options) {
     const Settings settings = settings_of(options);
     log::configure(settings, "outbox-relay", options.log);
-    impl_ = std::make_unique<Impl>(node_options(settings, std::move(options)));
+    impl_ = std::make_unique<Impl>(node_options(settings, std::move(options)), true);
+}
+
+Relay::Relay(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+
+Relay relay_of(const Settings& settings) {
+    return Relay(std::make_unique<Relay::Impl>(relay_options(settings), false));
 }
 
 Relay::~Relay() {
@@ -109,6 +118,10 @@ void Relay::stop() noexcept {
 
 std::size_t Relay::drain() {
     stop();
+    return wait();
+}
+
+std::size_t Relay::wait() {
     const std::lock_guard lock(impl_->mutex);
     if (impl_->thread.joinable()) {
         impl_->thread.join();
@@ -117,6 +130,10 @@ std::size_t Relay::drain() {
         std::rethrow_exception(impl_->failure);
     }
     return impl_->left;
+}
+
+bool Relay::drained() const noexcept {
+    return impl_->node.drained();
 }
 
 bool Relay::running() const noexcept {

@@ -10,6 +10,10 @@
 #include <memory>
 #include <string>
 
+namespace outbox {
+class Settings;
+} // namespace outbox
+
 namespace outbox::relay {
 
 /// How a relay runs. What outbox-relay takes from variables stands in `settings`; the rest is code.
@@ -34,7 +38,7 @@ struct Options {
 };
 
 /// A relay inside a service: delivers the events of one outbox on threads of its own, and shares them with
-/// every other relay of that outbox, be it a program or a service. Movable to nowhere; its functions are
+/// every other relay of that outbox, be it a program or a service. It cannot be copied or moved; its functions are
 /// thread-safe.
 class Relay {
 public:
@@ -60,12 +64,25 @@ public:
     /// @throws Error that had ended it before: what only an operator can mend.
     std::size_t drain();
 
+    /// Waits until it has ended, because somebody called stop() or because of what only an operator can mend.
+    /// @return events in flight, as drain() does. @throws Error that ended it.
+    std::size_t wait();
+
+    /// Whether nothing of it waits for Kafka or PostgreSQL any more, so that its destructor ends at once.
+    [[nodiscard]] bool drained() const noexcept;
+
     /// False before start(), after drain(), and once an error has ended it: drain() then says which.
     [[nodiscard]] bool running() const noexcept;
 
 private:
     struct Impl;
+    explicit Relay(std::unique_ptr<Impl> impl) noexcept;
+    friend Relay relay_of(const Settings& settings);
+
     std::unique_ptr<Impl> impl_;
 };
+
+/// The relay that a program is, whose command line has been read and whose log is set up.
+Relay relay_of(const Settings& settings);
 
 } // namespace outbox::relay
