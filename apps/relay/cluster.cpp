@@ -5,6 +5,7 @@
 #include <outbox/kafka/topic_reader.hpp>
 #include <outbox/kafka/transactions.hpp>
 #include <outbox/relay/manifest.hpp>
+#include <outbox/relay/name_claim.hpp>
 #include <outbox/relay/origin.hpp>
 #include <outbox/relay/publisher.hpp>
 
@@ -32,12 +33,18 @@ public:
 
     std::string id() override { return admin_.cluster_id(in_time()); }
 
-    std::vector<verbs::ControlEnd> control_ends() override {
-        std::vector<verbs::ControlEnd> ends;
+    std::optional<verbs::Holder> holder() override {
+        const auto found =
+            relay::find_holder(options_.kafka, admin_, options_.control_topic(), in_time(), always);
+        return found ? std::optional(verbs::Holder{found->outbox_id, relay::to_text(*found)}) : std::nullopt;
+    }
+
+    verbs::ControlEnds control_ends(const Uuid& outbox_id) override {
+        verbs::ControlEnds ends;
         const auto state = admin_.topic(options_.control_topic(), in_time());
         for (int shard = 0; state && shard < state->partitions(); ++shard) {
-            if (auto end = end_of(shard); end.batch > 0) {
-                ends.push_back(end);
+            if (auto end = end_of(shard, outbox_id, ends.foreign); end.batch > 0) {
+                ends.ours.push_back(end);
             }
         }
         return ends;
@@ -109,7 +116,7 @@ private:
         }
     }
 
-    verbs::ControlEnd end_of(int shard) {
+    verbs::ControlEnd end_of(int shard, const Uuid& outbox_id, std::optional<Uuid>& foreign) {
         verbs::ControlEnd end;
         end.shard = shard;
         const auto tail = kafka::read_control(options_.kafka, admin_, options_.control_topic(), shard, -1,
@@ -121,7 +128,13 @@ private:
                             fmt::format("control record at offset {} of partition {} cannot be read",
                                         record.offset, shard));
             }
-            end.outbox_id = manifest->outbox_id;
+            if (relay::is_name_claim(*manifest)) {
+                continue;
+            }
+            if (manifest->outbox_id != outbox_id) {
+                foreign = manifest->outbox_id;
+                continue;
+            }
             end.batch = manifest->batch;
             end.offset = record.offset;
             end.epoch = std::max(end.epoch, manifest->epoch);

@@ -165,10 +165,13 @@ int reshard(const Arguments& arguments) {
     }
     constexpr milliseconds patience{60'000};
     const auto options = relay::relay_options(arguments.settings);
+    auto session = verbs::open_session(arguments.settings);
+    if (auto refused = verbs::of_another_name(session, options.name)) {
+        return report("reshard", {{}, std::move(refused)}); // the topic of that name is another outbox's
+    }
     const kafka::Admin admin(options.kafka);
     relay::ensure_control_topic(admin, {options.control_topic(), *shards}, options.topics,
                                 Deadline::in(patience));
-    auto session = verbs::open_session(arguments.settings);
     return report("reshard", verbs::reshard(session, *shards, motive_of(arguments), patience,
                                             [](const char* point) { relay::fault_point(point); }));
 }

@@ -24,7 +24,8 @@ std::string command_for(const kafka::NewTopic& topic, const std::string& brokers
 
 bool Database::has_tables(Deadline deadline) {
     auto connection = pool_.borrow(deadline);
-    store::check_schema(*connection, deadline.left());
+    // Or an upgrade would take every server out of service that is not yet replaced.
+    store::check_schema(*connection, deadline.left(), store::Newer::works);
     postgres::Transaction transaction(*connection, deadline); // a pooler's session has our schema in it alone
     return transaction.run(tables_statement, {}).boolean(0, 0);
 }

@@ -51,7 +51,7 @@ std::string bytes_of(const rd_kafka_message_t& message) {
 
 ControlTail read_control(const ClientOptions& options, const Admin& admin, const std::string& topic,
                          std::int32_t partition, std::int64_t from, Deadline deadline,
-                         const std::function<bool()>& go_on) {
+                         const std::function<bool()>& go_on, std::size_t most) {
     ControlTail tail;
     std::tie(tail.first_offset, tail.high_watermark) = admin.watermarks(topic, partition, deadline);
     std::int64_t position = std::max(from, tail.first_offset);
@@ -61,7 +61,7 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
     const Client reader = committed_reader(options);
     assign(reader.get(), topic, partition, position);
     bool answered = false;
-    while (position < tail.high_watermark) {
+    while (position < tail.high_watermark && tail.records.size() < most) {
         if (deadline.passed()) {
             throw error_of(
                 reader.get(), answered ? RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE : RD_KAFKA_RESP_ERR__TIMED_OUT,
@@ -80,7 +80,10 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             answered = true;
             position = message->offset + 1;
-            tail.records.push_back({message->offset, bytes_of(*message)});
+            tail.records.push_back({message->offset,
+                                    bytes_of(*message),
+                                    {static_cast<const char*>(message->key), message->key_len},
+                                    rd_kafka_message_timestamp(message.get(), nullptr)});
         } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             answered = true; // at the last stable offset; it may still move
             position = std::max(position, message->offset);

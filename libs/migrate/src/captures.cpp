@@ -7,18 +7,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
 namespace outbox::migrations::captures {
 namespace {
 
 constexpr auto select_captures = R"(
 SELECT format('%I.%I', n.nspname, c.relname), format('%I.%I', fn.nspname, f.proname), f.prosrc,
-       d.saying ->> 'mapping', d.saying ->> 'publication', d.saying ->> 'slot', d.saying ->> 'lsn'
+       d.saying ->> 'mapping', d.saying ->> 'publication', d.saying ->> 'slot', d.saying ->> 'lsn', quote_ident(t.tgname)
   FROM pg_trigger AS t
   JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_proc AS f ON f.oid = t.tgfoid JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
   CROSS JOIN LATERAL (SELECT obj_description(t.oid, 'pg_trigger') AS text) AS s
   CROSS JOIN LATERAL (SELECT CASE WHEN s.text LIKE '{"mapping"%' THEN s.text::json END AS saying) AS d
- WHERE t.tgname = 'outbox_capture' AND t.tgparentid = 0
+ WHERE t.tgname ~ '^outbox_capture(_[0-9a-f]{8})?$' AND t.tgparentid = 0
    AND f.pronamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('outbox_events')))";
 
 constexpr auto find_table = R"(
@@ -41,6 +45,7 @@ std::vector<Capture> read(postgres::Connection& connection, const std::string& w
     std::vector<Capture> found;
     for (int i = 0; i < rows.rows(); ++i) {
         Capture capture{.table = rows.text(i, 0),
+                        .trigger = rows.text(i, 7),
                         .function = rows.text(i, 1),
                         .body = rows.text(i, 2),
                         .description = rows.text(i, 3),
@@ -57,15 +62,21 @@ std::vector<Capture> read(postgres::Connection& connection, const std::string& w
     throw Error(Action::stop, fmt::format("table {} {}", table, why));
 }
 
-std::string outbox_schema(postgres::Connection& connection, Deadline deadline) {
-    const auto rows = connection.query("SELECT quote_ident(n.nspname) FROM pg_class AS c"
+/// Where outbox_events stands.
+struct Place {
+    std::string schema; ///< quoted
+    std::string oid;
+};
+
+Place place_of_outbox(postgres::Connection& connection, Deadline deadline) {
+    const auto rows = connection.query("SELECT quote_ident(n.nspname), c.oid FROM pg_class AS c"
                                        " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
                                        " WHERE c.oid = to_regclass('outbox_events')",
                                        {}, deadline);
     if (rows.empty()) {
         throw Error(Action::stop, "this database has no outbox_events: run outbox-migrate up");
     }
-    return rows.text(0, 0);
+    return {rows.text(0, 0), rows.text(0, 1)};
 }
 
 std::string comment_of(postgres::Connection& connection, const CaptureSql& sql, const std::optional<Cut>& cut,
@@ -83,8 +94,8 @@ std::string comment_of(postgres::Connection& connection, const CaptureSql& sql, 
 
 /// A transition table costs a quarter of what a call for each row does where one statement inserts many. But
 /// a statement's trigger misses rows that are inserted straight into a partition.
-std::string trigger_on(const Table& table, const std::string& function) {
-    return fmt::format("TRIGGER outbox_capture AFTER {} ON {} {} EXECUTE FUNCTION {}()",
+std::string trigger_on(const Table& table, const std::string& trigger, const std::string& function) {
+    return fmt::format("TRIGGER {} AFTER {} ON {} {} EXECUTE FUNCTION {}()", trigger,
                        table.partitioned ? "INSERT OR DELETE" : "INSERT", table.name,
                        table.partitioned ? "FOR EACH ROW"
                                          : "REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT",
@@ -94,17 +105,35 @@ std::string trigger_on(const Table& table, const std::string& function) {
 /// To a trigger, an UPDATE that moves a row to another partition is a DELETE, at once followed by an INSERT
 /// of the same command. Each DELETE leaves a note of its row and its command, which ends with the
 /// transaction. The command of a row that this transaction has inserted itself cannot be read: there, and
-/// only there, the client's statement is taken instead.
+/// only there, the client's statement is taken instead. Each trigger has a note of its own.
 constexpr auto skip_moved_rows = R"(    IF TG_OP = 'DELETE' THEN
-        PERFORM set_config('outbox.moved', OLD.{0}::text || ' ' || CASE WHEN age(OLD.xmin) > 0 THEN OLD.cmax::text
+        PERFORM set_config('outbox.' || TG_NAME, OLD.{0}::text || ' ' || CASE WHEN age(OLD.xmin) > 0 THEN OLD.cmax::text
             ELSE extract(epoch FROM statement_timestamp())::text END, true);
         RETURN NULL;
-    ELSIF current_setting('outbox.moved', true) IN (NEW.{0}::text || ' ' || NEW.cmin::text,
+    ELSIF current_setting('outbox.' || TG_NAME, true) IN (NEW.{0}::text || ' ' || NEW.cmin::text,
             NEW.{0}::text || ' ' || extract(epoch FROM statement_timestamp())::text) THEN
-        PERFORM set_config('outbox.moved', '', true);
+        PERFORM set_config('outbox.' || TG_NAME, '', true);
         RETURN NULL;
     END IF;
 )";
+
+/// A function's text does not follow when its schema is renamed, and a restored database has other numbers:
+/// then the schema is looked up at each call, until `up` has written the function anew. Writers never fail by
+/// it.
+std::string guarded(const Place& place, const std::string& insert, bool by_row) {
+    const auto target = fmt::format("{}.outbox_events", place.schema);
+    auto elsewhere = insert.substr(insert.find(target) + place.schema.size());
+    if (const auto source = elsewhere.rfind("(SELECT NEW.*)"); by_row && source != std::string::npos) {
+        elsewhere.replace(source, std::string_view("(SELECT NEW.*)").size(), "(SELECT ($1).*)");
+    }
+    return fmt::format(
+        "    IF to_regclass({})::oid IS DISTINCT FROM {}::oid THEN\n"
+        "        EXECUTE 'INSERT INTO ' || (SELECT quote_ident(s.nspname) FROM pg_trigger AS t\n"
+        "            JOIN pg_proc AS f ON f.oid = t.tgfoid JOIN pg_namespace AS s ON s.oid = f.pronamespace\n"
+        "            WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME) || {}{};\n"
+        "        RETURN NULL;\n    END IF;\n    {};\n",
+        literal(target), place.oid, literal(elsewhere), by_row ? " USING NEW" : "", insert);
+}
 
 /// In the body too, so that `up` sees a function that lacks them.
 constexpr auto pinned =
@@ -123,7 +152,8 @@ std::string settings_of(const CaptureSql& sql) {
 namespace {
 
 /// outbox_captures: what `status` compares the table with later. Another table may have had this name before.
-void record(postgres::Connection& connection, const Table& table, Deadline deadline) {
+void record(postgres::Connection& connection, const Table& table, const std::string& function,
+            Deadline deadline) {
     connection.query("DELETE FROM outbox_captures WHERE name = $1 AND source <> $2::oid"
                      " AND NOT EXISTS (SELECT FROM pg_class WHERE oid = source)",
                      {table.name, table.oid}, deadline);
@@ -148,11 +178,81 @@ void record(postgres::Connection& connection, const Table& table, Deadline deadl
         " AND strpos(f.prosrc, 'n.\"' || replace(a.attname, '\"', '\"\"') || '\"') > 0)"
         " FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid"
         " JOIN pg_namespace AS fn ON fn.oid = f.pronamespace"
-        " WHERE t.tgrelid = $2::oid AND t.tgname = 'outbox_capture'",
-        {table.name, table.oid}, deadline);
+        " WHERE t.tgrelid = $2::oid AND t.tgfoid = to_regprocedure($3 || '()')",
+        {table.name, table.oid, function}, deadline);
 }
 
 } // namespace
+
+namespace {
+
+/// Another outbox may serve the table already.
+std::string free_trigger(postgres::Connection& connection, const Table& table, const std::string& fresh,
+                         Deadline deadline) {
+    const auto taken =
+        connection.query("SELECT FROM pg_trigger WHERE tgrelid = $1::oid AND tgname = 'outbox_capture'",
+                         {table.oid}, deadline);
+    return taken.empty() ? "outbox_capture" : fresh;
+}
+
+/// The function as it is to be at this place; nullopt: it is so. What the event is made of stays.
+std::optional<std::string> moved_body(const std::string& body, const std::string& before,
+                                      const Place& place) {
+    const auto begin = body.rfind(fmt::format("INSERT INTO {}.outbox_events (", before));
+    const auto end = body.rfind(" AS n;\n");
+    const auto first = std::min(body.find("    IF to_regclass("), begin - std::min<std::size_t>(begin, 4));
+    if (begin == std::string::npos || end == std::string::npos || end < begin) {
+        return std::nullopt; // somebody else's text
+    }
+    auto insert = body.substr(begin, end + std::string_view(" AS n").size() - begin);
+    insert.replace(std::string_view("INSERT INTO ").size(), before.size(), place.schema);
+    const bool by_row = insert.ends_with("(SELECT NEW.*) AS n");
+    auto prefix = body.substr(0, first);
+    constexpr std::string_view shared_note = "'outbox.moved'"; // by all outboxes, in an older version
+    for (auto at = prefix.find(shared_note); at != std::string::npos; at = prefix.find(shared_note)) {
+        prefix.replace(at, shared_note.size(), "'outbox.' || TG_NAME");
+    }
+    auto moved = fmt::format("{}{}    RETURN NULL;\nEND\n", prefix, guarded(place, insert, by_row));
+    return moved == body ? std::nullopt : std::optional(std::move(moved));
+}
+
+} // namespace
+
+std::vector<std::string> follow_outbox(postgres::Connection& connection, Deadline deadline) {
+    std::vector<std::string> followed;
+    if (connection.query("SELECT FROM pg_class WHERE oid = to_regclass('outbox_captures')", {}, deadline)
+            .empty()) {
+        return followed; // the example alone
+    }
+    const Place place = place_of_outbox(connection, deadline);
+    const auto rows = connection.query(
+        "SELECT s.source::regclass::text, s.function, s.body, f.oid::regprocedure::text FROM outbox_captures "
+        "AS s"
+        " JOIN pg_trigger AS t ON t.tgrelid = s.source AND t.tgparentid = 0"
+        " JOIN pg_proc AS f ON f.oid = t.tgfoid AND f.prosrc = s.body"
+        " AND f.pronamespace = (SELECT relnamespace FROM pg_class WHERE oid = $1::oid) ORDER BY s.name",
+        {place.oid}, deadline);
+    for (int i = 0; i < rows.rows(); ++i) {
+        const auto function = rows.text(i, 1);
+        const auto body = moved_body(rows.text(i, 2), function.substr(0, function.rfind('.')), place);
+        if (!body) {
+            continue;
+        }
+        connection.script(connection
+                              .query("SELECT replace(pg_get_functiondef($1::regprocedure), $2, $3)",
+                                     {rows.text(i, 3), rows.text(i, 2), *body}, deadline)
+                              .text(0, 0),
+                          deadline);
+        connection.query(
+            "UPDATE outbox_captures SET body = $2, function = (SELECT format('%I.%I', n.nspname, f.proname)"
+            " FROM pg_proc AS f JOIN pg_namespace AS n ON n.oid = f.pronamespace WHERE f.oid = "
+            "$3::regprocedure)"
+            " WHERE source = $1::regclass",
+            {rows.text(i, 0), *body, rows.text(i, 3)}, deadline);
+        followed.push_back(rows.text(i, 0));
+    }
+    return followed;
+}
 
 std::vector<Capture> all(postgres::Connection& connection, Deadline deadline) {
     return read(connection, "", {}, deadline);
@@ -205,20 +305,21 @@ Table find(postgres::Connection& connection, const Mapping& mapping, Deadline de
 
 std::string body_of(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
                     Deadline deadline) {
-    return fmt::format(
-        "\nBEGIN\n{}{}    INSERT INTO {}.outbox_events ({})\n    SELECT {}\n      FROM {} AS n;\n"
-        "    RETURN NULL;\nEND\n",
-        sql.pinned ? pinned : "", table.partitioned ? fmt::format(skip_moved_rows, sql.id) : "",
-        outbox_schema(connection, deadline), sql.targets, sql.values,
-        table.partitioned ? "(SELECT NEW.*)" : "inserted");
+    const Place place = place_of_outbox(connection, deadline);
+    const auto insert =
+        fmt::format("INSERT INTO {}.outbox_events ({})\n    SELECT {}\n      FROM {} AS n", place.schema,
+                    sql.targets, sql.values, table.partitioned ? "(SELECT NEW.*)" : "inserted");
+    return fmt::format("\nBEGIN\n{}{}{}    RETURN NULL;\nEND\n", sql.pinned ? pinned : "",
+                       table.partitioned ? fmt::format(skip_moved_rows, sql.id) : "",
+                       guarded(place, insert, table.partitioned));
 }
 
 void put(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
          const std::optional<Capture>& before, const std::optional<Cut>& cut, Deadline deadline) {
+    const std::string fresh = "outbox_capture_" + Uuid::random().to_string().substr(0, 8);
     const std::string function =
-        before ? before->function
-               : fmt::format("{}.{}", outbox_schema(connection, deadline),
-                             quoted("outbox_capture_" + Uuid::random().to_string().substr(0, 8)));
+        before ? before->function : fmt::format("{}.{}", place_of_outbox(connection, deadline).schema, fresh);
+    const std::string trigger = before ? before->trigger : free_trigger(connection, table, fresh, deadline);
     std::string script =
         fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
                     " SET search_path = pg_catalog, pg_temp{} AS {};",
@@ -226,19 +327,18 @@ void put(postgres::Connection& connection, const Table& table, const CaptureSql&
     if (!before) {
         script += fmt::format("REVOKE ALL ON FUNCTION {}() FROM PUBLIC;", function);
     }
-    script += fmt::format("CREATE {}{};", before ? "OR REPLACE " : "", trigger_on(table, function));
-    script += fmt::format("COMMENT ON TRIGGER outbox_capture ON {} IS {}", table.name,
+    script += fmt::format("CREATE {}{};", before ? "OR REPLACE " : "", trigger_on(table, trigger, function));
+    script += fmt::format("COMMENT ON TRIGGER {} ON {} IS {}", trigger, table.name,
                           literal(comment_of(connection, sql, cut, deadline)));
     connection.script(script, deadline);
-    record(connection, table, deadline);
+    record(connection, table, function, deadline);
 }
 
 void remove(postgres::Connection& connection, const Capture& capture, Deadline deadline) {
     connection.script(
-        fmt::format(
-            "DROP TRIGGER outbox_capture ON {0}; DROP FUNCTION {1}(); DELETE FROM outbox_captures WHERE "
-            "source = {2}::regclass",
-            capture.table, capture.function, literal(capture.table)),
+        fmt::format("DROP TRIGGER {3} ON {0}; DROP FUNCTION {1}(); DELETE FROM outbox_captures WHERE "
+                    "source = {2}::regclass",
+                    capture.table, capture.function, literal(capture.table), capture.trigger),
         deadline);
 }
 

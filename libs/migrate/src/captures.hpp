@@ -23,6 +23,7 @@ struct Cut {
 /// A trigger that is in place.
 struct Capture {
     std::string table;       ///< schema and name, quoted where they must be
+    std::string trigger;     ///< its name: two outboxes may serve one table
     std::string function;    ///< schema and name, quoted
     std::string body;        ///< of the function
     std::string description; ///< "id=id aggregate_type=aggregatetype ..."
@@ -48,6 +49,10 @@ std::optional<Capture> of(postgres::Connection& connection, const Table& table, 
 /// Creates the trigger and its function, or gives the function that is there another body.
 void put(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
          const std::optional<Capture>& before, const std::optional<Cut>& cut, Deadline deadline);
+/// Functions whose outbox got another schema, or that an older version made, are written anew. @return of
+/// which tables
+/// @pre a transaction
+std::vector<std::string> follow_outbox(postgres::Connection& connection, Deadline deadline);
 /// A table whose trigger is gone already, or that is gone itself. @return whether it was known
 bool forget(postgres::Connection& connection, const std::string& table, Deadline deadline);
 void remove(postgres::Connection& connection, const Capture& capture, Deadline deadline);

@@ -31,6 +31,21 @@ std::vector<std::string> require_fit(postgres::Connection& connection, bool conv
     return conversions;
 }
 
+void mend_meta(postgres::Connection& connection, const Runner::Progress& progress, Deadline deadline) {
+    if (connection.query("SELECT to_regclass('outbox_meta')", {}, deadline).is_null(0, 0) ||
+        !connection.query("SELECT FROM outbox_meta", {}, deadline).empty()) {
+        return;
+    }
+    if (!connection.query("SELECT FROM outbox_shards WHERE marked_batch > 0", {}, deadline).empty()) {
+        throw Error(
+            Action::stop,
+            "outbox_meta is empty, and with it the outbox's id is gone, by which Kafka knows what was "
+            "sent: restore its row from a backup (pg_dump --data-only -t outbox_meta)");
+    }
+    connection.query("INSERT INTO outbox_meta DEFAULT VALUES", {}, deadline);
+    progress("outbox_meta was empty: this is a new outbox now");
+}
+
 void mend_numbering(postgres::Connection& connection, const Runner::Progress& progress, Deadline deadline) {
     if (connection.query("SELECT to_regclass('outbox_meta')", {}, deadline).is_null(0, 0)) {
         return;

@@ -15,6 +15,10 @@ namespace outbox::migrations {
 std::vector<std::string> require_fit(postgres::Connection& connection, bool convert,
                                      const Runner::Progress& progress, Deadline deadline);
 
+/// The one row that says who the outbox is: made anew where nothing was sent yet. @throws Error where
+/// something was
+void mend_meta(postgres::Connection& connection, const Runner::Progress& progress, Deadline deadline);
+
 /// Moves the identity of seq past the newest event, where it stands below; says so.
 void mend_numbering(postgres::Connection& connection, const Runner::Progress& progress, Deadline deadline);
 

@@ -1,5 +1,8 @@
 #include "history.hpp"
 
+#include <outbox/core/error.hpp>
+#include <outbox/postgres/transaction.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -58,6 +61,24 @@ constexpr auto read_sql = "SELECT m.version, m.name, m.checksum,"
                           " coalesce((to_jsonb(m) ->> 'adopted')::boolean, false),"
                           " (m.version, m.name) IN ((1, 'users'), (4, 'idempotency_keys')) FROM {} AS m";
 
+// A dump of the schema alone has functions, and no rows of a history.
+constexpr auto note_structure_sql = R"(
+DO $$
+DECLARE
+    newest integer := (SELECT max(version) FROM outbox_migrations);
+BEGIN
+    IF newest IS NULL THEN
+        DROP FUNCTION IF EXISTS outbox_structure();
+    ELSE
+        EXECUTE format('CREATE OR REPLACE FUNCTION outbox_structure() RETURNS integer LANGUAGE sql IMMUTABLE AS %L',
+                       'SELECT ' || newest);
+    END IF;
+END $$)";
+
+constexpr auto look_at_structure_sql =
+    "SELECT to_regclass('outbox_meta') IS NOT NULL AND to_regclass('outbox_events') IS NOT NULL,"
+    " to_regprocedure('outbox_structure()') IS NOT NULL";
+
 const char* table_of(Set set) {
     return set == Set::outbox ? "outbox_migrations" : "outbox_example_migrations";
 }
@@ -114,6 +135,58 @@ std::vector<Applied> read(postgres::Connection& connection, Deadline deadline) {
     }
     std::ranges::sort(history, {}, &Applied::version);
     return history;
+}
+
+void note_structure(postgres::Connection& connection, Deadline deadline) {
+    connection.query(note_structure_sql, {}, deadline);
+}
+
+std::optional<int> take_on_structure(postgres::Connection& connection, const std::vector<Migration>& files,
+                                     Deadline deadline) {
+    constexpr auto mend =
+        "restore the data of all its tables as well (pg_dump --data-only --disable-triggers)";
+    const auto found = connection.query(look_at_structure_sql, {}, deadline);
+    if (!found.boolean(0, 0)) {
+        return std::nullopt;
+    }
+    if (!found.boolean(0, 1)) {
+        throw Error(
+            Action::stop,
+            fmt::format("the tables of an outbox stand here, and outbox_migrations is empty, as after pg_dump"
+                        " --schema-only: {}, or drop them and type outbox-migrate up",
+                        mend));
+    }
+    const auto now =
+        connection.query("SELECT outbox_structure(), EXISTS (SELECT FROM outbox_meta) OR"
+                         " EXISTS (SELECT FROM outbox_shards) OR EXISTS (SELECT FROM outbox_events),"
+                         " EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'outbox_meta'::regclass)",
+                         {}, deadline);
+    if (now.boolean(0, 2)) {
+        throw Error(Action::stop,
+                    "a subscription fills the tables of this outbox: run up again when it has copied them");
+    }
+    if (now.boolean(0, 1)) {
+        throw Error(
+            Action::stop,
+            fmt::format("outbox_migrations is empty, and other tables of the outbox are not: {}", mend));
+    }
+    const auto version = static_cast<int>(now.integer(0, 0));
+    if (files.empty() || files.back().version < version) {
+        throw Error(Action::stop,
+                    fmt::format("the outbox here is of version {}, which this program does not know: upgrade"
+                                " the program",
+                                version));
+    }
+    postgres::Transaction transaction(connection, deadline);
+    prepare(connection, deadline);
+    for (const Migration& file : files) {
+        if (file.set == Set::outbox && file.version <= version) {
+            add(connection, file, milliseconds(0), false, deadline);
+        }
+    }
+    connection.query("INSERT INTO outbox_meta DEFAULT VALUES", {}, deadline);
+    transaction.commit();
+    return version;
 }
 
 void add(postgres::Connection& connection, const Migration& migration, milliseconds duration, bool adopted,

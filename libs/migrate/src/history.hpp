@@ -19,6 +19,14 @@ void prepare(postgres::Connection& connection, Deadline deadline);
 /// adopted.
 std::vector<Applied> read(postgres::Connection& connection, Deadline deadline);
 
+/// Writes the newest version where a dump without data keeps it. @pre in a transaction
+void note_structure(postgres::Connection& connection, Deadline deadline);
+/// A schema that was restored without any data becomes a new outbox. @return of which version; nullopt: there
+/// is none
+/// @throws Error where only a part of the data is missing, or nobody can tell the version
+std::optional<int> take_on_structure(postgres::Connection& connection, const std::vector<Migration>& files,
+                                     Deadline deadline);
+
 void add(postgres::Connection& connection, const Migration& migration, milliseconds duration, bool adopted,
          Deadline deadline);
 /// The example's table goes with its last step.

@@ -144,7 +144,14 @@ void Runner::bring_up(Connection& connection, const std::optional<std::string>& 
     take_lock(connection);
     refuse_other_place(connection, options_.schema);
     fill_checksums(connection);
-    const auto history = history::read(connection, soon());
+    auto history = history::read(connection, soon());
+    if (sets.outbox && !knows(history, Set::outbox)) {
+        if (const auto version = history::take_on_structure(connection, files_, soon())) {
+            progress_(fmt::format("the outbox was restored without its data: it is a new one, of version {}",
+                                  *version));
+            history = history::read(connection, soon());
+        }
+    }
     Steps steps = agreed(plan_up(files_, history));
     std::erase_if(steps, [&](const Migration* step) { return !sets.has(step->set); });
     if (!sets.named && knows(history, Set::outbox) && !knows(history, Set::example)) {
@@ -158,6 +165,7 @@ void Runner::bring_up(Connection& connection, const std::optional<std::string>& 
     for (const std::string& line : done) {
         progress_(line);
     }
+    mend_meta(connection, progress_, soon());
     mend_numbering(connection, progress_, Deadline::in(patience_.step));
     for (const std::string& line : advice(connection, soon())) {
         progress_(line);

@@ -2,6 +2,7 @@
 
 #include "adoption.hpp"
 #include "advice.hpp"
+#include "captures.hpp"
 #include "history.hpp"
 #include "server.hpp"
 
@@ -107,6 +108,12 @@ std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std
         done.emplace_back(
             "outbox_events was UNLOGGED, so a crash of the server would have emptied it: it is LOGGED now");
     }
+    for (const std::string& table : captures::follow_outbox(connection_, Deadline::in(patience_.step))) {
+        done.push_back(fmt::format("{} is served by a function that follows the outbox's schema now", table));
+    }
+    if (!steps.empty()) {
+        history::note_structure(connection_, soon());
+    }
     commit(transaction, steps, "up");
     return done;
 }
@@ -132,6 +139,7 @@ std::vector<std::string> Stepper::down(const Steps& steps,
                 fmt::format("{} stays: it stood here before, or nobody can tell", undo.migration->name));
         }
     }
+    history::note_structure(connection_, soon());
     commit(transaction, steps, "down");
     return done;
 }

@@ -53,6 +53,7 @@ void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
         replace(table, *sql, *before);
     } else {
         tell(table, *sql);
+        tell_of_other_outboxes(table);
         options.handover ? tell_of_debeziums_texts(table, mapping) : tell_of_publications(table);
         check_rows(table, *sql, options);
         options.handover ? cut(table, *sql, options) : install(table, *sql, options);
@@ -88,6 +89,21 @@ void TableMapper::refuse_unsaid(const Table& table, const MapOptions& options) {
             fmt::format("{} holds rows, and only you can know whether they were sent: run up with "
                         "--existing=send (they become events) or --existing=ignore (only new rows do)",
                         table.name));
+    }
+}
+
+void TableMapper::tell_of_other_outboxes(const Table& table) {
+    const auto found = connection_.query(
+        "SELECT string_agg(quote_ident(n.nspname), ', ' ORDER BY n.nspname) FROM pg_trigger AS t"
+        " JOIN pg_proc AS f ON f.oid = t.tgfoid JOIN pg_namespace AS n ON n.oid = f.pronamespace"
+        " WHERE t.tgrelid = $1::oid AND t.tgname ~ '^outbox_capture(_[0-9a-f]{8})?$'"
+        " AND n.oid <> (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('outbox_events'))",
+        {table.oid}, soon());
+    if (!found.is_null(0, 0)) {
+        progress_(
+            fmt::format("{} is served by the outbox in schema {} too: each of its rows becomes an event of "
+                        "each outbox",
+                        table.name, found.text(0, 0)));
     }
 }
 

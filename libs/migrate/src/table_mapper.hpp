@@ -28,6 +28,7 @@ private:
     /// What inserts must keep.
     void tell(const captures::Table& table, const CaptureSql& sql);
     void tell_of_debeziums_texts(const captures::Table& table, const Mapping& mapping);
+    void tell_of_other_outboxes(const captures::Table& table);
     void tell_of_publications(const captures::Table& table);
     void check_rows(const captures::Table& table, const CaptureSql& sql, const MapOptions& options);
     /// Only the user can know what became of rows that stand already.

@@ -16,7 +16,10 @@ using postgres::Transaction;
 /// Events that the former cluster may have although the database does not say so.
 constexpr Statement find_unsettled{
     "outbox_find_unsettled",
-    "SELECT (SELECT count(*) FROM outbox_events AS o WHERE o.unsent AND o.status = 'PROCESSING'),"
+    // Relays write down each topic before they send anything there.
+    "SELECT NOT EXISTS (SELECT FROM outbox_topics)"
+    " AND NOT EXISTS (SELECT FROM outbox_shards WHERE marked_batch > 1), (SELECT count(*) FROM outbox_events "
+    "AS o WHERE o.unsent AND o.status = 'PROCESSING'),"
     " (SELECT string_agg(s.shard::text, ', ' ORDER BY s.shard) FROM outbox_shards AS s WHERE s.owner IS NOT "
     "NULL"
     " AND s.quiet_epoch IS DISTINCT FROM s.epoch"
@@ -38,26 +41,30 @@ constexpr Statement forget_markers{"outbox_forget_markers", "DELETE FROM outbox_
 constexpr Statement unsend{"outbox_unsend", "UPDATE outbox_events AS o SET " OUTBOX_BACK
                                             " WHERE o.unsent AND o.status = 'PROCESSING'"};
 
-std::optional<std::string> foreign_manifests(const std::vector<ControlEnd>& ends, const std::string& name) {
-    if (ends.empty()) {
+std::optional<std::string> taken(Cluster& cluster, const std::string& name, const Belonging& now) {
+    const auto holder = cluster.holder();
+    if (!holder || (!now.name && holder->outbox_id == now.outbox_id)) {
         return std::nullopt;
     }
+    constexpr std::size_t few_digits = 8;
     return fmt::format(
-        "control topic outbox.{}.control of this cluster holds manifests of outbox {}: choose another"
-        " OUTBOX_NAME, or delete the topic when nothing uses it any more",
-        name, ends.front().outbox_id.to_string());
+        "the name '{0}' is taken on this Kafka: outbox.{0}.control holds manifests of {1}: choose another"
+        " OUTBOX_NAME, such as {0}-{2}, or delete the topic when nothing uses it any more",
+        name, holder->told, now.outbox_id.to_string().substr(0, few_digits));
 }
 
 std::optional<std::string> unsettled(Connection& connection) {
     const auto found = connection.run(find_unsettled, {}, Deadline::in(milliseconds(600'000)));
-    if (found.integer(0, 0) == 0 && found.is_null(0, 1)) {
+    const bool nothing_sent = found.boolean(0, 0);
+    if (found.integer(0, 1) == 0 && (nothing_sent || found.is_null(0, 2))) {
         return std::nullopt;
     }
     return fmt::format(
         "{} events are PROCESSING and shards [{}] are not settled, so the former cluster may have events"
-        " that this database does not know to be sent: start and stop a relay with the former settings,"
-        " or, with --force, let them be sent again",
-        found.integer(0, 0), found.maybe_text(0, 1).value_or(""));
+        " that this database does not know to be sent: start and stop a relay with the former settings, or,"
+        " where its shards stop, type outbox-relay reconcile --apply with those; or, with --force, let them "
+        "be sent again",
+        found.integer(0, 1), found.maybe_text(0, 2).value_or(""));
 }
 
 } // namespace
@@ -66,7 +73,13 @@ Outcome adopt(Connection& connection, Cluster& cluster, const std::string& name,
     const auto cluster_id = cluster.id();
     const auto now = belonging(connection);
     if (!now.name || !now.cluster) {
-        return {"no relay has started on this database yet: the first one adopts it", {}};
+        if (auto refused = taken(cluster, name, now)) {
+            return {{}, std::move(refused)};
+        }
+        return {fmt::format(
+                    "no relay has started on this database yet: the first one adopts it, under the name {}",
+                    name),
+                {}};
     }
     const auto selection = fmt::format("{} of cluster {}", name, cluster_id);
     const bool same = *now.name == name && *now.cluster == cluster_id;
@@ -74,7 +87,7 @@ Outcome adopt(Connection& connection, Cluster& cluster, const std::string& name,
         if (auto refused = lock_out_relays(connection)) {
             return {{}, std::move(refused)};
         }
-        if (auto refused = foreign_manifests(cluster.control_ends(), name)) {
+        if (auto refused = taken(cluster, name, now)) {
             return {{}, std::move(refused)};
         }
         if (auto refused = unsettled(connection); refused && !motive.force) {

@@ -1,5 +1,6 @@
 #include "exclusive.hpp"
 
+#include <outbox/operator/verbs.hpp>
 #include <outbox/postgres/transaction.hpp>
 #include <outbox/store/sql.hpp>
 
@@ -27,6 +28,15 @@ constexpr Statement try_locks{"outbox_try_shards",
 Belonging belonging(postgres::Connection& connection) {
     const auto meta = connection.run(read_meta, {}, Deadline::in(short_answer));
     return {meta.uuid(0, 0), meta.maybe_text(0, 1), meta.maybe_text(0, 2)};
+}
+
+std::optional<std::string> of_another_name(postgres::Connection& session, const std::string& name) {
+    const auto now = belonging(session);
+    if (!now.name || *now.name == name) {
+        return std::nullopt;
+    }
+    return fmt::format("this database's outbox belongs to the name '{0}', not '{1}': set OUTBOX_NAME={0}",
+                       *now.name, name);
 }
 
 std::optional<std::string> lock_out_relays(postgres::Connection& connection) {

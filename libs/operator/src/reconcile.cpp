@@ -169,23 +169,20 @@ Outcome reconcile(Connection& connection, Cluster& cluster, const Reconciliation
         }
         cluster.end_transactions(now.outbox_id, all_shards(connection));
     }
-    const auto ends =
-        cluster.control_ends(); // before the topics: what comes later is not sent by relays of this outbox
-    const auto foreign = std::find_if(ends.begin(), ends.end(),
-                                      [&](const auto& end) { return end.outbox_id != now.outbox_id; });
-    if (foreign != ends.end()) {
-        return {
-            {},
-            fmt::format(
-                "the control topic holds manifests of outbox {}, not only of this one: adopt under another"
-                " OUTBOX_NAME",
-                foreign->outbox_id.to_string())};
-    }
+    // Before the topics: what comes later is not sent by relays of this outbox.
+    const auto ends = cluster.control_ends(now.outbox_id);
+    const std::string advice =
+        ends.foreign
+            ? fmt::format(
+                  "; outbox {} writes under this name too: afterwards type OUTBOX_NAME=... outbox-relay"
+                  " adopt, with another name, and start the relays with it",
+                  ends.foreign->to_string())
+            : "";
     const auto findings = search(connection, cluster, {wanted.dead_letter_topic, wanted.ids_are_foreign});
     const auto seen = summary(findings);
     auto doubt = doubt_of(findings);
     if (!wanted.apply) {
-        return {"nothing is changed without --apply: " + seen, std::move(doubt)};
+        return {"nothing is changed without --apply: " + seen + advice, std::move(doubt)};
     }
     if (doubt && !motive.force) {
         return {{}, std::move(doubt)};
@@ -195,11 +192,11 @@ Outcome reconcile(Connection& connection, Cluster& cluster, const Reconciliation
     transaction.commit();
     const auto sent = write_state(connection, findings.sent, "SENT", entry);
     const auto dead = write_state(connection, findings.dead, "FAILED", entry);
-    const auto reset = begin_after(connection, ends);
+    const auto reset = begin_after(connection, ends.ours);
     return {fmt::format(
                 "{} events are SENT, {} are FAILED, {} NEW again, and the shards go on after what the control"
-                " topic has; {}",
-                sent, dead, reset, seen),
+                " topic has; {}{}",
+                sent, dead, reset, seen, advice),
             {}};
 }
 

@@ -86,6 +86,19 @@ void verify(const ControlTopic& topic, const kafka::Properties& config, const st
     }
 }
 
+void create(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
+            Deadline deadline) {
+    try {
+        admin.create_topic({topic.name, topic.partitions, policy.replication, control_config()}, deadline);
+    } catch (const kafka::KafkaError& error) {
+        if (error.code() != kafka::invalid_topic) {
+            throw;
+        }
+        // Kafka takes '.' and '_' for the same letter when a topic is made.
+        throw Error(Action::stop, fmt::format("{}: choose another OUTBOX_NAME", error.what()));
+    }
+}
+
 /// A shard's manifests stay in the partition of its number, so new shards need new partitions.
 void add_partitions(const kafka::Admin& admin, const ControlTopic& topic, std::int32_t found,
                     const TopicPolicy& policy, Deadline deadline) {
@@ -122,7 +135,7 @@ void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, 
                 fmt::format("control topic {} does not exist and KAFKA_CREATE_TOPICS is off; create it: {}",
                             topic.name, create_control_command(topic, policy)));
         }
-        admin.create_topic({topic.name, topic.partitions, policy.replication, control_config()}, deadline);
+        create(admin, topic, policy, deadline);
         state = admin.topic(topic.name, deadline);
     }
     if (state) {

@@ -1,6 +1,7 @@
 #include "outbox/relay/node.hpp"
 
 #include "outbox/relay/control_topic.hpp"
+#include "outbox/relay/name_claim.hpp"
 #include "outbox/relay/preconditions.hpp"
 #include "outbox/relay/retry_policy.hpp"
 
@@ -102,6 +103,32 @@ void Node::look_at_database(Deadline deadline) {
     next_look_ = SteadyClock::now() + (clear ? look_interval : parked_look_interval);
 }
 
+/// Until something was sent the name may turn out to be another outbox's: that is found out before anything
+/// is written under it.
+void Node::take_name(postgres::Connection& session) {
+    const auto beginner = store::find_beginner(session, options_.statement_timeout);
+    if (!beginner) {
+        return;
+    }
+    const std::string control = options_.control_topic();
+    const Deadline deadline = Deadline::in(20s);
+    const auto go_on = [this] { return !stopping_; };
+    auto id = beginner->outbox_id;
+    auto holder = find_holder(options_.kafka, admin_, control, deadline, go_on);
+    if (!holder) {
+        if (!beginner->named && !beginner->at_home) {
+            id = store::renew_copied_id(session, options_.statement_timeout);
+        }
+        ensure_control_topic(admin_, {control, options_.first_shards}, options_.topics, deadline);
+        holder = claim_name(options_.kafka, admin_, {control, id, relay_, beginner->place}, deadline, go_on);
+    }
+    if (holder->outbox_id != id) {
+        throw Error(Action::stop,
+                    name_is_taken(options_.name, *holder,
+                                  free_name(options_.name, options_.database.schema, id), beginner->named));
+    }
+}
+
 /// Who we are, in a database and a cluster that both answer. @return whether the database is fit for it
 bool Node::establish() {
     auto session = postgres::Connection::open(options_.database, Deadline::in(5s));
@@ -110,6 +137,7 @@ bool Node::establish() {
         return false;
     }
     const auto cluster = admin_.cluster_id(Deadline::in(5s));
+    take_name(session);
     identity_ = store::establish_identity(session, {{}, options_.name, cluster, options_.first_shards},
                                           options_.statement_timeout);
     ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,

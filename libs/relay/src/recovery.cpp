@@ -1,5 +1,7 @@
 #include "outbox/relay/recovery.hpp"
 
+#include "outbox/relay/name_claim.hpp"
+
 #include <fmt/format.h>
 
 namespace outbox::relay {
@@ -46,11 +48,15 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
                         "a newer relay wrote it: upgrade this one; or a foreign program: see"
                         " docs/operations.md, 'A shard is stopped'");
         }
+        if (is_name_claim(*manifest)) {
+            continue;
+        }
         if (manifest->outbox_id != outbox_id) {
-            return stop(fmt::format("control record at offset {} belongs to outbox {}", record.offset,
-                                    manifest->outbox_id.to_string()),
-                        "a second deployment, or an earlier database of this name, wrote it; choose another"
-                        " OUTBOX_NAME, or delete the control topic when nothing uses it any more");
+            return stop(
+                fmt::format("control record at offset {} belongs to outbox {}", record.offset,
+                            manifest->outbox_id.to_string()),
+                "another outbox writes under this name; choose another OUTBOX_NAME for this one: stop"
+                " its relays, type OUTBOX_NAME=... outbox-relay adopt, and start them with that name");
         }
         if (manifest->epoch > acquired.ownership.epoch) {
             return stop(

@@ -109,6 +109,12 @@ void ShardWorker::settle() {
                               {"batch", settle_.newest.batch},
                               {"settled_sent", settled.sent},
                               {"reset", settled.reset}});
+    if (settled.emptied) {
+        log::error("outbox_events was emptied while its events were at the broker: those are sent and have "
+                   "no rows any "
+                   "more; other events have their numbers, and are sent as what they are",
+                   {{"shard", shard_}});
+    }
     if (settled.seq_moved) {
         log::warn("events that Kafka has were lost by the database; its numbering was moved past them",
                   {{"shard", shard_}});

@@ -1,5 +1,6 @@
 #include "outbox/store/relays.hpp"
 
+#include "outbox/store/schema.hpp"
 #include "outbox/store/sql.hpp"
 
 #include <outbox/core/error.hpp>
@@ -17,6 +18,21 @@ using postgres::Transaction;
 constexpr Statement read_meta{"outbox_read_meta",
                               "SELECT outbox_id, name, cluster_id, shard_count FROM outbox_meta FOR UPDATE"};
 
+#define OUTBOX_ORIGIN                                                                                        \
+    "(SELECT s.system_identifier::text FROM pg_control_system() AS s) || '/' ||"                             \
+    " (SELECT d.oid::text FROM pg_database AS d WHERE d.datname = current_database())"
+
+constexpr Statement read_beginner{
+    "outbox_read_beginner",
+    "SELECT m.outbox_id, m.name IS NOT NULL, coalesce(m.origin = " OUTBOX_ORIGIN
+    ", false), format('database %s, schema %s, on %s:%s', current_database(), current_schema(),"
+    " coalesce(host(inet_server_addr()), 'a local socket'), current_setting('port'))"
+    " FROM outbox_meta AS m WHERE NOT EXISTS (SELECT FROM outbox_shards AS s WHERE s.marked_batch > 0)"};
+
+constexpr Statement renew_id{"outbox_renew_id",
+                             "UPDATE outbox_meta SET outbox_id = gen_random_uuid(), origin = " OUTBOX_ORIGIN
+                             " WHERE name IS NULL AND origin IS DISTINCT FROM " OUTBOX_ORIGIN};
+
 constexpr Statement write_meta{"outbox_write_meta",
                                "UPDATE outbox_meta SET name = $1, cluster_id = $2, shard_count = $3"};
 
@@ -26,8 +42,8 @@ constexpr Statement make_shards{"outbox_make_shards",
 
 constexpr Statement join_relays{
     "outbox_join",
-    "INSERT INTO outbox_relays (relay, name, lease)"
-    " SELECT $1, $2, $3::bigint * interval '1 millisecond' FROM outbox_meta WHERE outbox_id = $4"
+    "INSERT INTO outbox_relays (relay, name, lease, made_for)"
+    " SELECT $1, $2, $3::bigint * interval '1 millisecond', $5::integer FROM outbox_meta WHERE outbox_id = $4"
     " ON CONFLICT (relay) DO UPDATE SET heartbeat_at = clock_timestamp() RETURNING lock_key"};
 
 constexpr Statement hold_lock{"outbox_hold_relay",
@@ -96,6 +112,22 @@ void check_same(const char* what, const std::string& stored, const std::string& 
 
 } // namespace
 
+std::optional<Beginner> find_beginner(postgres::Connection& connection, milliseconds timeout) {
+    const Result found = connection.run(read_beginner, {}, Deadline::in(timeout));
+    if (found.empty()) {
+        return std::nullopt;
+    }
+    return Beginner{found.uuid(0, 0), found.boolean(0, 1), found.boolean(0, 2), found.text(0, 3)};
+}
+
+Uuid renew_copied_id(postgres::Connection& connection, milliseconds timeout) {
+    Transaction transaction(connection, Deadline::in(timeout), "BEGIN; SET LOCAL synchronous_commit = on");
+    transaction.run(renew_id, {});
+    const Uuid id = transaction.run(read_meta, {}).uuid(0, 0);
+    transaction.commit();
+    return id;
+}
+
 Identity establish_identity(postgres::Connection& connection, const Identity& first, milliseconds timeout) {
     Transaction transaction(connection, Deadline::in(timeout));
     const Result meta = transaction.run(read_meta, {});
@@ -125,8 +157,8 @@ Identity establish_identity(postgres::Connection& connection, const Identity& fi
 }
 
 void Relays::join(const Uuid& relay, const std::string& name, milliseconds lease) {
-    const Result joined =
-        connection_.run(join_relays, {relay, name, lease.count(), outbox_id_}, Deadline::in(timeout_));
+    const Result joined = connection_.run(
+        join_relays, {relay, name, lease.count(), outbox_id_, schema_version()}, Deadline::in(timeout_));
     if (joined.empty()) {
         throw Error(Action::stop, "this database's outbox has got another id since this relay started, by "
                                   "`outbox-relay adopt`: start it again, with the name and the cluster that "

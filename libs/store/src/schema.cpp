@@ -30,7 +30,7 @@ int schema_version() {
     return OUTBOX_SCHEMA_VERSION;
 }
 
-void check_schema(postgres::Connection& connection, milliseconds timeout) {
+void check_schema(postgres::Connection& connection, milliseconds timeout, Newer newer) {
     postgres::Transaction transaction(connection, Deadline::in(timeout));
     const auto found = transaction.run(find_outbox, {});
     const std::string where = fmt::format("schema {} of database {}", found.text(0, 1), found.text(0, 0));
@@ -52,14 +52,22 @@ void check_schema(postgres::Connection& connection, milliseconds timeout) {
                                 " type outbox-migrate up",
                                 where, schema_version()));
     }
-    const auto version = transaction.run(read_version, {}).integer(0, 0);
+    const auto read = transaction.run(read_version, {});
+    if (read.is_null(0, 0)) {
+        throw Error(
+            Action::reconnect,
+            fmt::format("the outbox in {} has no history, as after pg_dump --schema-only: restore its data"
+                        " as well; or, for a new outbox, type outbox-migrate up",
+                        where));
+    }
+    const auto version = read.integer(0, 0);
     if (version < schema_version()) {
         throw Error(Action::reconnect,
                     fmt::format("the outbox in {} is at version {}, and this program needs {}:"
                                 " type outbox-migrate up",
                                 where, version, schema_version()));
     }
-    if (version > schema_version()) {
+    if (version > schema_version() && newer == Newer::refused) {
         throw Error(Action::stop,
                     fmt::format("the outbox in {} is at version {}, and this program knows {}: upgrade the"
                                 " program",

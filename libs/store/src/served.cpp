@@ -14,11 +14,13 @@ using postgres::Result;
 constexpr postgres::Statement look{
     "outbox_look_at_served",
     "SELECT s.name, now.name, other.name, parent.name, child.name, t.tgenabled, clone.name,"
-    " f.prosrc = s.body, strpos(s.body, format('INSERT INTO %I.outbox_events ', o.nspname)) > 0,"
+    // A function that looks its outbox up follows wherever that goes.
+    " f.prosrc = s.body, strpos(s.body, 'IF to_regclass(') > 0"
+    " OR strpos(s.body, format('INSERT INTO %I.outbox_events ', o.nspname)) > 0,"
     " gone.names, changed.names, has_table_privilege(f.proowner, 'outbox_events'::regclass, 'INSERT'),"
-    " pg_get_userbyid(f.proowner)"
+    " pg_get_userbyid(f.proowner), quote_ident(t.tgname)"
     " FROM outbox_captures AS s"
-    " CROSS JOIN (SELECT n.nspname FROM pg_class AS k JOIN pg_namespace AS n ON n.oid = k.relnamespace"
+    " CROSS JOIN (SELECT n.oid, n.nspname FROM pg_class AS k JOIN pg_namespace AS n ON n.oid = k.relnamespace"
     " WHERE k.oid = 'outbox_events'::regclass) AS o"
     " LEFT JOIN pg_class AS c ON c.oid = s.source"
     " LEFT JOIN LATERAL (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_namespace AS n"
@@ -30,7 +32,10 @@ constexpr postgres::Statement look{
     " AS parent(name) ON true"
     " LEFT JOIN LATERAL (SELECT i.inhrelid::regclass::text FROM pg_inherits AS i WHERE i.inhparent = c.oid"
     " AND c.relkind = 'r' LIMIT 1) AS child(name) ON true"
-    " LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = 'outbox_capture'"
+    // Another outbox may serve the table as well.
+    " LEFT JOIN LATERAL (SELECT g.* FROM pg_trigger AS g JOIN pg_proc AS p ON p.oid = g.tgfoid"
+    " WHERE g.tgrelid = c.oid AND g.tgname ~ '^outbox_capture(_[0-9a-f]{8})?$' AND p.pronamespace = o.oid"
+    " ORDER BY p.prosrc = s.body DESC LIMIT 1) AS t ON true"
     " LEFT JOIN pg_proc AS f ON f.oid = t.tgfoid"
     " LEFT JOIN LATERAL (WITH RECURSIVE clones AS (SELECT p.oid, p.tgrelid, p.tgenabled FROM pg_trigger AS p"
     " WHERE p.tgparentid = t.oid UNION ALL SELECT p.oid, p.tgrelid, p.tgenabled FROM pg_trigger AS p"
@@ -71,7 +76,8 @@ enum Seen {
     gone,
     changed,
     may_insert,
-    owner
+    owner,
+    trigger
 };
 
 /// The first that fits is told; what is beneath it shows once that is mended.
@@ -111,19 +117,19 @@ std::optional<Unserved> trouble_of(const Result& seen, int row) {
             " is not served any more: its trigger outbox_capture is gone, and no row becomes an event");
     }
     if (text(on) != "O" && text(on) != "A") {
-        return because(fmt::format(
-            " is not served: its trigger outbox_capture is {}, and no row becomes an event; type: "
-            "ALTER TABLE {} ENABLE TRIGGER outbox_capture",
-            text(on) == "D" ? "disabled" : "for replicas alone", table));
+        return because(
+            fmt::format(" is not served: its trigger {2} is {0}, and no row becomes an event; type: "
+                        "ALTER TABLE {1} ENABLE TRIGGER {2}",
+                        text(on) == "D" ? "disabled" : "for replicas alone", table, text(trigger)));
     }
     if (!text(clone).empty()) {
-        return because(fmt::format(
-            ": the trigger outbox_capture of its partition {0} is off, and no row of that becomes "
-            "an event; type: ALTER TABLE {0} ENABLE TRIGGER outbox_capture",
-            text(clone)));
+        return because(
+            fmt::format(": the trigger {1} of its partition {0} is off, and no row of that becomes "
+                        "an event; type: ALTER TABLE {0} ENABLE TRIGGER {1}",
+                        text(clone), text(trigger)));
     }
     if (!is(same_body)) {
-        return mended_by_up(": somebody has replaced the function of its trigger outbox_capture");
+        return mended_by_up(": somebody has replaced the function of its trigger " + text(trigger));
     }
     if (!is(same_schema)) {
         return mended_by_up(": inserts fail, for outbox_events is in another schema than it was");

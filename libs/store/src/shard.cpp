@@ -82,6 +82,10 @@ constexpr Statement settle_waiting{"outbox_settle_waiting", OUTBOX_SETTLE
                                    "WHERE o.bucket = ANY ($1::smallint[]) AND o.seq = ANY ($2::bigint[])"
                                    " AND " OUTBOX_WAITING " RETURNING o.seq, o.id"};
 
+constexpr Statement find_manifested{
+    "outbox_find_manifested", "SELECT o.seq, o.id FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
+                              " JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"};
+
 constexpr Statement block_failed{
     "outbox_block_failed",
     "INSERT INTO outbox_blocked_keys (bucket, key, failed_seq)"
@@ -135,20 +139,45 @@ std::string buckets_of(std::span<const ManifestedRow> rows) {
                     [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.bucket); });
 }
 
-void check_digests(const Result& settled, std::span<const ManifestedRow> rows) {
-    std::unordered_map<std::int64_t, std::uint32_t> digests;
+using Digests = std::unordered_map<std::int64_t, std::uint32_t>;
+
+Digests digests_of(std::span<const ManifestedRow> rows) {
+    Digests digests;
     for (const ManifestedRow& row : rows) {
         digests.emplace(row.seq, row.digest);
     }
-    for (int i = 0; i < settled.rows(); ++i) {
-        const std::int64_t seq = settled.integer(i, 0);
-        if (id_digest(settled.uuid(i, 1)) != digests.at(seq)) {
-            throw Contradiction(fmt::format(
-                "seq {} is another event than the one the manifest names: the database was restored"
-                " from a backup or failed over asynchronously and gave the number out again; stop the"
-                " relays and see what `outbox-relay reconcile` says",
-                seq));
+    return digests;
+}
+
+/// Of rows (seq, id): the first that is another event than the manifests name.
+std::optional<std::int64_t> first_stranger(const Result& found, const Digests& digests) {
+    for (int i = 0; i < found.rows(); ++i) {
+        if (id_digest(found.uuid(i, 1)) != digests.at(found.integer(i, 0))) {
+            return found.integer(i, 0);
         }
+    }
+    return std::nullopt;
+}
+
+/// Whether other events, and no others, have the manifests' numbers. In any state: what was sent already is
+/// there as well.
+bool was_emptied(Transaction& transaction, std::span<const ManifestedRow> rows) {
+    const auto digests = digests_of(rows);
+    const Result found = transaction.run(find_manifested, {buckets_of(rows), seqs_of(rows)});
+    int strangers = 0;
+    for (int i = 0; i < found.rows(); ++i) {
+        strangers += id_digest(found.uuid(i, 1)) != digests.at(found.integer(i, 0)) ? 1 : 0;
+    }
+    return strangers > 0 && strangers == found.rows();
+}
+
+void check_digests(const Result& settled, std::span<const ManifestedRow> rows) {
+    if (const auto seq = first_stranger(settled, digests_of(rows))) {
+        throw Contradiction(
+            fmt::format("seq {} is another event than the one the manifest names: the database was restored"
+                        " from a backup or failed over asynchronously and gave the number out again; stop the"
+                        " relays and see what `outbox-relay reconcile` says",
+                        *seq));
     }
 }
 
@@ -218,10 +247,11 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
         throw NotOwner(fmt::format("shard {} was taken over during recovery", shard_));
     }
     Settled settled;
+    settled.emptied = !rows.empty() && was_emptied(transaction, rows);
     for (const char* state : {"SENT", "FAILED", "SKIPPED"}) {
         std::vector<ManifestedRow> named;
         std::copy_if(rows.begin(), rows.end(), std::back_inserter(named),
-                     [state](const ManifestedRow& row) { return row.state == state; });
+                     [&](const ManifestedRow& row) { return row.state == state && !settled.emptied; });
         if (named.empty()) {
             continue;
         }

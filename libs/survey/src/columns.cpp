@@ -10,7 +10,7 @@
 namespace outbox::survey {
 namespace {
 
-enum class Kind { uuid, text, json, instant, time, whole, truth };
+enum class Kind { uuid, text, json, instant, time, whole, truth, bytes };
 
 /// A column that a relay reads or writes.
 struct Wanted {
@@ -47,6 +47,9 @@ constexpr auto added = std::to_array<Wanted>({
     {"kafka_partition", Kind::whole, "integer", 0, true, true},
     {"kafka_offset", Kind::whole, "bigint", 0, true, true},
     {"failed", Kind::truth, "boolean"},
+    {"tombstone", Kind::truth, "boolean"},
+    {"payload", Kind::bytes, "bytea"},
+    {"content_type", Kind::text, "varchar(255)"},
 });
 
 template <std::size_t N>
@@ -70,6 +73,8 @@ bool fits(Kind kind, std::string_view type) {
         return type == "smallint" || type == "integer" || type == "bigint";
     case Kind::truth:
         return type == "boolean";
+    case Kind::bytes:
+        return type == "bytea";
     }
     return false;
 }
@@ -124,6 +129,8 @@ std::pair<std::string, bool> conversion(const std::string& table, const Column& 
     case Kind::whole:
     case Kind::truth:
         break;
+    case Kind::bytes:
+        return {alter("bytea", fmt::format("convert_to({}::text, 'UTF8')", column.name)), false};
     }
     return {alter(wanted.type, fmt::format("{}::text::{}", column.name, wanted.type)), false};
 }
@@ -143,7 +150,7 @@ public:
             if (facts_.ours && wanted.name == "failed" && !facts_.marks_failed) {
                 continue; // `up` is about to add it
             }
-            if (facts_.ours) {
+            if (facts_.ours && !comes_later(wanted.name)) {
                 check(wanted);
             } else if (find(wanted.name) != nullptr) {
                 refuse(wanted.name, "is a name that the outbox needs for a column of its own",
@@ -162,6 +169,11 @@ private:
         const auto found = std::find_if(facts_.columns.begin(), facts_.columns.end(),
                                         [name](const Column& column) { return column.name == name; });
         return found == facts_.columns.end() ? nullptr : &*found;
+    }
+
+    /// `up` is about to add it, so one that stands there is the user's own.
+    [[nodiscard]] bool comes_later(std::string_view name) const {
+        return !facts_.holds_bytes && (name == "tombstone" || name == "payload" || name == "content_type");
     }
 
     void refuse(std::string_view column, const std::string& what, const std::string& mend,

@@ -17,7 +17,9 @@ using postgres::Transaction;
 constexpr Statement read_database{
     "outbox_survey_database",
     "SELECT quote_ident(current_user), quote_ident(current_database()), current_setting('server_encoding'),"
-    " to_regclass('outbox_meta') IS NOT NULL, to_regclass('outbox_audit') IS NOT NULL"};
+    " to_regclass('outbox_meta') IS NOT NULL, to_regclass('outbox_audit') IS NOT NULL,"
+    " EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass('outbox_events')"
+    " AND conname = 'outbox_events_value_check')"};
 
 #define OUTBOX_TABLE_FACTS                                                                                   \
     "SELECT format('%I.%I', n.nspname, c.relname), c.relkind, c.relpersistence, c.relispartition,"           \
@@ -193,6 +195,7 @@ Facts read(Connection& connection, Deadline deadline) {
             facts.columns = columns_of(transaction.run(read_columns, {oid}));
             facts.ours = database.boolean(0, 3);
             facts.marks_failed = database.boolean(0, 4);
+            facts.holds_bytes = database.boolean(0, 5);
             facts.id_is_unique = transaction.run(read_unique, {oid}).boolean(0, 0);
             const Result numbering = transaction.run(read_numbering, {oid});
             facts.numbering = numbering_of(numbering);

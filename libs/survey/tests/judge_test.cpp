@@ -49,7 +49,10 @@ Facts ours() {
                                                           {"headers", "jsonb"},
                                                           {"next_attempt_at", "timestamp with time zone"},
                                                           {"kafka_partition", "integer"},
-                                                          {"kafka_offset", "bigint"}}) {
+                                                          {"kafka_offset", "bigint"},
+                                                          {"tombstone", "boolean"},
+                                                          {"payload", "bytea"},
+                                                          {"content_type", "character varying"}}) {
         facts.columns.push_back({.name = name, .type = type});
     }
     return facts;
@@ -74,6 +77,32 @@ TEST(Judge, SaysNothingOfADatabaseAsItShouldBe) {
     EXPECT_THAT(judge(adoptable()), IsEmpty());
     EXPECT_THAT(judge(ours()), IsEmpty());
     EXPECT_THAT(judge({.role = "owner", .database = "shop", .encoding = "UTF8"}), IsEmpty());
+}
+
+TEST(Judge, AColumnOfTheUsersOwnMayNotHaveANameThatTheOutboxIsAboutToUse) {
+    for (const char* name : {"headers", "payload", "content_type", "tombstone", "seq"}) {
+        Facts facts = adoptable();
+        facts.columns.push_back({.name = name, .type = "text"});
+        EXPECT_THAT(only(facts), HasSubstr(std::string("RENAME COLUMN ") + name + " TO old_")) << name;
+    }
+}
+
+TEST(Judge, ANameThatALaterVersionUsesIsRefusedBeforeTheUpgrade) {
+    Facts facts = ours();
+    facts.holds_bytes = false;
+    std::erase_if(facts.columns, [](const Column& each) {
+        return each.name == "tombstone" || each.name == "payload" || each.name == "content_type";
+    });
+    EXPECT_THAT(judge(facts), IsEmpty());
+    facts.columns.push_back({.name = "payload", .type = "bytea"});
+    EXPECT_THAT(only(facts), HasSubstr("RENAME COLUMN payload TO old_payload;"));
+}
+
+TEST(Judge, AColumnOfOursOfAnotherTypeIsRefused) {
+    Facts facts = ours();
+    column(facts, "payload").type = "text";
+    EXPECT_THAT(only(facts),
+                HasSubstr("column payload of public.outbox_events: is text, and it must be bytea"));
 }
 
 struct Wrong {

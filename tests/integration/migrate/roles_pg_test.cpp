@@ -80,12 +80,12 @@ TEST_F(Roles, TheRelayWritesWhatItKnowsAboutDelivery) {
            "retry_count = 1, error_message = 'x', next_attempt_at = now(), kafka_partition = 1, "
            "kafka_offset = 2"),
         accepted);
-    EXPECT_EQ(as(relay_,
-                 "UPDATE outbox_meta SET name = 'x'; INSERT INTO outbox_shards (shard) VALUES (0); "
-                 "UPDATE outbox_shards SET epoch = 1; "
-                 "INSERT INTO outbox_relays (relay, name, lease) VALUES (gen_random_uuid(), 'r', '10 s'); "
-                 "UPDATE outbox_relays SET heartbeat_at = now(); DELETE FROM outbox_relays; "
-                 "LISTEN outbox_doorbell_2200"),
+    EXPECT_EQ(as(relay_, "UPDATE outbox_meta SET name = 'x'; INSERT INTO outbox_shards (shard) VALUES (0); "
+                         "UPDATE outbox_shards SET epoch = 1; "
+                         "INSERT INTO outbox_relays (relay, name, lease, made_for) VALUES "
+                         "(gen_random_uuid(), 'r', '10 s', 24); "
+                         "UPDATE outbox_relays SET heartbeat_at = now(); DELETE FROM outbox_relays; "
+                         "LISTEN outbox_doorbell_2200"),
               accepted);
     EXPECT_EQ(as(relay_, "SELECT setval('outbox_events_seq_seq', 10)"), accepted);
 }

@@ -149,7 +149,8 @@ TEST_F(Sets, DownIsRefusedWhileARelayLives) {
     ok({"up"});
     auto relay = database_.connect();
     const Deadline deadline = Deadline::in(std::chrono::seconds(30));
-    relay.script("INSERT INTO outbox_relays (relay, name, lease) VALUES (gen_random_uuid(), 'host:7', '1 h');"
+    relay.script("INSERT INTO outbox_relays (relay, name, lease, made_for) VALUES (gen_random_uuid(), "
+                 "'host:7', '1 h', 24);"
                  " SELECT pg_advisory_lock(1868693507, lock_key::integer) FROM outbox_relays",
                  deadline);
     refused({"down", "--yes"}, "relays are alive (host:7): stop them first");

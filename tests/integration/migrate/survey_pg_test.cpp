@@ -82,6 +82,14 @@ TEST_F(Survey, RefusesColumnsOfOtherTypesByName) {
     expect_refused("column id of public.outbox_events", "ADD PRIMARY KEY (id)");
     create({{"seq", "bigint"}});
     expect_refused("column seq of public.outbox_events", "RENAME COLUMN seq TO old_seq");
+    for (const char* column :
+         {"headers jsonb", "payload bytea", "payload text", "content_type text DEFAULT 'x'",
+          "tombstone integer", "kafka_offset bigint", "failed boolean"}) {
+        const std::string name(column, std::string_view(column).find(' '));
+        create({{name, std::string(column).substr(name.size() + 1)}});
+        expect_refused("column " + name + " of public.outbox_events",
+                       "RENAME COLUMN " + name + " TO old_" + name);
+    }
     create({{"status", "varchar(50) DEFAULT 'NEW' CONSTRAINT two CHECK (status IN ('NEW', 'SENT'))"}});
     expect_refused("constraint two of public.outbox_events", "DROP CONSTRAINT two;");
     create({{"status", "varchar(50) CHECK (status <> '')"}});

@@ -190,9 +190,11 @@ TEST_F(Served, APartitionWhoseTriggerIsOffIsNamed) {
 }
 
 TEST_F(Served, BeforeItWasWrittenDownIsKnownAfterUp) {
-    for (const auto* sql : {"DROP TABLE outbox_captures", "ALTER TABLE outbox_relays DROP COLUMN hindered",
-                            "ALTER TABLE outbox_meta DROP COLUMN doorbell",
-                            "DELETE FROM outbox_migrations WHERE name = 'watch'"}) {
+    for (const auto* sql :
+         {"DROP TABLE outbox_captures", "ALTER TABLE outbox_relays DROP COLUMN hindered",
+          "ALTER TABLE outbox_meta DROP COLUMN doorbell", "ALTER TABLE outbox_meta DROP COLUMN origin",
+          "DROP FUNCTION outbox_refuse_old_relay CASCADE", "ALTER TABLE outbox_relays DROP COLUMN made_for",
+          "DELETE FROM outbox_migrations WHERE version >= 21"}) {
         database_.query(sql);
     }
     ASSERT_EQ(migrate(database_, {"up"}).exit_code, 0);

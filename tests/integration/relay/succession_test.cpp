@@ -105,6 +105,43 @@ INSTANTIATE_TEST_SUITE_P(NamedPoints, HungAt, testing::Values("before-commit:2:s
                              return name;
                          });
 
+TEST_F(Succession, ATableThatIsEmptiedWhileItsRelayDiesLosesNoneOfTheNewEventsAndItsShardGoesOn) {
+    for (int i = 0; i < 3; ++i) {
+        insert({.key = "a"}); // one bucket, so that the numbers meet
+    }
+    Process doomed = start_relay_with_fault("after-commit:1", one_shard);
+    ASSERT_EQ(doomed.wait(Deadline::in(60s)).signal, SIGKILL) << doomed.errors();
+    database.query("TRUNCATE outbox_events RESTART IDENTITY");
+    for (int i = 0; i < 5; ++i) {
+        insert({.key = "a"});
+    }
+    ASSERT_EQ(database.number("SELECT min(seq) FROM outbox_events"), 1);
+    const Process relay = ready_relay(one_shard);
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 5; }, 30s)) << relay.errors();
+    EXPECT_EQ(lines_with("outbox_events was emptied", relay.errors()), 1) << relay.errors();
+    EXPECT_EQ(read_topic(topic).size(), 8U);
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_shards WHERE stopped IS NOT NULL"), 0);
+}
+
+TEST_F(Succession, ANumberThatOneOfSeveralEventsLostStopsTheShard) {
+    for (const char* key : {"a", "b", "c"}) {
+        insert({.key = key});
+    }
+    Process doomed = start_relay_with_fault("after-commit:1", one_shard);
+    ASSERT_EQ(doomed.wait(Deadline::in(60s)).signal, SIGKILL) << doomed.errors();
+    // A standby that had got all but the last commit, and gave its number out again.
+    database.query(
+        "DELETE FROM outbox_events WHERE seq = (SELECT max(seq) FROM outbox_events);"
+        " SELECT setval(pg_get_serial_sequence('outbox_events', 'seq'), max(seq)) FROM outbox_events");
+    insert({.key = "c"});
+    const Process relay = start_relay(one_shard);
+    EXPECT_TRUE(wait_until(
+        [&] { return database.number("SELECT count(*) FROM outbox_shards WHERE stopped IS NOT NULL") == 1; },
+        60s))
+        << relay.errors();
+    EXPECT_EQ(count("aggregate_id = 'c' AND status = 'SENT'"), 0);
+}
+
 TEST_F(Succession, NumbersOfEventsThatTheDatabaseLostAreNotGivenOutAgain) {
     for (const char* key : {"a", "b", "c"}) {
         insert({.key = key});

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace outbox::kafka {
 struct ControlRecord {
     std::int64_t offset = 0;
     std::string value;
+    std::string key = {};
+    std::int64_t timestamp_ms = 0;
 };
 
 /// The committed end of one control partition.
@@ -27,10 +30,12 @@ struct ControlTail {
 /// watermark. The end is the high watermark of a read_uncommitted handle: the last stable offset could hide
 /// the newest manifest.
 /// @param go_on  asked now and then; false ends the read with Action::retry
+/// @param most   so many records are enough
 /// @throws KafkaError; code _TIMED_OUT_QUEUE when an open transaction still holds the end back at the
 /// deadline.
 ControlTail read_control(const ClientOptions& options, const Admin& admin, const std::string& topic,
                          std::int32_t partition, std::int64_t from, Deadline deadline,
-                         const std::function<bool()>& go_on);
+                         const std::function<bool()>& go_on,
+                         std::size_t most = std::numeric_limits<std::size_t>::max());
 
 } // namespace outbox::kafka

@@ -10,14 +10,24 @@
 
 namespace outbox::verbs {
 
-/// The newest manifest of one control partition.
+/// The newest manifest of one outbox in one control partition.
 struct ControlEnd {
     int shard = 0;
-    Uuid outbox_id;
     std::int64_t batch = 0;
     std::int64_t offset = -1;
     std::int64_t epoch = 0;       ///< the largest of the partition's
     std::int64_t largest_seq = 0; ///< that a manifest of the partition names
+};
+
+struct ControlEnds {
+    std::vector<ControlEnd> ours;
+    std::optional<Uuid> foreign; ///< another outbox whose manifests stand there as well
+};
+
+/// The outbox that was first to use a name.
+struct Holder {
+    Uuid outbox_id;
+    std::string told; ///< one phrase for people
 };
 
 /// A committed record.
@@ -47,8 +57,10 @@ public:
     virtual ~Cluster() = default;
 
     virtual std::string id() = 0;
+    /// Which outbox the name belongs to, and what else is known of it; nullopt: nobody uses it.
+    virtual std::optional<Holder> holder() = 0;
     /// Of every partition of the control topic that holds one; none when there is no such topic.
-    virtual std::vector<ControlEnd> control_ends() = 0;
+    virtual ControlEnds control_ends(const Uuid& outbox_id) = 0;
     /// Aborts the transactions that relays of this outbox have left open, and waits for those that are
     /// ending.
     virtual void end_transactions(const Uuid& outbox_id, const std::vector<int>& shards) = 0;

@@ -40,6 +40,9 @@ struct Outcome {
 /// A session for the verbs below. Not for relays: it neither waits long for locks nor holds them for long.
 postgres::Connection open_session(const Settings& settings);
 
+/// Why not, when the outbox has another name than the one that is set; nullopt: it has this one, or none yet.
+std::optional<std::string> of_another_name(postgres::Connection& session, const std::string& name);
+
 // Each may be used again without harm, and leaves a row in outbox_audit. A lost connection leaves whole steps
 // done; the same verb again does the rest. @throws UsageError for a time that PostgreSQL cannot read;
 // DatabaseError
@@ -62,7 +65,7 @@ Outcome resume(postgres::Connection& connection, const Target& target, const Mot
 
 /// From now on the database belongs to this cluster and this name, under a new outbox id: after a move to
 /// another cluster, or for a copy that is to live beside the first. Refuses while a relay is alive, where
-/// another outbox's manifests stand in the control topic, and, without force, while the former cluster may
+/// another outbox has the name, and, without force, while the former cluster may
 /// have events that are not marked.
 Outcome adopt(postgres::Connection& connection, Cluster& cluster, const std::string& name,
               const Motive& motive);

@@ -38,6 +38,7 @@ public:
 
 private:
     bool establish();
+    void take_name(postgres::Connection& session);
     void connect();
     void look_at_database(Deadline deadline);
     void rest(milliseconds span);

@@ -19,6 +19,21 @@ struct Identity {
     int shard_count = 0;
 };
 
+/// An outbox that has marked nothing yet may have sent nothing yet.
+struct Beginner {
+    Uuid outbox_id;
+    bool named = false;   ///< a relay has started here before, under a name
+    bool at_home = false; ///< its id was made in this very database, which is no copy of another
+    std::string place;    ///< for people: which database this is
+};
+
+/// @return nullopt: something was marked, so the name is known to be its own
+std::optional<Beginner> find_beginner(postgres::Connection& connection, milliseconds timeout);
+
+/// A database that was copied before any relay started has the id of the other one. @return the new id; the
+/// old one where another relay was faster, or a relay has started here before
+Uuid renew_copied_id(postgres::Connection& connection, milliseconds timeout);
+
 /// Reads the identity, filling what no relay has set yet with `first`; makes the rows of the shards.
 /// @throws Error(stop) when name or cluster are others than the database's.
 Identity establish_identity(postgres::Connection& connection, const Identity& first, milliseconds timeout);

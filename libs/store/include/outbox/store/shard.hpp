@@ -83,6 +83,8 @@ struct Settled {
     std::int64_t sent =
         0; ///< rows that the manifests name and that were not marked yet, whatever they became
     std::int64_t reset = 0; ///< PROCESSING rows that no manifest names: NEW again
+    bool emptied =
+        false; ///< the table was emptied: other events have the manifests' numbers, and stay as they are
     bool seq_moved = false; ///< the identity stood below a manifest's seq and was moved past it
 };
 
@@ -139,7 +141,9 @@ public:
     /// Brings rows in line with the manifests after the last durable mark, then resets other PROCESSING rows.
     /// Verifies ownership under the exclusive lock, also when there is nothing to settle.
     /// @param block_failed_keys  rows that become FAILED block their keys
-    /// @throws NotOwner; Contradiction when a row's id does not match the manifest's digest.
+    /// After a TRUNCATE other events may have the manifests' numbers: they are left alone where none of the
+    /// manifests' own is there any more.
+    /// @throws NotOwner; Contradiction when only some rows are other events than the manifests name.
     Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows, const MarkedUpTo& newest,
                    bool block_failed_keys);
 

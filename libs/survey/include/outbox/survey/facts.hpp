@@ -57,7 +57,8 @@ struct Facts {
     std::string encoding = {};
     std::optional<Table> events = {}; ///< outbox_events
     bool marks_failed = true;         ///< migration 0005 is applied, which adds the column failed
-    bool ours = false;                ///< it has our columns, and the relay's tables stand beside it
+    bool holds_bytes = true; ///< migration 0018 is applied, which adds payload and what belongs to it
+    bool ours = false;       ///< it has our columns, and the relay's tables stand beside it
     std::vector<Column> columns = {}; ///< of outbox_events
     bool id_is_unique = true;
     std::optional<Numbering> numbering = {};

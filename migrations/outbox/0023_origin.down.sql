@@ -1,0 +1,1 @@
+ALTER TABLE outbox_meta DROP COLUMN origin;
