@@ -3,6 +3,7 @@
 #include <outbox/core/deadline.hpp>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,7 +11,8 @@
 
 namespace outbox::chaos {
 
-/// What happened when, in seconds since the campaign's start; in a file and on stderr.
+/// What happened when, in seconds since the campaign's start: in a file, and on stderr when somebody watches
+/// it there.
 class Log {
 public:
     explicit Log(const std::filesystem::path& file) : file_(file) {}
@@ -19,11 +21,14 @@ public:
         const std::chrono::duration<double> passed = SteadyClock::now() - start_;
         const auto text = fmt::format("{:8.3f} s  {}\n", passed.count(), line);
         file_ << text << std::flush;
-        fmt::print(stderr, "{}", text);
+        if (watched_) {
+            fmt::print(stderr, "{}", text);
+        }
     }
 
 private:
     std::ofstream file_;
+    bool watched_ = isatty(STDERR_FILENO) == 1;
     SteadyClock::time_point start_ = SteadyClock::now();
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <deque>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -54,12 +55,36 @@ void play(const Options& options, const std::vector<Step>& plan, Verdict& verdic
     verdict.died = campaign.relays_that_died();
 }
 
+std::string log_of(const Options& options, int relay) {
+    return (options.folder / fmt::format("relay-{}.log", relay)).string();
+}
+
+/// The ends of what explains a bad verdict.
+void tell_why(const Options& options) {
+    constexpr std::size_t told = 4;
+    auto files = std::vector{(options.folder / "campaign.log").string()};
+    for (int relay = 1; relay <= options.scale.relays; ++relay) {
+        files.push_back(log_of(options, relay));
+    }
+    for (const std::string& file : files) {
+        std::ifstream lines(file);
+        std::deque<std::string> last;
+        for (std::string line; std::getline(lines, line);) {
+            last.push_back(line);
+            if (last.size() > told) {
+                last.pop_front();
+            }
+        }
+        std::cerr << fmt::format("the end of {}:\n{}\n", file, fmt::join(last, "\n"));
+    }
+}
+
 /// What programs append to must not be another campaign's.
 void clear_folder(const Options& options) {
     std::filesystem::create_directories(options.folder);
     std::filesystem::remove(options.folder / "acknowledged.ids");
     for (int relay = 1; relay <= options.scale.relays; ++relay) {
-        std::filesystem::remove(options.folder / fmt::format("relay-{}.log", relay));
+        std::filesystem::remove(log_of(options, relay));
     }
 }
 
@@ -82,7 +107,12 @@ int run(const Options& options) {
     if (!verdict.good()) {
         keep_logs(*stack, options.folder);
     }
-    log(write_verdict(verdict, options));
+    const auto line = write_verdict(verdict, options);
+    log(line);
+    std::cerr << line << '\n';
+    if (!verdict.good()) {
+        tell_why(options);
+    }
     if (!verdict.good() && options.keep_servers) {
         log(fmt::format("the servers go on in {}", stack->folder().string()));
         std::cerr << std::flush;
