@@ -291,13 +291,26 @@ bool good(const pg_result* result) {
     return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY;
 }
 
+struct FreeMemory {
+    void operator()(char* text) const { PQfreemem(text); }
+};
+
+/// Of data that it does not take the server repeats the row in DETAIL and CONTEXT, and events are never
+/// logged.
+std::string message_of(const pg_result* result) {
+    const std::string state = field(result, PG_DIAG_SQLSTATE);
+    if (state.rfind("22", 0) != 0 && state.rfind("23", 0) != 0 && state.rfind("44", 0) != 0) {
+        return trimmed(PQresultErrorMessage(result));
+    }
+    const std::unique_ptr<char, FreeMemory> terse(
+        PQresultVerboseErrorMessage(result, PQERRORS_TERSE, PQSHOW_CONTEXT_NEVER));
+    return trimmed(terse.get());
+}
+
 DatabaseError error_of(const pg_result* result, const char* what) {
-    return {field(result, PG_DIAG_SQLSTATE),
-            fmt::format("{}: {}", what, trimmed(PQresultErrorMessage(result))),
-            field(result, PG_DIAG_MESSAGE_HINT),
-            field(result, PG_DIAG_CONSTRAINT_NAME),
-            field(result, PG_DIAG_MESSAGE_PRIMARY),
-            field(result, PG_DIAG_SOURCE_FUNCTION)};
+    return {field(result, PG_DIAG_SQLSTATE),        fmt::format("{}: {}", what, message_of(result)),
+            field(result, PG_DIAG_MESSAGE_HINT),    field(result, PG_DIAG_CONSTRAINT_NAME),
+            field(result, PG_DIAG_MESSAGE_PRIMARY), field(result, PG_DIAG_SOURCE_FUNCTION)};
 }
 
 } // namespace

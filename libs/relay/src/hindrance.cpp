@@ -11,7 +11,7 @@ constexpr auto works_for_good = 1s; ///< what fails at each claim fails sooner
 } // namespace
 
 bool Hindrance::outlived(Time now) const {
-    return works_since_ && now - *works_since_ >= works_for_good;
+    return works_since_ && pass_since_.value_or(now) - *works_since_ >= works_for_good;
 }
 
 void Hindrance::met(const std::string& why, Time now) {
@@ -20,6 +20,7 @@ void Hindrance::met(const std::string& why, Time now) {
         since_ = now;
     }
     works_since_.reset();
+    pass_since_.reset();
     why_ = why;
 }
 
@@ -28,6 +29,12 @@ void Hindrance::works(Time now) {
     if (!works_since_) {
         works_since_ = now;
     }
+    pass_since_ = now;
+}
+
+void Hindrance::rests() {
+    const std::lock_guard lock(mutex_);
+    pass_since_.reset();
 }
 
 void Hindrance::over() {

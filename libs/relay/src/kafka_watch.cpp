@@ -19,15 +19,20 @@ KafkaWatch::~KafkaWatch() {
 }
 
 void KafkaWatch::run(const std::stop_token& stop) {
+    bool was_there = true;
     while (!stop.stop_requested()) {
         bool there = true;
         try {
             static_cast<void>(admin_.brokers(Deadline::in(patience)));
             away_.over();
+            if (!was_there) {
+                ++returns_;
+            }
         } catch (const std::exception& error) {
             there = false;
             away_.met(std::string("Kafka does not answer: ") + error.what(), SteadyClock::now());
         }
+        was_there = there;
         std::unique_lock lock(mutex_);
         waits_.wait_for(lock, stop, there ? pause : pause_while_away, [] { return false; });
     }

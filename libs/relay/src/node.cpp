@@ -60,7 +60,7 @@ void Node::connect() {
     // it.
     connection_->script("SET synchronous_commit = off; SET jit = off",
                         Deadline::in(options_.statement_timeout));
-    relays_.emplace(*connection_, identity_.outbox_id, options_.statement_timeout);
+    relays_.emplace(*connection_, identity_, options_.statement_timeout);
     look_at_database(Deadline::in(first_look));
     if (!parked_) {
         mend_numbering();
@@ -143,8 +143,8 @@ bool Node::establish() {
     ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
                          Deadline::in(20s));
     warn_of_lossy_servers(session, admin_, Deadline::in(5s));
-    context_.emplace(
-        RelayContext{options_, identity_, admin_, topics_, pauses_, budget_, relay_, wakeup_, outlived_});
+    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, budget_, relay_, wakeup_,
+                                  outlived_, kafka_watch_.returns()});
     watcher_ = std::jthread([this](const std::stop_token& stop) { topics_.watch(stop); });
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},
@@ -165,6 +165,7 @@ void Node::rest(milliseconds span) {
 std::size_t Node::run() {
     int failures = 0;
     while (!stopping_) {
+        const unsigned returns = kafka_watch_.returns();
         try {
             if (!context_ && !establish()) {
                 rest(parked_look_interval);
@@ -184,23 +185,31 @@ std::size_t Node::run() {
             if (error.action() == Action::stop && !refused) {
                 throw;
             }
-            wait_for_servers(error, ++failures);
+            wait_for_servers(error, ++failures, returns);
         }
     }
     return drain();
 }
 
 /// What was refused for its password or certificate stays refused until somebody acts: an error, and asked
-/// for ever more rarely, because brokers count failed logins.
-void Node::wait_for_servers(const Error& error, int failures) {
+/// for ever more rarely, because brokers count failed logins. One asks on behalf of all, and hears of the
+/// mend.
+void Node::wait_for_servers(const Error& error, int failures, unsigned returns) {
     const auto* const of_kafka = dynamic_cast<const kafka::KafkaError*>(&error);
     const bool refused = of_kafka != nullptr && of_kafka->refused();
     if (waits_.worth_saying(error.what(), SteadyClock::now())) {
         (refused ? log::error : log::warn)("relay waits for PostgreSQL and Kafka",
                                            {{"reason", error.what()}, {"failures", failures}});
     }
-    const Backoff& wait = refused ? refused_wait : reconnect_wait;
-    rest(wait.after(failures, dice()));
+    if (!refused) {
+        rest(reconnect_wait.after(failures, dice()));
+        return;
+    }
+    constexpr milliseconds look{200};
+    const auto until = Deadline::in(refused_wait.after(failures, dice()));
+    while (!stopping_ && !until.passed() && kafka_watch_.returns() == returns) {
+        rest(look);
+    }
 }
 
 void Node::serve() {
@@ -285,8 +294,11 @@ void Node::beat() {
             worker->ring();
         }
     }
-    if (!follow_reshard(static_cast<int>(membership->shards.size()))) {
+    if (!follow_reshard(membership->shard_count)) {
         return;
+    }
+    if (static_cast<int>(membership->shards.size()) < membership->shard_count) {
+        make_missing_shards();
     }
     for (const store::ShardView& view : membership->shards) {
         if (const auto worker = workers_.find(view.shard); worker != workers_.end() && view.owner != relay_) {
@@ -300,6 +312,15 @@ void Node::beat() {
         relays_->forget_dead();
         mend_numbering(store::Look::unsent);
         next_forget_ = SteadyClock::now() + 60s;
+    }
+}
+
+void Node::make_missing_shards() {
+    for (const int shard : relays_->make_missing_shards()) {
+        log::error("somebody deleted a shard from outbox_shards; it is made anew, and recovery reads from "
+                   "the control "
+                   "topic where it stood",
+                   {{"shard", shard}});
     }
 }
 

@@ -182,8 +182,16 @@ void ShardWorker::stop_at(const Contradiction& contradiction) {
 }
 
 void ShardWorker::back_off() {
+    constexpr milliseconds look{200};
     pending_.reset();
-    signal_.wait(Deadline::in(breaker_.wait(dice())));
+    const auto until = Deadline::in(breaker_.wait(dice()));
+    if (!breaker_.refused()) {
+        signal_.wait(until);
+    }
+    while (breaker_.refused() && !until.passed() && !releasing() &&
+           context_.kafka_returns == returns_) { // one asks on behalf of all, and hears of the mend
+        signal_.wait(until.at_most(look));
+    }
     wait_for_control_topic();
     machine_.done();
 }
@@ -266,6 +274,7 @@ void ShardWorker::work() {
     in_flight_ = pending_->events();
     machine_.pass_ended(pending_->in_hand(), wished);
     if (!worked && machine_.state() == ShardState::working) {
+        hindrance_.rests();
         wait_for_work();
     }
 }

@@ -50,6 +50,7 @@ void ShardWorker::take() {
         open_connection();
     }
     store_->wake();
+    returns_ = context_.kafka_returns;
     acquired_ = store_->acquire(context_.relay, context_.identity);
     if (!acquired_) {
         throw store::NotOwner("another relay owns it");

@@ -45,7 +45,9 @@ private:
     ClaimBudget budget_{1U << 20U};
     Wakeup ended_;
     Outlived outlived_;
-    RelayContext context_{options_, identity_, admin_, topics_, pauses_, budget_, {}, ended_, outlived_};
+    std::atomic<unsigned> kafka_returns_{0};
+    RelayContext context_{options_, identity_, admin_, topics_,   pauses_,
+                          budget_,  {},        ended_, outlived_, kafka_returns_};
 };
 
 TEST_F(BatchBuilderTest, WhatTheClaimLeftOutByAnotherNameIsPutBackWithTheLaterRowsOfItsKey) {

@@ -28,6 +28,7 @@ TEST(Hindrance, EndsWhenSomethingIsSentOrTheShardWorksForASecond) {
     EXPECT_FALSE(hindrance.told(start + 5s));
     hindrance.met("one", start);
     hindrance.works(start + 2s);
+    hindrance.rests();
     EXPECT_TRUE(hindrance.told(start + 2900ms));
     EXPECT_FALSE(hindrance.told(start + 3s));
 }
@@ -40,6 +41,16 @@ TEST(Hindrance, ThatComesBackAtEachClaimIsStillTheSame) {
     }
     ASSERT_TRUE(hindrance.told(start + 10s));
     EXPECT_EQ(hindrance.told(start + 10s)->lasts, 10s);
+}
+
+TEST(Hindrance, ThatHoldsUpEachPassForLongIsStillTheSame) {
+    Hindrance hindrance;
+    for (auto now = start; now < start + 10s; now += 2500ms) {
+        hindrance.met("lock timeout", now);
+        hindrance.works(now + 100ms);
+        EXPECT_TRUE(now == start || hindrance.told(now + 2400ms));
+    }
+    EXPECT_EQ(hindrance.told(start + 9s)->lasts, 9s);
 }
 
 } // namespace

@@ -40,6 +40,22 @@ constexpr Statement make_shards{"outbox_make_shards",
                                 "INSERT INTO outbox_shards (shard) SELECT generate_series(0, $1::integer - 1)"
                                 " ON CONFLICT DO NOTHING"};
 
+/// Of shards that were there before. Their manifests carry an epoch and events that only Kafka knows now: the
+/// new epoch is above every one that was counted up to, and all numbers up to the newest count as claimed.
+constexpr Statement remake_shards{
+    "outbox_remake_shards",
+    "INSERT INTO outbox_shards (shard, epoch, claimed_seq)"
+    " SELECT g.shard, extract(epoch FROM clock_timestamp())::bigint, greatest("
+    "(SELECT max(newest.seq) FROM generate_series(0, 63) AS b(bucket) CROSS JOIN LATERAL"
+    " (SELECT o.seq FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_READY
+    " ORDER BY o.seq DESC LIMIT 1) AS newest), (SELECT max(claimed_seq) FROM outbox_shards), 0)"
+    " FROM (SELECT shard_count FROM outbox_meta FOR SHARE) AS m,"
+    " generate_series(0, m.shard_count - 1) AS g(shard)"
+    " WHERE NOT EXISTS (SELECT FROM outbox_shards AS s WHERE s.shard = g.shard)"
+    " ON CONFLICT DO NOTHING RETURNING shard"};
+
+constexpr Statement find_meta{"outbox_find_meta", "SELECT FROM outbox_meta"};
+
 constexpr Statement join_relays{
     "outbox_join",
     "INSERT INTO outbox_relays (relay, name, lease, made_for)"
@@ -60,7 +76,8 @@ constexpr Statement beat_relay{
     " clock_timestamp() - h.lasts * interval '1 millisecond'))"
     " FROM unnest($3::integer[], $4::bigint[], $5::text[]) AS h(shard, lasts, why)) WHERE relay = $1 "
     "AND EXISTS (SELECT FROM outbox_meta WHERE outbox_id = $2) RETURNING relay)"
-    " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive, NULL::bigint AS since, false AS paused,"
+    " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive,"
+    " (SELECT shard_count FROM outbox_meta)::bigint AS since, false AS paused,"
     " NULL AS topic FROM outbox_relays AS r"
     " WHERE r.relay IN (SELECT relay FROM beat) OR (r.relay <> $1 AND " OUTBOX_RELAY_ALIVE ")"
     " UNION ALL SELECT s.shard, s.owner, s.owner IS NOT NULL AND (s.owner = $1 OR EXISTS"
@@ -110,6 +127,17 @@ void check_same(const char* what, const std::string& stored, const std::string& 
     }
 }
 
+/// @param known  by a relay that has run since before
+std::string deleted_outbox(const Identity* known) {
+    return fmt::format("outbox_meta is empty: somebody deleted its row, which says who this outbox is; type "
+                       "INSERT INTO outbox_meta"
+                       " (outbox_id, name, cluster_id, shard_count) VALUES ({}){}",
+                       known != nullptr ? fmt::format("'{}', '{}', '{}', {}", known->outbox_id.to_string(),
+                                                      known->name, known->cluster_id, known->shard_count)
+                                        : "outbox, name, cluster, shards",
+                       known != nullptr ? "" : ", as a relay's log has them in its line 'relay starts'");
+}
+
 } // namespace
 
 std::optional<Beginner> find_beginner(postgres::Connection& connection, milliseconds timeout) {
@@ -132,7 +160,7 @@ Identity establish_identity(postgres::Connection& connection, const Identity& fi
     Transaction transaction(connection, Deadline::in(timeout));
     const Result meta = transaction.run(read_meta, {});
     if (meta.empty()) {
-        throw Error(Action::stop, "outbox_meta is empty: run outbox-migrate up");
+        throw Error(Action::reconnect, deleted_outbox(nullptr));
     }
     Identity identity = first;
     identity.outbox_id = meta.uuid(0, 0);
@@ -151,15 +179,23 @@ Identity establish_identity(postgres::Connection& connection, const Identity& fi
     if (meta.is_null(0, 1) || meta.is_null(0, 2) || meta.is_null(0, 3)) {
         transaction.run(write_meta, {identity.name, identity.cluster_id, identity.shard_count});
     }
-    transaction.run(make_shards, {identity.shard_count});
+    if (meta.is_null(0, 3)) {
+        transaction.run(make_shards, {identity.shard_count});
+    } else {
+        transaction.run(remake_shards, {});
+    }
     transaction.commit();
     return identity;
 }
 
 void Relays::join(const Uuid& relay, const std::string& name, milliseconds lease) {
-    const Result joined = connection_.run(
-        join_relays, {relay, name, lease.count(), outbox_id_, schema_version()}, Deadline::in(timeout_));
+    const Result joined =
+        connection_.run(join_relays, {relay, name, lease.count(), identity_.outbox_id, schema_version()},
+                        Deadline::in(timeout_));
     if (joined.empty()) {
+        if (connection_.run(find_meta, {}, Deadline::in(timeout_)).empty()) {
+            throw Error(Action::reconnect, deleted_outbox(&identity_));
+        }
         throw Error(Action::stop, "this database's outbox has got another id since this relay started, by "
                                   "`outbox-relay adopt`: start it again, with the name and the cluster that "
                                   "the outbox belongs to now");
@@ -190,9 +226,9 @@ std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const Hinder
         lasts.push_back(each.lasts.count());
         reasons.push_back(storable(each.why.substr(0, longest_reason))); // libraries speak any encoding
     }
-    const Result seen =
-        connection_.run(beat_relay, {relay, outbox_id_, numbers(shards), numbers(lasts), texts(reasons)},
-                        Deadline::in(timeout_));
+    const Result seen = connection_.run(
+        beat_relay, {relay, identity_.outbox_id, numbers(shards), numbers(lasts), texts(reasons)},
+        Deadline::in(timeout_));
     Membership membership;
     bool registered = false;
     for (int i = 0; i < seen.rows(); ++i) {
@@ -203,6 +239,8 @@ std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const Hinder
         if (seen.is_null(i, 0)) {
             membership.alive.push_back(seen.uuid(i, 1));
             registered = registered || membership.alive.back() == relay;
+            membership.shard_count =
+                seen.is_null(i, 3) ? identity_.shard_count : static_cast<int>(seen.integer(i, 3));
             continue;
         }
         ShardView view;
@@ -220,6 +258,15 @@ std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const Hinder
         membership.shards.push_back(view);
     }
     return registered ? std::optional(std::move(membership)) : std::nullopt;
+}
+
+std::vector<int> Relays::make_missing_shards() {
+    const Result made = connection_.run(remake_shards, {}, Deadline::in(timeout_));
+    std::vector<int> shards;
+    for (int i = 0; i < made.rows(); ++i) {
+        shards.push_back(static_cast<int>(made.integer(i, 0)));
+    }
+    return shards;
 }
 
 void Relays::leave(const Uuid& relay) {

@@ -1,5 +1,6 @@
 #include "outbox/store/shard.hpp"
 
+#include "effect.hpp"
 #include "outbox/store/numbering.hpp"
 #include "outbox/store/relays.hpp"
 #include "outbox/store/sql.hpp"
@@ -260,6 +261,12 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
         const Result waiting = transaction.run(settle_waiting, {bucket_array_, seqs, state});
         check_digests(ready, named);
         check_digests(waiting, named);
+        for (const Result& left : {transaction.run(find_unsettled_ready, {buckets_of(named), seqs}),
+                                   transaction.run(find_unsettled_waiting, {bucket_array_, seqs})}) {
+            if (!left.empty()) {
+                throw_without_effect(left.uuid(0, 0), connection_, timeout_);
+            }
+        }
         settled.sent += ready.affected() + waiting.affected();
         if (block_failed_keys && state == std::string_view("FAILED")) {
             transaction.run(block_failed, {bucket_array_, seqs});

@@ -1,3 +1,4 @@
+#include "effect.hpp"
 #include "outbox/store/shard.hpp"
 #include "outbox/store/sql.hpp"
 #include "rows.hpp"
@@ -42,26 +43,30 @@ constexpr Statement to_processing{
     "UPDATE outbox_events AS o SET status = 'PROCESSING' WHERE o.ctid = ANY ($1::tid[])"
     " AND coalesce(o.status, 'NEW') = 'NEW' RETURNING o.seq, o.ctid"};
 
+// What triggers left of an update is what RETURNING has; how many rows were "affected" says less.
+#define OUTBOX_COUNT_SENT(update)                                                                            \
+    "WITH done AS (" update " RETURNING o.status) SELECT count(*) FROM done WHERE status = 'SENT'"
+
 constexpr Statement mark_sent{
-    "outbox_mark_sent", "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), "
-                        "kafka_partition = m.partition,"
-                        " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
-                        " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(tid, seq, "
-                        "partition, kafka_offset)"
-                        " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_STILL_UNSENT
-                        // After a TRUNCATE other events may have the same places and numbers.
-                        " AND " OUTBOX_TABLE_FILE " = $5::bigint"};
+    "outbox_mark_sent",
+    OUTBOX_COUNT_SENT("UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(), "
+                      "kafka_partition = m.partition,"
+                      " kafka_offset = m.kafka_offset, next_attempt_at = NULL, error_message = NULL"
+                      " FROM unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[]) AS m(tid, seq, "
+                      "partition, kafka_offset)"
+                      " WHERE o.ctid = m.tid AND o.seq = m.seq AND " OUTBOX_STILL_UNSENT
+                      // After a TRUNCATE other events may have the same places and numbers.
+                      " AND " OUTBOX_TABLE_FILE " = $5::bigint")};
 
-// Rows that somebody changed while they were at the broker, or whose table was rewritten.
-#define OUTBOX_MARK_MOVED                                                                                    \
-    "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(),"                       \
-    " kafka_partition = m.partition, kafka_offset = m.kafka_offset, next_attempt_at = NULL,"                 \
-    " error_message = NULL FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[],"           \
-    " $5::uuid[]) AS m(bucket, seq, partition, kafka_offset, id) WHERE o.bucket = m.bucket"                  \
-    " AND o.seq = m.seq AND o.id = m.id AND "
-
-constexpr Statement mark_moved_ready{"outbox_mark_moved_ready", OUTBOX_MARK_MOVED OUTBOX_READY};
-constexpr Statement mark_moved_waiting{"outbox_mark_moved_waiting", OUTBOX_MARK_MOVED OUTBOX_WAITING};
+// Rows that somebody changed while they were at the broker, perhaps their key, or whose table was rewritten.
+constexpr Statement mark_moved_sent{
+    "outbox_mark_moved",
+    OUTBOX_COUNT_SENT(
+        "UPDATE outbox_events AS o SET status = 'SENT', processed_at = clock_timestamp(),"
+        " kafka_partition = m.partition, kafka_offset = m.kafka_offset, next_attempt_at = NULL,"
+        " error_message = NULL FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::bigint[])"
+        " AS m(id, seq, partition, kafka_offset) WHERE o.id = m.id AND o.seq = m.seq "
+        "AND " OUTBOX_STILL_UNSENT)};
 
 constexpr Statement move_claimed{
     "outbox_move_claimed", "UPDATE outbox_shards SET claimed_seq = $2 WHERE shard = $1 AND claimed_seq < $2"};
@@ -143,6 +148,7 @@ std::string column(const Rows& rows, Member member) {
 
 Turn::Turn(ShardStore& store, const Ownership& ownership)
     : store_(store),
+      ownership_(ownership),
       transaction_(postgres::Transaction::lazy(store.connection_, Deadline::in(store.timeout_))) {
     transaction_.add(lock_shard, {ownership.shard}, Answer::with_commit);
     transaction_.add(check_owner, {ownership.shard, ownership.relay, ownership.epoch}, Answer::before_commit,
@@ -165,27 +171,34 @@ void Turn::mark(std::vector<SentRow> rows, const MarkedUpTo& marked) {
                   column(rows, &SentRow::offset), rows.front().table_file};
     transaction_.add(mark_sent, std::move(params), Answer::before_commit,
                      [this, rows = std::move(rows)](const Result& done) {
-                         if (const auto count = static_cast<std::size_t>(done.affected());
+                         if (const auto count = static_cast<std::size_t>(done.integer(0, 0));
                              count < rows.size()) {
                              mark_moved(rows, count);
                          }
                      });
 }
 
-/// Those that are marked already do not match any more.
+/// Those that are marked already do not match any more. A row that stays unsent all the same would be sent
+/// again.
 void Turn::mark_moved(const std::vector<SentRow>& rows, std::size_t marked) {
     gone_ += rows.size() - marked;
-    const Params named{column(rows, &SentRow::bucket), column(rows, &SentRow::seq),
-                       column(rows, &SentRow::partition), column(rows, &SentRow::offset), ids(rows)};
-    const auto found = [this](const Result& late) { gone_ -= static_cast<std::size_t>(late.affected()); };
-    transaction_.add(mark_moved_ready, named, Answer::before_commit, found);
-    transaction_.add(mark_moved_waiting, named, Answer::before_commit, found);
+    transaction_.add(mark_moved_sent,
+                     {ids(rows), column(rows, &SentRow::seq), column(rows, &SentRow::partition),
+                      column(rows, &SentRow::offset)},
+                     Answer::before_commit,
+                     [this](const Result& late) { gone_ -= static_cast<std::size_t>(late.integer(0, 0)); });
+    transaction_.add(find_unsent, {ids(rows), column(rows, &SentRow::seq)}, Answer::before_commit,
+                     [this](const Result& left) { expect_none(left); });
 }
 
 void Turn::mark_processing(const RowSet& claimed) {
     transaction_.add(
         to_processing, {tids(claimed.rows)}, Answer::with_commit,
-        [this](Result moved) { moved_ = std::move(moved); }, Format::binary);
+        [this](Result moved) {
+            moved_ = std::move(moved);
+            moves_ = true;
+        },
+        Format::binary);
     note_processing(claimed);
 }
 
@@ -282,6 +295,7 @@ void Turn::fail(std::span<const FailedAttempt> attempts) {
     }
     transaction_.run(fail_attempts, {ids(attempts), column(attempts, &FailedAttempt::retry_count),
                                      numbers(given_up), numbers(waits), texts(errors), numbers(block_key)});
+    expect_none(transaction_.run(find_not_failed, {ids(attempts), numbers(given_up)}));
 }
 
 void Turn::skip(std::span<const SkippedRow> rows) {
@@ -301,6 +315,7 @@ void Turn::put_back(std::span<const Row> rows) {
     if (!rows.empty()) {
         written_ = true;
         transaction_.run(to_new, {ids(rows)});
+        expect_none(transaction_.run(find_processing, {ids(rows)}));
         for (const Row& row : rows) {
             store_.floors_.lower(row.bucket, row.seq);
         }
@@ -329,7 +344,7 @@ void Turn::commit() {
 void Turn::commit(RowSet& claimed) {
     commit();
     claimed.table_file = table_file_;
-    if (moved_.empty()) {
+    if (claimed.empty() || !moves_) {
         return;
     }
     std::unordered_map<std::int64_t, Tid> where;
@@ -337,14 +352,25 @@ void Turn::commit(RowSet& claimed) {
     for (int i = 0; i < moved_.rows(); ++i) {
         where.emplace(moved_.integer(i, 0), tid_of(moved_.bytes(i, 1)));
     }
-    std::erase_if(claimed.rows, [&](Row& row) {
-        const auto found = where.find(row.seq);
-        if (found == where.end()) {
-            return true; // changed by somebody else in between
-        }
-        row.tid = found->second;
-        return false;
-    });
+    const auto missed = take_missed(claimed, where);
+    if (!missed.empty()) {
+        give_back(missed, take_followers(claimed, missed));
+    }
+}
+
+/// Rows that somebody changed since the claim come again with the next one, and so must the later ones of
+/// their keys.
+void Turn::give_back(const std::vector<Row>& missed, const std::vector<Row>& followers) {
+    Turn turn(store_, ownership_);
+    turn.put_back(followers);
+    turn.expect_none(turn.transaction_.run(find_as_claimed, {ids(missed), tids(missed)}));
+    turn.commit();
+}
+
+void Turn::expect_none(const Result& left) {
+    if (!left.empty()) {
+        throw_without_effect(left.uuid(0, 0), store_.connection_, store_.timeout_);
+    }
 }
 
 } // namespace outbox::store

@@ -76,6 +76,31 @@ constexpr Statement read_checks{
     " JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND k.conkey = ARRAY[a.attnum]"
     " WHERE k.conrelid = $1::oid AND k.contype = 'c' AND a.attname = 'status' ORDER BY k.conname"};
 
+constexpr Statement read_status_default{
+    "outbox_survey_status_default",
+    "SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = "
+    "d.adrelid"
+    " AND a.attnum = d.adnum WHERE d.adrelid = $1::oid AND a.attname = 'status' AND a.attgenerated = ''"};
+
+constexpr Statement may_read_identity{
+    "outbox_survey_may_read_identity",
+    "SELECT bool_and(has_table_privilege(t.oid, 'SELECT') AND NOT row_security_active(t.oid))"
+    " FROM unnest(ARRAY[to_regclass('outbox_meta'), to_regclass('outbox_shards')]) AS t(oid)"};
+/// Where nothing was ever sent `up` makes it a new outbox.
+constexpr Statement read_identity{"outbox_survey_identity",
+                                  "SELECT EXISTS (SELECT FROM outbox_meta)"
+                                  " OR NOT EXISTS (SELECT FROM outbox_shards WHERE marked_batch > 0)"};
+
+/// A constraint about status alone is asked what it refuses.
+constexpr Statement read_narrow_checks{
+    "outbox_survey_narrow_checks",
+    "SELECT quote_ident(k.conname) FROM pg_constraint AS k WHERE k.conrelid = $1::oid AND k.contype = 'c'"
+    " AND k.conname NOT LIKE 'outbox\\_events\\_%' AND EXISTS (SELECT FROM pg_attribute AS a"
+    " WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) AND (a.attname IN ('processed_at', "
+    "'retry_count',"
+    " 'error_message', 'next_attempt_at', 'kafka_partition', 'kafka_offset') OR (a.attname = 'status' AND"
+    " cardinality(k.conkey) > 1))) ORDER BY 1"};
+
 constexpr Statement read_rules{"outbox_survey_rules",
                                "SELECT quote_ident(rulename) FROM pg_rewrite WHERE ev_class = $1::oid"
                                " AND rulename <> '_RETURN' AND ev_enabled <> 'D' ORDER BY rulename"};
@@ -204,6 +229,15 @@ Facts read(Connection& connection, Deadline deadline) {
             for (int i = 0; i < found.rows(); ++i) {
                 checks.emplace_back(found.text(i, 0), found.text(i, 1));
             }
+            const Result status_default = transaction.run(read_status_default, {oid});
+            facts.status_default = status_default.empty() ? "" : status_default.text(0, 0);
+            if (facts.ours) {
+                const Result may = transaction.run(may_read_identity, {});
+                if (!may.is_null(0, 0) && may.boolean(0, 0)) {
+                    facts.has_identity = transaction.run(read_identity, {}).boolean(0, 0);
+                }
+            }
+            facts.narrow_checks = texts_of(transaction.run(read_narrow_checks, {oid}));
             facts.rules = texts_of(transaction.run(read_rules, {oid}));
             facts.triggers = texts_of(transaction.run(read_triggers, {oid}));
             const Result tables = transaction.run(read_tables, {});

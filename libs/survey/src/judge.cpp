@@ -166,6 +166,21 @@ void judge_behaviour(const Facts& facts, Findings& findings) {
                                 fmt::format("ALTER TABLE {} DROP CONSTRAINT {};", table, check.name), false});
         }
     }
+    // 'NEW'::character varying, or whatever else may be made of the literal.
+    if (!facts.status_default.empty() && facts.status_default.rfind("'NEW'", 0) != 0 &&
+        facts.status_default.rfind("NULL", 0) != 0) {
+        findings.push_back(
+            {Severity::refuse, "column status of " + table,
+             fmt::format("has the default {}, so events of writers who do not name it would not be sent",
+                         facts.status_default),
+             fmt::format("ALTER TABLE {} ALTER COLUMN status SET DEFAULT 'NEW';", table), true});
+    }
+    for (const std::string& check : facts.narrow_checks) {
+        findings.push_back(
+            {Severity::warn, fmt::format("constraint {} of {}", check, table),
+             "is about what relays write: what it refuses cannot be marked as sent, and its shard waits",
+             fmt::format("ALTER TABLE {} DROP CONSTRAINT {}; unless you need it", table, check), false});
+    }
     for (const std::string& rule : facts.rules) {
         findings.push_back({Severity::refuse, fmt::format("rule {} on {}", rule, table),
                             "rewrites what is done to events",
@@ -213,6 +228,15 @@ const char* name_of(Severity severity) {
 
 Findings judge(const Facts& facts) {
     Findings findings;
+    if (!facts.has_identity) {
+        findings.push_back({Severity::refuse, "outbox_meta",
+                            "is empty: somebody deleted its row, which says who this outbox is, and nobody "
+                            "else may guess it",
+                            "INSERT INTO outbox_meta (outbox_id, name, cluster_id, shard_count) VALUES "
+                            "(outbox, name, cluster, shards); as "
+                            "a relay's log has them in its line 'relay starts'",
+                            false});
+    }
     judge_encoding(facts, findings);
     judge_roles(facts, findings);
     if (facts.events && judge_kind(*facts.events, findings)) {

@@ -254,5 +254,34 @@ TEST(Judge, PutsTheWorstFirst) {
     EXPECT_FALSE(refuses({findings.begin() + 1, findings.end()}));
 }
 
+TEST(Judge, RefusesADefaultOfStatusThatRelaysDoNotTakeUp) {
+    Facts facts = ours();
+    facts.status_default = "'NEW'::character varying";
+    EXPECT_THAT(judge(facts), IsEmpty());
+    facts.status_default = "'SENT'::character varying";
+    const auto findings = judge(facts);
+    ASSERT_EQ(findings.size(), 1U);
+    EXPECT_EQ(findings[0].severity, Severity::refuse);
+    EXPECT_EQ(findings[0].mend, "ALTER TABLE public.outbox_events ALTER COLUMN status SET DEFAULT 'NEW';");
+}
+
+TEST(Judge, RefusesAnOutboxThatNobodyKnowsTheIdentityOf) {
+    Facts facts = ours();
+    facts.has_identity = false;
+    const auto findings = judge(facts);
+    ASSERT_EQ(findings.size(), 1U);
+    EXPECT_EQ(line_of(findings[0]).rfind("outbox_meta: is empty", 0), 0U) << line_of(findings[0]);
+    EXPECT_TRUE(refuses(findings));
+}
+
+TEST(Judge, NamesConstraintsAboutWhatRelaysWrite) {
+    Facts facts = ours();
+    facts.narrow_checks = {"narrow"};
+    const auto findings = judge(facts);
+    ASSERT_EQ(findings.size(), 1U);
+    EXPECT_EQ(findings[0].severity, Severity::warn);
+    EXPECT_EQ(findings[0].object, "constraint narrow of public.outbox_events");
+}
+
 } // namespace
 } // namespace outbox::survey

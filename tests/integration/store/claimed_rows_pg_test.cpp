@@ -1,7 +1,11 @@
 // What becomes of claimed rows that are not sent, when somebody has changed them meanwhile.
 #include "fixture.hpp"
 
+#include <outbox/core/event.hpp>
+
 #include <fmt/format.h>
+
+#include <functional>
 
 namespace outbox::store {
 namespace {
@@ -125,6 +129,59 @@ TEST_F(ClaimedRows, ThatMovedArePostponed) {
     in_turn([&](Turn& turn) { turn.postpone(claimed.rows); });
     EXPECT_EQ(state_of("a"), "NEW, due");
     EXPECT_EQ(database_.value("SELECT key FROM outbox_blocked_keys"), "a");
+}
+
+TEST_F(ClaimedRows, ThatSomebodyChangedBeforeTheyWereOursLeaveTheClaimWithTheLaterOnesOfTheirKeys) {
+    for (const auto* key : {"a", "a", "a", "b"}) {
+        insert(key);
+    }
+    Turn turn(store_, ownership_);
+    RowSet claimed = turn.claim({}, {}, {});
+    ASSERT_EQ(claimed.rows.size(), 4U);
+    database_.query(
+        "UPDATE outbox_events SET max_retries = 9 WHERE aggregate_id = 'a' AND seq = (SELECT min(seq) + 1 "
+        "FROM outbox_events)");
+    turn.commit(claimed);
+    std::string keys;
+    for (const Row& row : claimed.rows) {
+        keys += row.key;
+    }
+    EXPECT_EQ(keys.size(), 2U) << keys; // the first of a, and b
+    EXPECT_EQ(
+        database_.number("SELECT count(*) FROM outbox_events WHERE status = 'NEW' AND aggregate_id = 'a'"),
+        2);
+    EXPECT_EQ(claim().rows.size(), 2U);
+}
+
+TEST_F(ClaimedRows, WhoseUpdatesATriggerCancelsAreAnErrorThatNamesIt) {
+    insert("a");
+    const RowSet claimed = claim();
+    database_.query("CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
+    database_.query(
+        "CREATE TRIGGER cancels BEFORE UPDATE ON outbox_events FOR EACH ROW EXECUTE FUNCTION nothing()");
+    insert("b");
+    const auto expect_named = [](const std::function<void()>& act) {
+        try {
+            act();
+            FAIL() << "it had no effect, and nobody said so";
+        } catch (const Error& error) {
+            EXPECT_EQ(error.action(), Action::stop);
+            EXPECT_NE(std::string(error.what()).find("DROP TRIGGER cancels ON outbox_events;"),
+                      std::string::npos)
+                << error.what();
+        }
+    };
+    expect_named([this] { claim(); });
+    expect_named([&] { fail(claimed.rows.at(0)); });
+    expect_named([&] { in_turn([&](Turn& turn) { turn.put_back(claimed.rows); }); });
+    const Row& row = claimed.rows.at(0);
+    expect_named([&] {
+        in_turn([&](Turn& turn) {
+            turn.mark({{row.tid, row.seq, row.bucket, 0, 0, row.id, claimed.table_file}}, {1, 0});
+        });
+    });
+    const ManifestedRow manifested{row.bucket, row.seq, outbox::id_digest(row.id)};
+    expect_named([&] { store_.settle(ownership_, std::span(&manifested, 1), {1, 0}, false); });
 }
 
 TEST_F(ClaimedRows, AreToldFromTheOneThatStandsInTheirPlaceWhenTheyFail) {

@@ -45,7 +45,7 @@ TEST_F(OwnershipTest, IsReadAsItIsBehindTheLockWhateverTheDatabasesIsolation) {
 
 TEST_F(OwnershipTest, IsNotKeptByAHeartbeatFromBeforeTheServersClockWasSetBack) {
     auto owner_session = database_.connect();
-    Relays(owner_session, identity_.outbox_id, patience).join(relay_, "owner", 10min);
+    Relays(owner_session, identity_, patience).join(relay_, "owner", 10min);
     ASSERT_FALSE(store_.acquire(Uuid::random(), identity_)) << "it is alive";
     database_.query("UPDATE outbox_relays SET heartbeat_at = clock_timestamp() + interval '1 hour'");
     EXPECT_TRUE(store_.acquire(Uuid::random(), identity_));

@@ -24,6 +24,7 @@ public:
     }
     /// A batch was sent, or refused by its own fault.
     void answered() { failures_ = 0; }
+    [[nodiscard]] bool refused() const noexcept { return cause_ == Cause::refused; }
     /// Before the next recovery. @param dice  uniform in [0, 1)
     [[nodiscard]] milliseconds wait(double dice) const;
 

@@ -22,8 +22,11 @@ public:
     /// A recovery, or what came after it, failed. The same trouble goes on until the shard has worked for a
     /// while or has sent something.
     void met(const std::string& why, Time now);
-    /// The shard works; whether for long will show.
+    /// A pass begins; whether the shard works for long will show. A pass that hangs, at a lock perhaps, does
+    /// not count.
     void works(Time now);
+    /// A pass has ended well, and the next one is not due.
+    void rests();
     /// Something was sent.
     void over();
 
@@ -37,6 +40,7 @@ private:
     std::string why_; ///< empty: none
     Time since_{};
     std::optional<Time> works_since_;
+    std::optional<Time> pass_since_; ///< of the one that is under way
 };
 
 } // namespace outbox::relay

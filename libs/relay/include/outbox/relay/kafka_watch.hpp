@@ -3,6 +3,7 @@
 #include <outbox/kafka/admin.hpp>
 #include <outbox/relay/hindrance.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -22,11 +23,16 @@ public:
     /// Why Kafka does not answer, and since when.
     [[nodiscard]] std::optional<Hindrance::Told> away() const { return away_.told(SteadyClock::now()); }
 
+    /// How often Kafka has answered again after it did not: what was refused is worth another try when this
+    /// has grown.
+    [[nodiscard]] const std::atomic<unsigned>& returns() const noexcept { return returns_; }
+
 private:
     void run(const std::stop_token& stop);
 
     const kafka::Admin& admin_;
     Hindrance away_;
+    std::atomic<unsigned> returns_{0};
     std::mutex mutex_; ///< of the wait between two questions
     std::condition_variable_any waits_;
     std::jthread thread_;

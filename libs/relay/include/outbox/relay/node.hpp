@@ -48,12 +48,13 @@ private:
     void beat();
     [[nodiscard]] std::vector<store::HinderedShard> hindered() const;
     bool follow_reshard(int shard_count);
+    void make_missing_shards();
     void apply(const SharePlan& plan);
     void reap();
     void note_outages();
     void drop_outages_of_nobody();
     void hear(const std::vector<std::string>& payloads);
-    void wait_for_servers(const Error& error, int failures);
+    void wait_for_servers(const Error& error, int failures, unsigned returns);
     std::size_t drain();
 
     RelayOptions options_;

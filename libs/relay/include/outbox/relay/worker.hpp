@@ -60,6 +60,7 @@ struct RelayContext {
     Uuid relay;
     const Wakeup& worker_ended; ///< rung by each, so that others hear at once that its shard is free
     Outlived& outlived;
+    const std::atomic<unsigned>& kafka_returns; ///< of KafkaWatch
 };
 
 /// Owns one shard: takes it, recovers, then claims, publishes and marks until told to release it or until it
@@ -168,6 +169,7 @@ private:
     Breaker breaker_;
     Repetition recoveries_; ///< and their reasons
     Hindrance hindrance_;
+    unsigned returns_ = 0; ///< of Kafka, when this shard was taken
     std::optional<postgres::Connection> connection_;
     std::optional<store::ShardStore> store_;
     std::optional<store::Acquired> acquired_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <set>
 #include <span>
@@ -37,7 +38,7 @@ public:
 
     [[nodiscard]] std::int64_t floor_of(int bucket) const {
         const auto found = floors_.find(bucket);
-        return found == floors_.end() ? 0 : found->second;
+        return found == floors_.end() ? lowest : found->second;
     }
     [[nodiscard]] std::vector<std::int64_t> of(std::span<const int> buckets) const {
         std::vector<std::int64_t> floors;
@@ -48,6 +49,9 @@ public:
     }
 
 private:
+    /// Numbers are what the sequence was told to give.
+    static constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+
     std::set<std::string> topics_;
     std::map<int, std::int64_t> floors_;
 };

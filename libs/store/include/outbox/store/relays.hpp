@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace outbox::store {
@@ -57,6 +58,7 @@ struct Pauses {
 struct Membership {
     std::vector<Uuid> alive; ///< relays, this one included while it is registered
     std::vector<ShardView> shards;
+    int shard_count = 0; ///< as it should be: rows of shards may have been deleted
     Pauses pauses;
 };
 
@@ -79,20 +81,23 @@ struct TopicOutage {
 /// The relays' register. Not thread-safe.
 class Relays {
 public:
-    /// @param outbox_id  that the relays know the outbox by
-    Relays(postgres::Connection& connection, const Uuid& outbox_id, milliseconds timeout)
+    /// @param identity  that the relays know the outbox by
+    Relays(postgres::Connection& connection, Identity identity, milliseconds timeout)
         : connection_(connection),
-          outbox_id_(outbox_id),
+          identity_(std::move(identity)),
           timeout_(timeout) {}
 
     /// Registers `relay` and holds its lock until the connection ends; while an earlier connection of its own
     /// still has it, as after a network that lost both, beat() tries again. Starts to hear the doorbell.
-    /// @throws Error(stop) when the outbox has got another id
+    /// @throws Error(stop) when the outbox has got another id; Error(reconnect) when somebody deleted it
     void join(const Uuid& relay, const std::string& name, milliseconds lease);
     /// A sign of life, and a look around; one statement. @return nullopt when this relay is not registered
     /// any more, or the outbox has got another id.
     /// @param hindered  for operators to see
     std::optional<Membership> beat(const Uuid& relay, std::span<const HinderedShard> hindered = {});
+    /// Makes the rows of shards that somebody deleted; recovery knows from the manifests where they stood.
+    /// @return which
+    std::vector<int> make_missing_shards();
     void leave(const Uuid& relay);
     /// Forgets relays that have been dead for long and own nothing.
     void forget_dead();
@@ -108,7 +113,7 @@ private:
     void try_to_hold();
 
     postgres::Connection& connection_;
-    Uuid outbox_id_;
+    Identity identity_;
     milliseconds timeout_;
     std::int64_t lock_key_ = 0;
     bool holds_ = false; ///< without it the others take this relay for dead

@@ -252,7 +252,7 @@ public:
     /// durable.
     void commit();
     /// The same, and the claimed rows learn where they stand now; those that somebody has changed since the
-    /// claim leave it.
+    /// claim leave it, with the later ones of their keys. @throws Error when updates of rows have no effect
     void commit(RowSet& claimed);
 
 private:
@@ -262,10 +262,14 @@ private:
     void mark_processing(const RowSet& claimed);
     void mark_moved(const std::vector<SentRow>& rows, std::size_t marked);
     void note_processing(const RowSet& claimed);
+    void give_back(const std::vector<Row>& missed, const std::vector<Row>& followers);
+    void expect_none(const postgres::Result& left);
 
     ShardStore& store_;
+    Ownership ownership_;
     postgres::Transaction transaction_;
     postgres::Result moved_; ///< seq and new place of rows that became PROCESSING
+    bool moves_ = false;     ///< they were asked for
     std::size_t gone_ = 0;
     std::int64_t table_file_ = 0; ///< now, or a moment ago
     bool written_ = false;

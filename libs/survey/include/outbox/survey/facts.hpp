@@ -61,6 +61,10 @@ struct Facts {
     bool ours = false;       ///< it has our columns, and the relay's tables stand beside it
     std::vector<Column> columns = {}; ///< of outbox_events
     bool id_is_unique = true;
+    bool has_identity = true;        ///< outbox_meta has its row
+    std::string status_default = {}; ///< of its column, as SQL; empty: none
+    std::vector<std::string> narrow_checks =
+        {}; ///< of its checks that name columns which relays write, not status alone
     std::optional<Numbering> numbering = {};
     std::vector<StatusCheck> checks = {};
     std::vector<std::string> rules = {};    ///< of outbox_events, quoted where they must be
