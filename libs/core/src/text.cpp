@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace outbox {
 
@@ -28,6 +29,27 @@ std::size_t first_character(std::string_view text) noexcept {
     const std::uint32_t least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
     const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
     return point < least || point > 0x10FFFF || surrogate ? 0 : length;
+}
+
+bool is_storable(std::string_view text) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t highs = 0x8080808080808080;
+    while (!text.empty()) {
+        std::uint64_t eight = 0;
+        if (text.size() >= sizeof(eight)) {
+            std::memcpy(&eight, text.data(), sizeof(eight));
+            if (((eight | (eight - ones)) & highs) == 0) { // ASCII, and none of them NUL
+                text.remove_prefix(sizeof(eight));
+                continue;
+            }
+        }
+        const std::size_t length = first_character(text);
+        if (length == 0) {
+            return false;
+        }
+        text.remove_prefix(length);
+    }
+    return true;
 }
 
 std::string storable(std::string_view text) {

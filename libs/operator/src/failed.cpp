@@ -1,9 +1,12 @@
 #include <outbox/core/error.hpp>
+#include <outbox/core/text.hpp>
 #include <outbox/operator/failed.hpp>
 #include <outbox/postgres/transaction.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace outbox::verbs {
 namespace {
@@ -13,23 +16,66 @@ using postgres::Statement;
 using postgres::Transaction;
 
 // The newest of a group is the largest array that begins with its time: no group needs memory for its events.
-constexpr Statement group_failed{
-    "outbox_group_failed",
-    "WITH g AS (SELECT f.topic, count(*) AS events, min(f.processed_at) AS first, max(f.processed_at) AS "
-    "last,"
-    " max(ARRAY[to_char(f.processed_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS'), f.id::text,"
-    " left(f.message, 1000)]) AS newest, min(f.event_type) AS least_type, max(f.event_type) AS greatest_type"
-    " FROM (SELECT o.topic, o.id, o.event_type, o.processed_at, coalesce(o.error_message, '') AS message"
-    " FROM generate_series(0, 63) AS b(bucket) JOIN outbox_events AS o ON o.bucket = b.bucket AND o.failed "
-    "WHERE ($1::text IS NULL OR o.topic = $1)"
-    " AND ($2::text IS NULL OR o.event_type = $2)"
-    " AND ($3::timestamptz IS NULL OR o.processed_at >= $3::timestamptz)) AS f"
-    " GROUP BY f.topic, regexp_replace(f.message, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]+', '?', "
-    "'g'))"
-    " SELECT topic, events, to_char(first AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-    " to_char(last AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), newest[2], newest[3],"
-    " CASE WHEN least_type = greatest_type THEN least_type END, sum(events) OVER ()::bigint, count(*) OVER ()"
-    " FROM g ORDER BY events DESC, last DESC, topic LIMIT 100"};
+#define OUTBOX_GROUP_FAILED(topic, type, message)                                                            \
+    "WITH g AS (SELECT f.topic, count(*) AS events, min(f.processed_at) AS first, max(f.processed_at) AS "   \
+    "last, max(ARRAY[to_char(f.processed_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS'), f.id::text,"          \
+    " left(f.message, 1000)]) AS newest, min(f.event_type) AS least_type, max(f.event_type) AS"              \
+    " greatest_type FROM (SELECT " topic " AS topic, o.id, " type " AS event_type, o.processed_at,"          \
+    " coalesce(" message ", '') AS message FROM generate_series(0, 63) AS b(bucket)"                         \
+    " JOIN outbox_events AS o ON o.bucket = b.bucket AND o.failed WHERE ($1::text IS NULL OR o.topic = $1)"  \
+    " AND ($2::text IS NULL OR o.event_type = $2)"                                                           \
+    " AND ($3::timestamptz IS NULL OR o.processed_at >= $3::timestamptz)) AS f GROUP BY f.topic,"            \
+    " regexp_replace(f.message, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]+', '?', 'g'))"              \
+    " SELECT topic, events, to_char(first AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"            \
+    " to_char(last AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), newest[2], newest[3],"             \
+    " CASE WHEN least_type = greatest_type THEN least_type END, sum(events) OVER ()::bigint, count(*) OVER " \
+    "()"                                                                                                     \
+    " FROM g ORDER BY events DESC, last DESC NULLS LAST, topic LIMIT 100"
+
+constexpr Statement group_failed{"outbox_group_failed",
+                                 OUTBOX_GROUP_FAILED("o.topic", "o.event_type", "o.error_message")};
+
+/// Where a text has no form in UTF-8, which is what an event may be FAILED for.
+#define OUTBOX_PLAIN(column) "regexp_replace(" column "::text COLLATE \"C\", '[^ -~]', '?', 'g')"
+constexpr Statement group_failed_plainly{
+    "outbox_group_failed_plainly", OUTBOX_GROUP_FAILED(OUTBOX_PLAIN("o.topic"), OUTBOX_PLAIN("o.event_type"),
+                                                       OUTBOX_PLAIN("o.error_message"))};
+
+constexpr Statement read_time{"outbox_read_time", "SELECT $1::timestamptz"};
+
+constexpr milliseconds patience{60'000};
+
+void require_time(postgres::Connection& connection, const std::string& since) {
+    try {
+        connection.run(read_time, {since}, Deadline::in(patience));
+    } catch (const postgres::DatabaseError& error) {
+        if (!error.sqlstate().starts_with("22")) {
+            throw;
+        }
+        throw UsageError(fmt::format(
+            "--since={} is not allowed: it must be a time, such as '2026-01-31 08:00+01' or 'yesterday'",
+            since));
+    }
+}
+
+Result groups_of(postgres::Connection& connection, const Statement& statement, const FailedFilter& filter) {
+    Transaction look(connection, Deadline::in(patience),
+                     "BEGIN READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL jit = off");
+    return look.run(statement, {filter.topic, filter.event_type, filter.since});
+}
+
+bool has_no_utf8(const postgres::DatabaseError& error) {
+    return error.sqlstate() == "22021" || error.sqlstate() == "22P05";
+}
+
+/// For a terminal: neither a line of its own, nor what would colour or move it.
+std::string shown(const std::string& text) {
+    std::string line = storable(text);
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; },
+        ' ');
+    return line;
+}
 
 /// As a shell reads it.
 std::string quoted(const std::string& text) {
@@ -46,46 +92,48 @@ std::string next_command(const FailedGroup& group) {
     if (group.events == 1) {
         return "outbox-relay retry --id " + group.example;
     }
+    if (group.first == "-") { // somebody else's UPDATE has named no time
+        return "outbox-relay retry --event-type " + quoted(group.event_type.value_or("TYPE"));
+    }
     const std::string type = group.event_type ? " --event-type " + quoted(*group.event_type) : "";
     return fmt::format("outbox-relay retry{} --failed-since {}", type, quoted(group.first));
 }
 
 FailedReport read_failed(postgres::Connection& connection, const FailedFilter& filter) {
-    constexpr milliseconds patience{60'000};
-    FailedReport report;
+    if (filter.since) {
+        require_time(connection, *filter.since);
+    }
+    Result rows;
     try {
-        Transaction look(connection, Deadline::in(patience),
-                         "BEGIN READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL jit = off");
-        const Result rows = look.run(group_failed, {filter.topic, filter.event_type, filter.since});
-        for (int i = 0; i < rows.rows(); ++i) {
-            report.largest.push_back({rows.text(i, 0), rows.integer(i, 1),
-                                      rows.maybe_text(i, 2).value_or("-"),
-                                      rows.maybe_text(i, 3).value_or("-"), rows.maybe_text(i, 4).value_or(""),
-                                      rows.maybe_text(i, 5).value_or(""), rows.maybe_text(i, 6)});
-            report.events = rows.integer(i, 7);
-            report.groups = rows.integer(i, 8);
-        }
+        rows = groups_of(connection, group_failed, filter);
     } catch (const postgres::DatabaseError& error) {
-        if (error.sqlstate().starts_with("22")) {
-            throw UsageError(fmt::format(
-                "--since={} is not allowed: it must be a time, such as '2026-01-31 08:00+01' or 'yesterday'",
-                filter.since.value_or("")));
+        if (!has_no_utf8(error)) {
+            throw;
         }
-        throw;
+        rows = groups_of(connection, group_failed_plainly, filter);
+    }
+    FailedReport report;
+    report.chosen = filter.topic || filter.event_type || filter.since;
+    for (int i = 0; i < rows.rows(); ++i) {
+        report.largest.push_back({rows.text(i, 0), rows.integer(i, 1), rows.maybe_text(i, 2).value_or("-"),
+                                  rows.maybe_text(i, 3).value_or("-"), rows.maybe_text(i, 4).value_or(""),
+                                  rows.maybe_text(i, 5).value_or(""), rows.maybe_text(i, 6)});
+        report.events = rows.integer(i, 7);
+        report.groups = rows.integer(i, 8);
     }
     return report;
 }
 
 std::string to_text(const FailedReport& report) {
     if (report.events == 0) {
-        return "no event is FAILED\n";
+        return report.chosen ? "no event that these options choose is FAILED\n" : "no event is FAILED\n";
     }
     std::string text = fmt::format("{} event{} FAILED, by topic and message:\n", report.events,
                                    report.events == 1 ? " is" : "s are");
     for (const FailedGroup& group : report.largest) {
         text += fmt::format("\n{} of topic {}, {} to {}, the last one {}\n  {}\n  when that is mended: {}\n",
-                            group.events, group.topic, group.first, group.last, group.example, group.message,
-                            next_command(group));
+                            group.events, shown(group.topic), group.first, group.last, group.example,
+                            shown(group.message), next_command(group));
     }
     const auto left = report.groups - static_cast<std::int64_t>(report.largest.size());
     return left > 0

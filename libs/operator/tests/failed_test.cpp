@@ -30,6 +30,7 @@ TEST(FailedEvents, OfOneKindAreRetriedByTheirTypeAndTheTimeOfTheFirst) {
 
 TEST(FailedEvents, AreToldWithCountTimesExampleMessageAndWhatToType) {
     EXPECT_EQ(to_text({}), "no event is FAILED\n");
+    EXPECT_EQ(to_text({0, 0, {}, true}), "no event that these options choose is FAILED\n");
     const auto text = to_text({7, 3, {group(4)}});
     EXPECT_THAT(text, HasSubstr("7 events are FAILED"));
     EXPECT_THAT(

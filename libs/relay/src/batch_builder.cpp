@@ -4,6 +4,7 @@
 
 #include <outbox/core/event.hpp>
 #include <outbox/core/json.hpp>
+#include <outbox/core/text.hpp>
 
 #include <fmt/format.h>
 
@@ -175,6 +176,22 @@ std::optional<std::int64_t> BatchBuilder::find_trial(const store::RowSet& claime
     return trial;
 }
 
+/// The column of a damaged row that holds what is no text; null: none.
+const char* damaged_column(const store::Row& row) {
+    const std::pair<const char*, std::string_view> columns[] = {
+        {"topic", row.topic},
+        {row.key == row.aggregate_id ? "aggregate_id" : "partition_key", row.key},
+        {"aggregate_id", row.aggregate_id},
+        {"aggregate_type", row.aggregate_type},
+        {"event_type", row.event_type},
+        {"content_type", row.content_type},
+        {"headers", row.headers},
+        {"event_data", row.json()}};
+    const auto* const found =
+        std::ranges::find_if(columns, [](const auto& column) { return !is_storable(column.second); });
+    return found == std::end(columns) ? nullptr : found->first;
+}
+
 BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, BuiltBatch& built,
                                              Deadline deadline) {
     const Messages& messages = context_.options.messages;
@@ -183,6 +200,9 @@ BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, 
     if (!event.skipped.empty()) {
         built.skipped.push_back({row.bucket, row.seq, std::move(event.skipped)});
         return Place::out;
+    }
+    if (const char* const column = damaged_column(event.row)) {
+        event.failed = fmt::format("its {} cannot be read: it holds bytes that are no UTF-8 text", column);
     }
     const std::string_view topic = messages.topic.topic_of(event.row, batch.arena);
     const TopicVerdict* verdict = &verdict_for(topic, deadline);
@@ -237,9 +257,14 @@ BatchBuilder::Place BatchBuilder::refuse(const store::Row& row, bool alone, bool
         attempt.error = fmt::format(
             "given up with its topic, which takes nothing (RELAY_TOPIC_OUTAGE=fail): {}", refusal.reason);
     }
-    attempt.block_key = attempt.give_up && context_.options.block_failed_keys;
+    if (damaged_column(row) != nullptr) {
+        attempt.give_up = true; // no attempt mends it
+    }
+    // What is no text can stand nowhere as the key of which an event waits; every event of it is FAILED.
+    const bool key_can_wait = is_storable(row.key);
+    attempt.block_key = attempt.give_up && key_can_wait && context_.options.block_failed_keys;
     const bool dies = attempt.give_up && !context_.options.dead_letter_topic.empty();
-    if (dies && !outage && !alone) {
+    if (dies && !outage && !alone && key_can_wait) {
         built.postponed.push_back(row);
         return Place::held;
     }

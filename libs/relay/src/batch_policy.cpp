@@ -1,5 +1,9 @@
 #include "outbox/relay/batch_policy.hpp"
 
+#include "outbox/relay/record.hpp"
+
+#include <outbox/core/event.hpp>
+
 #include <algorithm>
 
 namespace outbox::relay {
@@ -45,6 +49,15 @@ bool one_topic(const Batch& batch) {
                        [&](const auto& record) { return record.topic == records.front().topic; });
 }
 
+bool is_large(const Batch& batch) {
+    constexpr std::size_t large = 1 << 20;
+    std::size_t bytes = 0;
+    for (const kafka::Record& record : batch.records) {
+        bytes += alone_bytes(record);
+    }
+    return bytes > large;
+}
+
 void BatchLimit::sent(milliseconds throttled) {
     if (now_ < most_timely_) {
         now_ = std::min(now_ * 2, most_timely_);
@@ -69,6 +82,13 @@ void BatchLimit::late(std::size_t events, milliseconds throttled) {
                                  : events;
     most_timely_ = std::max<std::size_t>(1, std::min(events / 2, let_through));
     now_ = most_timely_;
+}
+
+void ClaimLimit::took() {
+    if (now_ < most_ && ++claims_ >= bucket_count) { // each claim begins with another one
+        now_ = std::min(most_, now_ * 2);
+        claims_ = 0;
+    }
 }
 
 } // namespace outbox::relay

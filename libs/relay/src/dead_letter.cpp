@@ -3,6 +3,8 @@
 #include "outbox/relay/headers.hpp"
 #include "pending.hpp"
 
+#include <outbox/core/text.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -42,7 +44,7 @@ bool BatchBuilder::dead_letter(Batch& batch, const store::Row& row, kafka::Recor
                                const Refusal& refusal, store::FailedAttempt& attempt, Deadline deadline) {
     constexpr milliseconds leader_wait{1'000};
     const TopicVerdict& verdict = verdict_for(context_.options.dead_letter_topic, deadline);
-    if (verdict.kind == TopicVerdict::Kind::parked) {
+    if (verdict.kind == TopicVerdict::Kind::parked && is_storable(row.key)) {
         attempt.give_up = false;
         attempt.block_key = false;
         attempt.retry_count = row.retry_count; // this attempt counts once it has ended

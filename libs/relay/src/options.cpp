@@ -66,7 +66,8 @@ RelayOptions relay_options(const Settings& settings) {
                              settings.seconds("RELAY_TOPIC_OUTAGE_TIMEOUT")};
     options.topics.metadata_interval = kafka::metadata_interval(options.kafka);
     options.database = postgres::options_from(settings, "outbox-relay");
-    options.database.statement_timeout = options.statement_timeout;
+    // The server ends a statement before this side gives it up: its answer names the cause.
+    options.database.statement_timeout = options.statement_timeout * 4 / 5;
     options.database.lock_timeout = options.statement_timeout * 2 / 3;
     options.database.idle_in_transaction_timeout = options.statement_timeout;
     options.database.tcp_user_timeout = options.statement_timeout;

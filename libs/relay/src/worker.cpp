@@ -1,6 +1,7 @@
 #include "outbox/relay/worker.hpp"
 
 #include "lost_markers.hpp"
+#include "outbox/relay/record.hpp"
 #include "pending.hpp"
 
 #include <outbox/telemetry/log.hpp>
@@ -47,6 +48,7 @@ ShardWorker::ShardWorker(const RelayContext& context, int shard)
       shard_(shard),
       publisher_(publisher_options(context, shard), signal_),
       batch_limit_(context.options.claim.rows),
+      claim_limit_(context.options.claim.rows_a_statement),
       thread_([this] { run(); }) {}
 
 ShardWorker::~ShardWorker() {
@@ -312,17 +314,15 @@ void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure, 
     }
     // A client that a quota holds back does not hear the broker, and hangs up.
     const bool late = kafka::is_timeout(failure.code) || throttled.count() > 0;
-    if (failure.blame == kafka::Blame::topic || late) {
+    const bool by_size = failure.blame == kafka::Blame::nobody && is_large(batch);
+    if (failure.blame == kafka::Blame::topic || late || by_size) {
         const auto told = brokers_tell(batch);
         if (told == true) {
             breaker_.answered(); // Kafka is well
             return;
         }
-        if (late && told && !batch.claimed.empty()) {
-            batch_limit_.late(batch.claimed.rows.size(), throttled);
-            log::warn(
-                "a batch took too long; the next one is smaller",
-                {{"shard", shard_}, {"events", batch.claimed.rows.size()}, {"next", batch_limit_.now()}});
+        if (told && !batch.claimed.empty()) {
+            on_too_much(batch, failure, late, throttled);
         }
     }
     if (batch.claimed.empty() && failure.blame == kafka::Blame::topic) {
@@ -345,6 +345,32 @@ void ShardWorker::on_failure(const Batch& batch, const kafka::Failure& failure, 
     } else {
         apply(verdict);
     }
+}
+
+/// Kafka is well, and yet did not take the batch: the next one is smaller, and what stands alone already
+/// spends an attempt.
+void ShardWorker::on_too_much(const Batch& batch, const kafka::Failure& failure, bool late,
+                              milliseconds throttled) {
+    const std::size_t events = batch.claimed.rows.size();
+    if (events == 1 && is_large(batch)) {
+        blamed_[batch.claimed.rows.front().seq].refusal = {
+            kafka::message_too_large,
+            fmt::format(
+                "a record of {} bytes alone does not get through, though the brokers answer; a limit of "
+                "theirs (socket.request.max.bytes) or the time of a transaction is too small for it: {}",
+                alone_bytes(batch.records.front()), failure.message)};
+        batch_limit_.found();
+        return;
+    }
+    if (late) {
+        batch_limit_.late(events, throttled);
+    } else if (failure.blame == kafka::Blame::nobody) {
+        batch_limit_.spoilt(events);
+    } else {
+        return;
+    }
+    log::warn("a batch took too much; the next one is smaller",
+              {{"shard", shard_}, {"events", events}, {"next", batch_limit_.now()}});
 }
 
 /// Quotas hold a client back on every batch: that is said once a minute.

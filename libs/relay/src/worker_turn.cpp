@@ -28,6 +28,7 @@ void keep_first_of_buckets(std::vector<store::UnreadableRow>& rows) {
 store::ClaimLimits ShardWorker::limits() const {
     store::ClaimLimits limits = context_.options.claim;
     limits.rows = std::min(limits.rows, batch_limit_.now());
+    limits.rows_a_statement = claim_limit_.now();
     limits.bytes = context_.budget.share();
     return limits;
 }
@@ -137,11 +138,44 @@ store::RowSet ShardWorker::mark_and_claim(const Pass& pass, const std::vector<st
         claimed = claim(guarded, in_flight, parked);
     }
     guarded.commit(claimed);
+    if (!claimed.empty()) {
+        claim_limit_.took();
+    }
     if (guarded.gone() > 0) {
         log::error("events that were sent are not unsent rows any more: somebody changed them",
                    {{"shard", shard_}, {"rows", guarded.gone()}});
     }
     return claimed;
+}
+
+/// After a claim that failed. Rows that were too many for one statement are fewer next time.
+/// @throws the error, where nothing was found, or the connection is gone
+void ShardWorker::look_for_unreadable(const postgres::DatabaseError& error) {
+    const auto suspect = store::suspect_of(error.sqlstate());
+    const bool fewer_may_do = claim_limit_.now() > 1 && !store_->choice().content;
+    if (suspect == store::Suspect::too_many && fewer_may_do) {
+        claim_limit_.too_many();
+        log::warn("a claim took too much; the next one asks for fewer events at once",
+                  {{"shard", shard_}, {"next", claim_limit_.now()}, {"reason", error.what()}});
+        if (!connection_->usable()) {
+            throw postgres::DatabaseError(error);
+        }
+        return;
+    }
+    // Without an answer the connection is gone, mostly with the server; large content that was waited for is
+    // another matter.
+    const bool lost = error.sqlstate().empty() && !store_->choice().content;
+    if (suspect == store::Suspect::nobody || lost) {
+        throw postgres::DatabaseError(error);
+    }
+    unreadable_ = store::find_unreadable([this] { return open_session(); }, store_->choice(),
+                                         context_.options.statement_timeout);
+    if (context_.options.block_failed_keys) {
+        keep_first_of_buckets(unreadable_); // the others of its key wait for the operator
+    }
+    if (unreadable_.empty() || !connection_->usable()) {
+        throw postgres::DatabaseError(error);
+    }
 }
 
 /// A claim may meet an event that the server cannot hand out, and then it has none of the others either: that
@@ -150,17 +184,10 @@ store::RowSet ShardWorker::mark_or_find_unreadable(const Pass& pass, const std::
     try {
         return mark_and_claim(pass, parked);
     } catch (const postgres::DatabaseError& error) {
-        if (!pass.claim || !store::may_lie_with_a_row(error.sqlstate())) {
+        if (!pass.claim) {
             throw;
         }
-        unreadable_ = store::find_unreadable([this] { return open_session(); }, store_->choice(),
-                                             context_.options.statement_timeout);
-        if (context_.options.block_failed_keys) {
-            keep_first_of_buckets(unreadable_); // the others of its key wait for the operator
-        }
-        if (unreadable_.empty() || !connection_->usable()) {
-            throw;
-        }
+        look_for_unreadable(error);
     }
     Pass mark_only = pass;
     mark_only.claim = false;
@@ -186,7 +213,7 @@ void ShardWorker::fail_unreadable() {
         guarded.fail(attempts);
         guarded.commit();
     } catch (const postgres::DatabaseError& error) {
-        if (!store::may_lie_with_a_row(error.sqlstate())) {
+        if (store::suspect_of(error.sqlstate()) != store::Suspect::rows) {
             throw;
         }
         throw Error(

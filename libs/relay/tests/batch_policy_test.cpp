@@ -1,3 +1,4 @@
+#include <outbox/core/event.hpp>
 #include <outbox/relay/batch_policy.hpp>
 
 #include <gtest/gtest.h>
@@ -42,6 +43,35 @@ TEST(BatchPolicy, ASpoiltBatchIsSplitUntilTheEventStandsAlone) {
     EXPECT_EQ(remedy(Blame::topic, {"a"}, true), Remedy::refuse_topic) << "the dead-letter topic's";
     EXPECT_EQ(remedy(Blame::record, {"a"}, true), Remedy::blame_dead_letter);
     EXPECT_EQ(remedy(Blame::record, {"a", "b"}, true), Remedy::split);
+}
+
+TEST(BatchPolicy, ItsSizeMayBeWhatALargeBatchFailedFor) {
+    const std::string half(std::size_t{600} << 10, 'x');
+    Batch batch;
+    batch.records.emplace_back().value = half;
+    EXPECT_FALSE(is_large(batch));
+    batch.records.emplace_back().value = half;
+    EXPECT_TRUE(is_large(batch));
+}
+
+TEST(ClaimLimit, StaysLowUntilEachBucketHasBegunAClaim) {
+    ClaimLimit limit(100);
+    limit.took();
+    EXPECT_EQ(limit.now(), 100U);
+    limit.too_many();
+    EXPECT_EQ(limit.now(), 12U);
+    limit.too_many();
+    limit.too_many();
+    EXPECT_EQ(limit.now(), 1U);
+    for (int claims = 0; claims < bucket_count; ++claims) {
+        EXPECT_EQ(limit.now(), 1U);
+        limit.took();
+    }
+    EXPECT_EQ(limit.now(), 2U);
+    for (int claims = 0; claims < 10 * bucket_count; ++claims) {
+        limit.took();
+    }
+    EXPECT_EQ(limit.now(), 100U);
 }
 
 TEST(BatchPolicy, NothingIsClaimedBesideABatchThatNamesNoEventOrWhoseMarkBlocksAKey) {

@@ -215,7 +215,7 @@ Page History::read_window(std::int64_t after, std::int64_t upto, const PageLimit
     const Condition where = condition(filter_, after, end);
     Page page;
     Transaction transaction(*connection_, Deadline::in(timeout_), "BEGIN READ ONLY");
-    transaction.query(fmt::format("DECLARE outbox_history NO SCROLL CURSOR FOR SELECT {}" OUTBOX_COLUMNS
+    transaction.query(fmt::format("DECLARE outbox_history NO SCROLL CURSOR FOR SELECT {}" OUTBOX_ALL_COLUMNS
                                   " FROM {} AS o WHERE {} ORDER BY {}",
                                   distinct(), events_with(filter_.archived), where.sql, order()),
                       where.params);

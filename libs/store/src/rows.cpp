@@ -1,8 +1,12 @@
 #include "rows.hpp"
 
+#include <outbox/core/error.hpp>
+
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <unordered_map>
+#include <utility>
 
 namespace outbox::store {
 
@@ -27,6 +31,17 @@ std::int64_t unix_microseconds(std::int64_t since_2000) {
 constexpr std::array texts{&Row::topic,      &Row::key,  &Row::aggregate_type, &Row::aggregate_id,
                            &Row::event_type, &Row::data, &Row::content_type,   &Row::headers};
 
+/// @param column  of the first of OUTBOX_CONTENT
+void take_content(Row& row, const Result& result, int at, int column) {
+    row.headers = result.bytes(at, column + 1);
+    if (row.value == Value::none) {
+        return;
+    }
+    const bool bytes = !result.is_null(at, column + 2);
+    row.value = bytes ? Value::bytes : Value::json;
+    row.data = result.bytes(at, bytes ? column + 2 : column);
+}
+
 /// Its views point into the result.
 Row row_of(const Result& result, int at) {
     Row row;
@@ -46,15 +61,13 @@ Row row_of(const Result& result, int at) {
     row.aggregate_type = result.bytes(at, 9);
     row.aggregate_id = result.bytes(at, 10);
     row.event_type = result.bytes(at, 11);
-    row.data = result.bytes(at, 12);
-    row.headers = result.bytes(at, 13);
-    if (!result.is_null(at, 14) && result.boolean(at, 14)) {
+    if (!result.is_null(at, 12) && result.boolean(at, 12)) {
         row.value = Value::none;
-        row.data = {};
-    } else if (!result.is_null(at, 15)) {
-        row.value = Value::bytes;
-        row.data = result.bytes(at, 15);
-        row.content_type = result.bytes(at, 16);
+    }
+    row.content_type = result.bytes(at, 13);
+    row.unread = result.integer(at, 17);
+    if (row.unread == 0) {
+        take_content(row, result, at, 14);
     }
     return row;
 }
@@ -77,16 +90,54 @@ std::size_t add_rows(RowSet& claimed, const Result& found) {
     }
     const std::size_t before = claimed.rows.size();
     std::size_t bytes = 0;
+    std::size_t unread = 0;
     for (int i = 0; i < found.rows(); ++i) {
         claimed.rows.push_back(row_of(found, i));
         bytes += claimed.rows.back().bytes();
+        unread += static_cast<std::size_t>(claimed.rows.back().unread);
     }
     const std::size_t added = claimed.rows.size() - before;
-    char* to = claimed.storage.emplace_back(new char[bytes - added * sizeof(Row)]).get();
+    std::shared_ptr<char[]> copies(new char[bytes - added * sizeof(Row)]);
+    char* to = copies.get();
+    claimed.storage.push_back(std::move(copies));
     for (std::size_t i = before; i < claimed.rows.size(); ++i) {
         to = move_texts(claimed.rows[i], to);
     }
-    return bytes;
+    return bytes + unread;
+}
+
+void add_content(RowSet& claimed, Result found) {
+    std::unordered_map<std::int64_t, int> places;
+    for (int i = 0; i < found.rows(); ++i) {
+        places.emplace(found.integer(i, 0), i);
+    }
+    const auto result = std::make_shared<const Result>(std::move(found));
+    for (Row& row : claimed.rows) {
+        if (std::exchange(row.unread, 0) == 0) {
+            continue;
+        }
+        const auto place = places.find(row.seq);
+        if (place == places.end()) {
+            throw Error(Action::retry, "an event was changed while it was read; it is claimed again");
+        }
+        take_content(row, *result, place->second, 1);
+    }
+    claimed.storage.push_back(result);
+}
+
+std::size_t rows_with_room(const std::vector<Row>& rows, std::size_t room) {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto unread = static_cast<std::size_t>(rows[i].unread);
+        if (unread > 0 && i > 0 && sum + unread > room) {
+            return i;
+        }
+        if (rows[i].unread >= alone_from) {
+            return i + 1;
+        }
+        sum += rows[i].bytes() + unread;
+    }
+    return rows.size();
 }
 
 } // namespace outbox::store

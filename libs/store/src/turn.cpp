@@ -3,9 +3,11 @@
 #include "outbox/store/sql.hpp"
 #include "rows.hpp"
 
+#include <outbox/core/text.hpp>
 #include <outbox/telemetry/log.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_map>
 
 namespace outbox::store {
@@ -33,6 +35,8 @@ using postgres::Statement;
 #define OUTBOX_TABLE_FILE "coalesce(pg_relation_filenode('outbox_events'::regclass)::bigint, 0)"
 
 constexpr Statement claim_statement{"outbox_claim_some", OUTBOX_CLAIM " LIMIT $5"};
+/// Of a single row.
+constexpr Statement claim_one{"outbox_claim_one", OUTBOX_CLAIM_OF(OUTBOX_BARE_COLUMNS) " LIMIT $5"};
 constexpr Statement choose_ready{"outbox_choose_ready", OUTBOX_CLAIM_OF(OUTBOX_IDENTITY) " LIMIT $5"};
 constexpr Statement open_claim{"outbox_open_claim",
                                "DECLARE outbox_claim NO SCROLL CURSOR FOR " OUTBOX_CLAIM};
@@ -114,6 +118,11 @@ constexpr Statement to_due{"outbox_to_due",
                            "WITH waiting AS (UPDATE outbox_events AS o SET status = 'NEW', next_attempt_at = "
                            "clock_timestamp() WHERE o.id = ANY ($1::uuid[]) AND " OUTBOX_STILL_UNSENT
                            " RETURNING o.bucket, " OUTBOX_KEY_OF("o") " AS key)" OUTBOX_BLOCK_KEYS};
+
+constexpr Statement choose_these{"outbox_choose_these",
+                                 "SELECT " OUTBOX_IDENTITY
+                                 " FROM outbox_events AS o WHERE o.ctid = ANY ($1::tid[])"};
+constexpr Statement read_content{"outbox_read_content", OUTBOX_READ_CONTENT};
 
 /// Leaves a record in the log, so that the commit flushes everything the claim could see.
 constexpr Statement log_claim{"outbox_log_claim", "SELECT pg_logical_emit_message(true, 'outbox', '')"};
@@ -216,7 +225,7 @@ RowSet Turn::claim_some(Params where, std::size_t most) {
     RowSet claimed;
     where.emplace_back(static_cast<std::int64_t>(most));
     transaction_.add(
-        claim_statement, std::move(where), Answer::before_commit,
+        most > 1 ? claim_statement : claim_one, std::move(where), Answer::before_commit,
         [&claimed](const Result& found) { add_rows(claimed, found); }, Format::binary);
     transaction_.flush();
     return claimed;
@@ -254,6 +263,29 @@ RowSet Turn::claim_backlog(Params where, const ClaimLimits& limits) {
     return claimed;
 }
 
+/// Of rows that were chosen the content that is large, as far as there is room for it.
+/// @return those that found none: they are not in the set any more
+std::vector<Row> Turn::read_large(RowSet& claimed, std::size_t room) {
+    auto& rows = claimed.rows;
+    const auto end = rows.begin() + static_cast<std::ptrdiff_t>(rows_with_room(rows, room));
+    std::vector<Row> left(end, rows.end());
+    rows.erase(end, rows.end());
+    std::vector<Row> large;
+    std::copy_if(rows.begin(), rows.end(), std::back_inserter(large),
+                 [](const Row& row) { return row.unread > 0; });
+    if (large.empty()) {
+        return left;
+    }
+    if (large.size() == 1) {
+        const auto patience = store_.timeout_ * patience_with_content;
+        transaction_.allow(Deadline::in(patience * 3 / 2)); // behind the server's own, which names the cause
+        transaction_.query(fmt::format("SET LOCAL statement_timeout = {}", patience.count()));
+    }
+    store_.choice_ = {choose_these, {tids(large)}, true};
+    add_content(claimed, transaction_.run(read_content, store_.choice_.params, Format::binary));
+    return left;
+}
+
 RowSet Turn::claim(const ClaimLimits& limits, std::span<const std::int64_t> in_flight,
                    std::span<const std::string> parked_topics) {
     auto& buckets = store_.buckets_;
@@ -264,12 +296,13 @@ RowSet Turn::claim(const ClaimLimits& limits, std::span<const std::int64_t> in_f
     const std::size_t step = std::min(limits.rows_a_statement, limits.rows);
     store_.choice_ = {choose_ready, where};
     store_.choice_.params.emplace_back(static_cast<std::int64_t>(limits.rows));
-    RowSet claimed =
-        store_.backlog_ && limits.rows > step ? claim_backlog(where, limits) : claim_some(where, step);
+    RowSet claimed = store_.backlog_ && step > 1 && limits.rows > step ? claim_backlog(where, limits)
+                                                                       : claim_some(where, step);
     store_.backlog_ = claimed.rows.size() >= step;
     if (claimed.empty()) {
         return claimed;
     }
+    read_large(claimed, limits.bytes);
     store_.row_bytes_ = claimed.bytes() / claimed.rows.size();
     claimed_ = true;
     if (limits.track_processing) {
@@ -283,12 +316,12 @@ void Turn::fail(std::span<const FailedAttempt> attempts) {
         return;
     }
     written_ = true;
-    std::vector<std::string_view> errors;
+    std::vector<std::string> errors; // they may quote what is no text
     std::vector<const char*> given_up;
     std::vector<const char*> block_key;
     std::vector<std::int64_t> waits;
     for (const FailedAttempt& attempt : attempts) {
-        errors.emplace_back(attempt.error);
+        errors.push_back(storable(attempt.error));
         given_up.push_back(attempt.give_up ? "t" : "f");
         block_key.push_back(attempt.block_key ? "t" : "f");
         waits.push_back(attempt.wait.count());
@@ -303,9 +336,9 @@ void Turn::skip(std::span<const SkippedRow> rows) {
         return;
     }
     written_ = true;
-    std::vector<std::string_view> reasons;
+    std::vector<std::string> reasons;
     for (const SkippedRow& row : rows) {
-        reasons.emplace_back(row.reason);
+        reasons.push_back(storable(row.reason));
     }
     transaction_.run(to_skipped,
                      {column(rows, &SkippedRow::bucket), column(rows, &SkippedRow::seq), texts(reasons)});

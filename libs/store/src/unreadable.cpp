@@ -27,19 +27,28 @@ struct Column {
 constexpr Column columns[] = {{"event_data", "o.event_data::text"}, {"payload", "o.payload"},
                               {"headers", "o.headers::text"},       {"aggregate_id", "o.aggregate_id"},
                               {"partition_key", "o.partition_key"}, {"aggregate_type", "o.aggregate_type"},
-                              {"event_type", "o.event_type"},       {"topic", "o.topic"}};
+                              {"event_type", "o.event_type"},       {"topic", "o.topic"},
+                              {"content_type", "o.content_type"}};
 
 struct Candidate {
     Tid tid;
     UnreadableRow row;
 };
 
+struct Refused {
+    Suspect suspect = Suspect::rows;
+    std::string why;
+};
+
 class Search {
 public:
-    Search(const std::function<Connection()>& open, milliseconds timeout) : open_(open), timeout_(timeout) {}
+    Search(const std::function<Connection()>& open, const Choice& choice, milliseconds timeout)
+        : open_(open),
+          choice_(choice),
+          timeout_(timeout * patience_with_content) {}
 
-    std::vector<UnreadableRow> among(const Choice& choice) {
-        const auto candidates = chosen(choice);
+    std::vector<UnreadableRow> found() {
+        const auto candidates = chosen();
         // What fails without any row lies with the server.
         if (!refusal_of(read_none, {})) {
             look(candidates);
@@ -51,12 +60,16 @@ private:
     Connection& session() {
         if (!session_ || !session_->usable()) {
             session_.emplace(open_());
+            session_->script(fmt::format("SET statement_timeout = {}", timeout_.count()), deadline());
         }
         return *session_;
     }
 
-    std::vector<Candidate> chosen(const Choice& choice) {
-        const Result rows = session().run(choice.rows, choice.params, Deadline::in(timeout_), Format::binary);
+    /// Behind the server's own, whose answer names the cause.
+    [[nodiscard]] Deadline deadline() const { return Deadline::in(timeout_ * 3 / 2); }
+
+    std::vector<Candidate> chosen() {
+        const Result rows = session().run(choice_.rows, choice_.params, deadline(), Format::binary);
         std::vector<Candidate> candidates;
         for (int i = 0; i < rows.rows(); ++i) {
             candidates.push_back({tid_of(rows.bytes(i, 0)),
@@ -70,15 +83,17 @@ private:
     }
 
     /// @return why the server does not answer; nullopt when it does
-    std::optional<std::string> refusal_of(const std::string& sql, const Params& params) {
+    std::optional<Refused> refusal_of(const std::string& sql, const Params& params) {
+        auto& asked = session();
         try {
-            session().query(sql, params, Deadline::in(timeout_), Format::binary);
+            asked.query(sql, params, deadline(), Format::binary);
             return std::nullopt;
         } catch (const DatabaseError& error) {
-            if (!may_lie_with_a_row(error.sqlstate())) {
+            const auto suspect = suspect_of(error.sqlstate());
+            if (suspect == Suspect::nobody) {
                 throw;
             }
-            return error.reason();
+            return Refused{suspect, error.reason().empty() ? error.what() : error.reason()};
         }
     }
 
@@ -88,7 +103,7 @@ private:
         }
         const auto tids =
             array_of(some, [](std::string& text, const Candidate& each) { print_tid(text, each.tid); });
-        const auto refused = refusal_of(read_some, {tids});
+        const auto refused = refusal_of(choice_.content ? OUTBOX_READ_CONTENT : read_some, {tids});
         if (!refused) {
             return;
         }
@@ -97,22 +112,29 @@ private:
             look(some.subspan(some.size() / 2));
             return;
         }
-        found_.push_back(some.front().row);
-        found_.back().why = reason_of(tids, *refused);
+        std::string why =
+            refused->suspect == Suspect::too_many
+                ? fmt::format("it cannot be read: it takes more than the server has: {}", refused->why)
+                : reason_of(tids, refused->why);
+        if (!refusal_of(read_none, {})) { // else the server is in trouble by now
+            found_.push_back(some.front().row);
+            found_.back().why = std::move(why);
+        }
     }
 
     std::string reason_of(const std::string& tid, const std::string& refused) {
         for (const Column& column : columns) {
             const auto sql =
                 fmt::format("SELECT {} FROM outbox_events AS o WHERE o.ctid = ANY ($1::tid[])", column.value);
-            if (const auto why = refusal_of(sql, {tid})) {
-                return fmt::format("its {} cannot be read: {}", column.name, *why);
+            if (const auto refusal = refusal_of(sql, {tid})) {
+                return fmt::format("its {} cannot be read: {}", column.name, refusal->why);
             }
         }
         return "it cannot be read: " + refused;
     }
 
     const std::function<Connection()>& open_;
+    const Choice& choice_;
     milliseconds timeout_;
     std::optional<Connection> session_;
     std::vector<UnreadableRow> found_;
@@ -120,14 +142,19 @@ private:
 
 } // namespace
 
-/// Data exceptions, limits of the server, and damaged data.
-bool may_lie_with_a_row(std::string_view sqlstate) {
-    return sqlstate.starts_with("22") || sqlstate.starts_with("54") || sqlstate.starts_with("XX");
+/// Data exceptions, limits of the server, damaged data; a statement that was ended, memory, and no answer:
+/// while the server makes text of a value it hears no timeout.
+Suspect suspect_of(std::string_view sqlstate) {
+    if (sqlstate.empty() || sqlstate == "57014" || sqlstate == "53200") {
+        return Suspect::too_many;
+    }
+    const bool row = sqlstate.starts_with("22") || sqlstate.starts_with("54") || sqlstate.starts_with("XX");
+    return row ? Suspect::rows : Suspect::nobody;
 }
 
 std::vector<UnreadableRow> find_unreadable(const std::function<Connection()>& open, const Choice& choice,
                                            milliseconds timeout) {
-    return choice.rows.sql == nullptr ? std::vector<UnreadableRow>() : Search(open, timeout).among(choice);
+    return choice.rows.sql == nullptr ? std::vector<UnreadableRow>() : Search(open, choice, timeout).found();
 }
 
 } // namespace outbox::store

@@ -30,7 +30,7 @@ using postgres::Statement;
 constexpr Statement take_due{
     "outbox_take_due",
     "UPDATE outbox_events AS o SET status = 'PROCESSING', next_attempt_at = NULL WHERE o.ctid = " OUTBOX_DUE
-    " AND " OUTBOX_STILL_UNSENT " RETURNING " OUTBOX_COLUMNS};
+    " AND " OUTBOX_STILL_UNSENT " RETURNING " OUTBOX_BARE_COLUMNS};
 constexpr Statement choose_due{"outbox_choose_due", "SELECT " OUTBOX_IDENTITY
                                                     " FROM outbox_events AS o WHERE o.ctid = " OUTBOX_DUE};
 
@@ -95,6 +95,7 @@ RowSet Turn::claim_due(std::span<const std::string> parked_topics) {
     store_.choice_ = {choose_due, {store_.bucket_array_, texts(parked_topics)}};
     add_rows(claimed, transaction_.run(take_due, store_.choice_.params, Format::binary));
     if (!claimed.empty()) {
+        read_large(claimed, 0);
         note_processing(claimed);
     }
     return claimed;
@@ -116,8 +117,10 @@ RowSet Turn::claim_held(const BlockedKey& key, const ClaimLimits& limits,
     // UPDATE returns rows as they lie in the table.
     std::sort(claimed.rows.begin(), claimed.rows.end(),
               [](const Row& a, const Row& b) { return a.seq < b.seq; });
+    const auto left = read_large(claimed, limits.bytes);
+    put_back(left);
     note_processing(claimed);
-    if (!more) {
+    if (!more && left.empty()) {
         written_ = true;
         transaction_.run(unblock, {key.bucket, key.key});
     }

@@ -37,6 +37,18 @@ void require_topic(std::string_view topic) {
     }
 }
 
+/// As outbox_add() has it: a type, a slash, a subtype, and perhaps parameters.
+void require_media_type(const std::string& text) {
+    require_text("content_type", text);
+    const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
+    const auto slash = text.find('/');
+    const auto blank = text.find_first_of(" ;");
+    if (!std::ranges::all_of(text, printable) || slash == 0 || slash == std::string::npos ||
+        slash + 1 >= std::min(blank, text.size())) {
+        throw InvalidEvent("content_type", "is no media type, such as application/avro");
+    }
+}
+
 void require_header(const std::string& name, const std::string& value) {
     if (name.empty()) {
         throw InvalidEvent("headers", "has an empty name");
@@ -66,6 +78,26 @@ Event::Event(std::string aggregate_type, std::string aggregate_id, std::string e
         throw InvalidEvent("event_data", "is not JSON text that jsonb can store");
     }
     require_topic(topic_);
+}
+
+Event Event::of_bytes(std::string aggregate_type, std::string aggregate_id, std::string event_type,
+                      std::string payload, std::string content_type, std::string topic) {
+    Event event(std::move(aggregate_type), std::move(aggregate_id), std::move(event_type), "null",
+                std::move(topic));
+    event.payload_ = std::move(payload);
+    if (!content_type.empty()) {
+        require_media_type(content_type);
+        event.content_type_ = std::move(content_type);
+    }
+    return event;
+}
+
+Event Event::tombstone(std::string aggregate_type, std::string aggregate_id, std::string event_type,
+                       std::string topic) {
+    Event event(std::move(aggregate_type), std::move(aggregate_id), std::move(event_type), "null",
+                std::move(topic));
+    event.tombstone_ = true;
+    return event;
 }
 
 Event& Event::set_id(const Uuid& id) noexcept {

@@ -41,6 +41,22 @@ private:
     std::string text_;
 };
 
+/// PostgreSQL's text form of bytes.
+std::optional<std::string> hex_of(const std::optional<std::string>& bytes) {
+    if (!bytes) {
+        return std::nullopt;
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text = "\\x";
+    text.reserve(2 + 2 * bytes->size());
+    for (const char byte : *bytes) {
+        const auto value = static_cast<unsigned char>(byte);
+        text += digits[value >> 4U];
+        text += digits[value & 0xFU];
+    }
+    return text;
+}
+
 std::optional<std::string> json_of(const std::map<std::string, std::string>& headers) {
     if (headers.empty()) {
         return std::nullopt;
@@ -53,15 +69,19 @@ std::optional<std::string> json_of(const std::map<std::string, std::string>& hea
 // The serial `seq` follows the events' order: INSERT ... SELECT takes its defaults after the sort.
 const char* const insert_statement =
     "INSERT INTO outbox_events"
-    " (id, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers, max_retries)"
+    " (id, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers, max_retries,"
+    " payload, content_type, tombstone)"
     " SELECT id, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers,"
-    " max_retries FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[],"
-    " $7::text[], $8::jsonb[], $9::integer[]) WITH ORDINALITY"
-    " AS event (id, aggregate_type, aggregate_id, event_type, event_data, topic, partition_key, headers,"
-    " max_retries, position) ORDER BY event.position";
+    " max_retries, payload, content_type, tombstone FROM unnest($1::uuid[], $2::text[], $3::text[], "
+    "$4::text[],"
+    " $5::jsonb[], $6::text[], $7::text[], $8::jsonb[], $9::integer[], $10::bytea[], $11::text[], "
+    "$12::boolean[])"
+    " WITH ORDINALITY AS event (id, aggregate_type, aggregate_id, event_type, event_data, topic, "
+    "partition_key,"
+    " headers, max_retries, payload, content_type, tombstone, position) ORDER BY event.position";
 
-std::array<std::string, 9> insert_parameters(std::span<const Event> events) {
-    std::array<ArrayLiteral, 9> columns;
+std::array<std::string, 12> insert_parameters(std::span<const Event> events) {
+    std::array<ArrayLiteral, 12> columns;
     for (const Event& event : events) {
         auto column = columns.begin();
         (column++)->add(std::string_view(event.id().to_string()));
@@ -71,9 +91,12 @@ std::array<std::string, 9> insert_parameters(std::span<const Event> events) {
         }
         (column++)->add(event.partition_key());
         (column++)->add(json_of(event.headers()));
-        column->add(std::string_view(std::to_string(event.max_retries())));
+        (column++)->add(std::string_view(std::to_string(event.max_retries())));
+        (column++)->add(hex_of(event.payload()));
+        (column++)->add(event.content_type());
+        column->add(event.is_tombstone() ? std::optional<std::string>("t") : std::nullopt);
     }
-    std::array<std::string, 9> parameters;
+    std::array<std::string, 12> parameters;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
         parameters[i] = std::move(columns[i]).text();
     }

@@ -75,6 +75,87 @@ TEST(Event, NamesDataThatIsNotJson) {
     }
 }
 
+TEST(Event, TakesNumbersThatNumericHasAndNamesThoseThatItHasNot) {
+    const auto field = [](const std::string& number) {
+        return refused_field([&] { Event("a", "a", "t", "{\"n\": [" + number + "]}", "e"); });
+    };
+    const std::string ones(131'072, '1');
+    for (const std::string& number :
+         {std::string("1e400"), std::string("-1E+131071"), std::string("1e-16383"),
+          std::string("12345678901234567890123"), std::string("0.0001e131075"), std::string("0e200000"),
+          std::string("1.5e0000000000001"), ones}) {
+        EXPECT_EQ(field(number), "none") << number.substr(0, 30);
+    }
+    for (const std::string& number :
+         {std::string("1e131072"), std::string("10e131071"), std::string("1e-16384"),
+          std::string("0.1e-16383"), std::string("1e99999999999"), std::string("01"), std::string("1."),
+          std::string(".5"), std::string("1e"), std::string("+1"), std::string("--1"), std::string("0x1"),
+          std::string("NaN"), std::string("Infinity"), ones + "1"}) {
+        EXPECT_EQ(field(number), "event_data") << number.substr(0, 30);
+    }
+}
+
+TEST(Event, NamesJsonThatIsOnlyNearlySuch) {
+    for (const char* data : {"[1,]",
+                             "[,1]",
+                             "{\"a\" 1}",
+                             "{\"a\":}",
+                             "{a:1}",
+                             "{\"a\":1 \"b\":2}",
+                             "[1}",
+                             "{]",
+                             "[1 2]",
+                             "\"\\x\"",
+                             "\"\\u12g4\"",
+                             "\"a\nb\"",
+                             "\"open",
+                             "tru",
+                             "truex",
+                             "null null",
+                             "[",
+                             "{\"a\":1",
+                             R"("\udc00")",
+                             R"("\ud800\u0041")",
+                             R"("\ud800x")",
+                             "'a'",
+                             "//",
+                             "\v1",
+                             "{\"a\":1,,}"}) {
+        EXPECT_EQ(refused_field([&] { Event("a", "a", "t", data, "e"); }), "event_data") << data;
+    }
+    for (const char* data : {" { } ", "[]", "[[[]],{}]", "\t[1 , \"a\" ,{ \"b\" : [ ] , \"b\":null }]\r\n",
+                             "-0", "\"\\/\\b\"", R"("\uD83D\uDE00\uFFFF")", "true"}) {
+        EXPECT_EQ(refused_field([&] { Event("a", "a", "t", data, "e"); }), "none") << data;
+    }
+    const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+    EXPECT_EQ(refused_field([&] { Event("a", "a", "t", deep, "e"); }), "none");
+}
+
+TEST(Event, MayBeBytesOrATombstone) {
+    const std::string bytes("\0\xff\\x", 4);
+    const Event avro = Event::of_bytes("account", "a-1", "t", bytes, "application/avro; v=1", "e");
+    EXPECT_EQ(avro.payload(), bytes);
+    EXPECT_EQ(avro.content_type(), "application/avro; v=1");
+    EXPECT_EQ(avro.event_data(), "null");
+    EXPECT_FALSE(Event::of_bytes("account", "a-1", "t", "", "", "e").content_type());
+    const Event none = Event::tombstone("account", "a-1", "t", "e");
+    EXPECT_TRUE(none.is_tombstone());
+    EXPECT_FALSE(none.payload());
+    for (const std::string& type : {std::string("avro"), std::string("/avro"), std::string("application/"),
+                                    std::string("application/;v=1"), std::string("a/b\n"),
+                                    std::string("a/\xc3\xbc"), "a/" + std::string(254, 'b')}) {
+        EXPECT_EQ(refused_field([&] { Event::of_bytes("a", "a", "t", "", type, "e"); }), "content_type")
+            << type;
+    }
+    EXPECT_EQ(refused_field([&] { Event::of_bytes("a", "", "t", "", "a/b", "e"); }), "aggregate_id");
+    EXPECT_EQ(refused_field([&] { Event::tombstone("a", "a", "t", "no topic"); }), "topic");
+
+    const auto parameters = insert_parameters(std::vector<Event>{avro, none, valid()});
+    EXPECT_EQ(parameters[9], R"({"\\x00ff5c78",NULL,NULL})");
+    EXPECT_EQ(parameters[10], R"({"application/avro; v=1",NULL,NULL})");
+    EXPECT_EQ(parameters[11], R"({NULL,"t",NULL})");
+}
+
 TEST(Event, NamesATopicThatKafkaWouldRefuse) {
     for (const std::string& topic : {std::string(), std::string("."), std::string(".."), std::string("a b"),
                                      std::string("a/b"), std::string("\xc3\xbc"), std::string(250, 'a')}) {

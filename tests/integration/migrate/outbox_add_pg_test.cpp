@@ -61,6 +61,52 @@ TEST_F(OutboxAdd, RefusesWhatCouldNotBeSentAndNamesIt) {
     EXPECT_EQ(database_.number("SELECT count(*) FROM outbox_events"), 0);
 }
 
+TEST_F(OutboxAdd, TakesBytesAndTombstonesAndRefusesWhatContradictsItself) {
+    const std::string named = "'order', 'o-1', 'order.placed', topic => 'orders', ";
+    database_.query(add(named + "payload => '\\x00ff', content_type => 'application/avro; v=1'"));
+    database_.query(add("'order', 'o-1', 'order.placed', NULL, 'orders', payload => ''"));
+    database_.query(add(named + "tombstone => true"));
+    database_.query(add(named + "tombstone => false, data => '[12345678901234567890123, 1e400]'"));
+    EXPECT_EQ(database_.query("SELECT left(event_data::text, 25), payload, content_type, tombstone FROM "
+                              "outbox_events ORDER BY seq"),
+              (Rows{{"null", "\\x00ff", "application/avro; v=1", "NULL"},
+                    {"null", "\\x", "NULL", "NULL"},
+                    {"null", "NULL", "NULL", "t"},
+                    {"[12345678901234567890123,", "NULL", "NULL", "NULL"}}));
+    EXPECT_THAT(why_not(named + "tombstone => false"), HasSubstr("data is NULL"));
+    EXPECT_THAT(why_not("'order', 'o-1', 'order.placed', '{}'"), HasSubstr("topic is NULL"));
+    EXPECT_THAT(why_not(named + "data => '1', payload => '1'"), HasSubstr("data and payload are both given"));
+    EXPECT_THAT(why_not(named + "data => '1', content_type => 'a/b'"),
+                HasSubstr("content_type is given without payload"));
+    for (const char* value : {"data => 'null'", "payload => ''", "content_type => 'a/b'"}) {
+        EXPECT_THAT(why_not(named + "tombstone => true, " + value), HasSubstr("tombstone is true, and"))
+            << value;
+    }
+    for (const char* type : {"'avro'", "'/b'", "'a/'", "'a/;v=1'", "E'a/b\\n'", "'a/\u00fc'", "''",
+                             "'a/' || repeat('b', 254)"}) {
+        EXPECT_THAT(why_not(named + "payload => '', content_type => " + type), HasSubstr("content_type "))
+            << type;
+    }
+}
+
+TEST_F(OutboxAdd, ThatViewsStandOnAndThatNotEverybodyMayCallStaysSoWhenItLearnsMore) {
+    ASSERT_EQ(migrate(database_, {"down", "--yes"}).exit_code, 0);
+    database_.query("CREATE VIEW placed AS SELECT " +
+                    add("'order', 'o-1', 'order.placed', '{}', 'orders'").substr(7) + " AS id");
+    database_.query("REVOKE EXECUTE ON FUNCTION outbox_add FROM PUBLIC");
+    database_.query("GRANT EXECUTE ON FUNCTION outbox_add TO pg_monitor");
+    const auto up = migrate(database_, {"up"});
+    ASSERT_EQ(up.exit_code, 0) << up.errors;
+    EXPECT_EQ(database_.query("SELECT id IS NOT NULL FROM placed"), (Rows{{"t"}}));
+    EXPECT_EQ(database_.value("SELECT proacl FROM pg_proc WHERE proname = 'outbox_add'"),
+              "{postgres=X/postgres,pg_monitor=X/postgres}");
+    const auto down = migrate(database_, {"down", "--yes"});
+    ASSERT_EQ(down.exit_code, 0) << down.errors;
+    EXPECT_EQ(database_.query("SELECT id IS NOT NULL FROM placed"), (Rows{{"t"}}));
+    EXPECT_EQ(database_.number("SELECT count(*) FROM pg_proc WHERE proname ~ '^outbox_(add|insert|check)'"),
+              3);
+}
+
 TEST_F(OutboxAdd, AnIdHasADefault) {
     EXPECT_EQ(database_.query(
                   "INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, event_data, topic) "

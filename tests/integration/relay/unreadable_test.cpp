@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 namespace outbox::relays {
 namespace {
 
@@ -79,6 +81,117 @@ TEST_F(Unreadable, AKeyOfSuchBytesWaitsForAnOperatorAndGoesOn) {
     expect_failed(second, "its aggregate_id cannot be read");
     EXPECT_TRUE(wait_sent(insert({.key = "b"}))) << relay.errors();
     EXPECT_EQ(lines_with("shard recovers", relay.errors()), 0) << relay.errors();
+}
+
+TEST_F(Unreadable, DamagedTextFailsItsEventAloneWhicheverColumnItStandsIn) {
+    // Bytes that are no text, as a damaged disk leaves them; the server hands them out as they are.
+    database.query("CREATE CAST (bytea AS varchar) WITHOUT FUNCTION");
+    database.query("ALTER TABLE outbox_events DISABLE TRIGGER outbox_refuse_change");
+    std::vector<std::pair<std::string, std::string>> bad;
+    const auto damage = [&](const std::string& column, const std::string& bytes, const std::string& why) {
+        const auto id = insert({.key = "k" + std::to_string(bad.size())});
+        database.query(fmt::format("UPDATE outbox_events SET {} = '\\x{}'::bytea::varchar WHERE id = '{}'",
+                                   column, bytes, id));
+        bad.emplace_back(id, why);
+    };
+    for (const std::string column :
+         {"topic", "aggregate_id", "partition_key", "aggregate_type", "event_type"}) {
+        for (const char* bytes : {"ff41", "410042", "c3", "eda080"}) {
+            damage(column, bytes, "its " + column + " cannot be read: it holds bytes that are no UTF-8 text");
+        }
+    }
+    const std::string long_name = [] {
+        std::string hex;
+        for (int i = 0; i < 255; ++i) {
+            hex += "61";
+        }
+        return hex;
+    }();
+    for (const std::string& bytes : {std::string(), std::string("2e"), std::string("0a1b5b"), long_name}) {
+        damage("topic", bytes, "is not a topic name");
+    }
+    database.query("ALTER TABLE outbox_events ENABLE TRIGGER outbox_refuse_change");
+    std::vector<std::string> good;
+    for (int i = 0; i < 30; ++i) {
+        good.push_back(insert({.key = "k" + std::to_string(i)}));
+    }
+    const Process relay =
+        ready_relay({{"RELAY_ON_FAILED", "block-key"}, {"RELAY_DEAD_LETTER_TOPIC", topic + ".dead"}});
+    for (const auto& [id, why] : bad) {
+        expect_failed(id, why);
+    }
+    EXPECT_TRUE(wait_sent(good.back())) << relay.errors();
+    EXPECT_EQ(read_topic(topic + ".dead").size(), bad.size());
+    database.query("UPDATE outbox_events SET status = 'SKIPPED' WHERE status = 'FAILED'");
+    for (const auto& id : good) {
+        EXPECT_TRUE(wait_sent(id)) << relay.errors();
+    }
+    EXPECT_EQ(lines_with("shard recovers", relay.errors()), 0) << relay.errors();
+}
+
+TEST_F(Unreadable, ManyLargeEventsTakeNeitherTheMemoryNorTheTimeOfAllTogether) {
+    database.query("CREATE TABLE noise AS SELECT string_agg(gen_random_uuid()::text, '') AS text FROM "
+                   "generate_series(1, 30000)");
+    const auto large = [&](int from, int to) {
+        return fmt::format(
+            "INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, event_data, topic)"
+            " SELECT 'user', 'large', 'user.created', jsonb_build_object('n', n, 'text', text), '{}'"
+            " FROM noise, generate_series({}, {}) AS n",
+            topic, from, to);
+    };
+    create_topic(topic, 1, {{"max.message.bytes", "2000000"}});
+    database.query(
+        "ALTER TABLE outbox_events ALTER COLUMN event_data SET STORAGE EXTERNAL"); // what is random anyway
+    for (int from = 1; from <= 90; from += 10) {
+        database.query(large(from, from + 9)); // of 1,080,000 bytes
+    }
+    const auto last = insert({.key = "large"});
+    const Process relay = ready_relay({{"RELAY_SHARDS", "1"}});
+    EXPECT_TRUE(wait_sent(last, 90s)) << relay.errors();
+    EXPECT_EQ(count("status = 'SENT'"), 91);
+    EXPECT_EQ(lines_with("shard recovers", relay.errors()), 0) << relay.errors();
+    std::ifstream status("/proc/" + std::to_string(relay.id()) + "/status");
+    const std::string text{std::istreambuf_iterator<char>(status), {}};
+    const auto peak = text.find("VmHWM:");
+    ASSERT_NE(peak, std::string::npos);
+    EXPECT_LT(std::stol(text.substr(peak + 6)), 120'000) << "kB, of 97,200 kB that the events take";
+    const auto messages = read_topic(topic);
+    ASSERT_EQ(messages.size(), 91U);
+    for (int n = 1; n <= 90; ++n) {
+        EXPECT_THAT(messages[static_cast<std::size_t>(n - 1)].value.substr(0, 12),
+                    testing::StartsWith(fmt::format("{{\"n\": {},", n)));
+    }
+}
+
+TEST_F(Unreadable, AnEventOfMoreTextThanTheServerHandsOutIsFailedAlone) {
+    // Of little that is kept a gigabyte of text.
+    const auto huge = database.value(fmt::format(
+        "INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, event_data, topic) SELECT "
+        "'user', 'a',"
+        " 'user.created', jsonb_agg('1e131000'::jsonb), '{}' FROM generate_series(1, 9000) RETURNING id",
+        topic));
+    for (int i = 0; i < 50; ++i) {
+        insert({.key = i % 2 == 0 ? "a" : "b"});
+    }
+    const Process relay = ready_relay({{"RELAY_SHARDS", "1"}});
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 50; }, 300s)) << relay.errors();
+    expect_failed(huge, "cannot be read: ");
+    EXPECT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
+}
+
+TEST_F(Unreadable, AnEventThatBrokersHangUpOnSpendsItsAttemptsAloneAndTheOthersGo) {
+    // More than socket.request.max.bytes, which no topic's limit is compared with.
+    create_topic(topic, 1, {{"max.message.bytes", "300000000"}});
+    const auto large = database.value(fmt::format(
+        "INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, event_data, payload, topic)"
+        " VALUES ('user', 'a', 'user.created', 'null', convert_to(repeat('x', 110000000), 'UTF8'), '{}')"
+        " RETURNING id",
+        topic));
+    insert({.key = "a"});
+    insert({.key = "b"});
+    const Process relay = ready_relay({{"RELAY_SHARDS", "1"}, {"RELAY_MAX_RETRIES", "2"}});
+    EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 2; }, 120s)) << relay.errors();
+    expect_failed(large, "socket.request.max.bytes");
 }
 
 TEST_F(Unreadable, DamagedContentIsFoundThoughItEndsTheSession) {

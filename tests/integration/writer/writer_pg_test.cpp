@@ -92,6 +92,30 @@ TEST_F(Writer, AddsWhatWasSetToo) {
               (Rows{{"b\"ank\\", "0", trace, "a=1", "ü\n"}}));
 }
 
+TEST_F(Writer, AddsBytesAndTombstonesBesideJsonAndNumbersAsTheyAreWritten) {
+    const std::string bytes("\0\xff\\x'\"{},\n", 10);
+    const std::vector<Event> events{Event::of_bytes("account", "a-1", "t", bytes, "application/avro", "e"),
+                                    Event::tombstone("account", "a-1", "t", "e"),
+                                    Event("account", "a-1", "t", "[12345678901234567890123, 1e400]", "e"),
+                                    Event::of_bytes("account", "a-1", "t", "", "", "e")};
+    run("BEGIN");
+    add_events(connection_.get(), events);
+    run("COMMIT");
+    const Rows expected{{"null", "\\x00ff5c7827227b7d2c0a", "application/avro", "NULL"},
+                        {"null", "NULL", "NULL", "t"},
+                        {"[12345678901234567890123,", "NULL", "NULL", "NULL"},
+                        {"null", "\\x", "NULL", "NULL"}};
+    constexpr auto found = "SELECT left(event_data::text, 25), payload, content_type, tombstone FROM "
+                           "outbox_events ORDER BY seq";
+    EXPECT_EQ(database_.query(found), expected);
+    database_.query("DELETE FROM outbox_events");
+    pqxx::connection connection(connection_string(database_));
+    pqxx::work transaction(connection);
+    add_events(transaction, events);
+    transaction.commit();
+    EXPECT_EQ(database_.query(found), expected);
+}
+
 TEST_F(Writer, ARollbackLeavesNothing) {
     run("BEGIN");
     run("INSERT INTO accounts VALUES ('a-1', 5)");

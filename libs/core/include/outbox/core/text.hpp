@@ -11,6 +11,9 @@ namespace outbox {
 /// @pre the text is not empty
 [[nodiscard]] std::size_t first_character(std::string_view text) noexcept;
 
+/// Whether all of it is UTF-8 without NUL.
+[[nodiscard]] bool is_storable(std::string_view text) noexcept;
+
 /// The text as PostgreSQL can store it: each byte that is no part of a character becomes U+FFFD.
 [[nodiscard]] std::string storable(std::string_view text);
 

@@ -31,6 +31,7 @@ struct FailedReport {
     std::int64_t events = 0;
     std::int64_t groups = 0;
     std::vector<FailedGroup> largest; ///< at most a hundred
+    bool chosen = false;              ///< by a filter
 };
 
 /// What to type when the cause is mended.

@@ -44,6 +44,9 @@ public:
         flush();
         return connection_.query(sql, params, deadline_);
     }
+    /// From now on what is asked has this long.
+    void allow(Deadline deadline) noexcept { deadline_ = deadline; }
+
     /// Results of the statements that came with BEGIN, BEGIN's own first.
     [[nodiscard]] const std::vector<Result>& begun() const noexcept { return begun_; }
 

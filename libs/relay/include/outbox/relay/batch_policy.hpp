@@ -3,6 +3,7 @@
 #include <outbox/kafka/producer.hpp>
 #include <outbox/relay/batch.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -28,6 +29,10 @@ bool goes_alone(const Batch& batch);
 /// Whether all its events go to one topic.
 bool one_topic(const Batch& batch);
 
+/// Whether its size may be what it failed for, though no broker says so: one hangs up on a request that is
+/// longer than its socket.request.max.bytes, and a transaction has only so much time.
+bool is_large(const Batch& batch);
+
 /// Most events of the next batch.
 class BatchLimit {
 public:
@@ -48,6 +53,25 @@ private:
     std::size_t most_;
     std::size_t most_timely_; ///< as far as is known
     std::size_t now_;
+};
+
+/// Most rows that one statement claims. What they hold is not known before: where the server cannot hand so
+/// many out they are fewer for a while, until the one that is too much for it has stood alone.
+class ClaimLimit {
+public:
+    explicit ClaimLimit(std::size_t most) : most_(most), now_(most) {}
+
+    [[nodiscard]] std::size_t now() const { return now_; }
+    void too_many() {
+        now_ = std::max<std::size_t>(1, now_ / 8);
+        claims_ = 0;
+    }
+    void took();
+
+private:
+    std::size_t most_;
+    std::size_t now_;
+    std::size_t claims_ = 0; ///< of that size
 };
 
 } // namespace outbox::relay

@@ -120,6 +120,7 @@ private:
     bool turn(const Wishes& wished);
     store::RowSet mark_and_claim(const Pass& pass, const std::vector<std::string>& parked);
     store::RowSet mark_or_find_unreadable(const Pass& pass, const std::vector<std::string>& parked);
+    void look_for_unreadable(const postgres::DatabaseError& error);
     void fail_unreadable();
     store::RowSet claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
                         const std::vector<std::string>& parked);
@@ -134,6 +135,7 @@ private:
     void note_attempts(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic);
     void note_attempt(const store::FailedAttempt& attempt, const std::string& dead_letter_topic);
     void on_failure(const Batch& batch, const kafka::Failure& failure, milliseconds throttled);
+    void on_too_much(const Batch& batch, const kafka::Failure& failure, bool late, milliseconds throttled);
     std::optional<bool> brokers_tell(const Batch& batch);
     [[noreturn]] void on_refusing_control_topic(const std::string& why);
     void wait_for_control_topic();
@@ -183,6 +185,7 @@ private:
     std::unique_ptr<Pending> pending_;
     std::int64_t next_batch_ = 1;
     BatchLimit batch_limit_;
+    ClaimLimit claim_limit_;
     Pace pace_;
     BlamedRows blamed_;                            ///< by seq
     std::vector<store::UnreadableRow> unreadable_; ///< found, and not FAILED yet

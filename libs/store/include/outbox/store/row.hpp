@@ -47,6 +47,7 @@ struct Row {
     std::string_view content_type; ///< of bytes; empty: nobody said
     std::string_view headers;      ///< JSON object, or empty
     Value value = Value::json;
+    std::int64_t unread = 0; ///< bytes that the table keeps of content that is to be read yet; 0: it is here
 
     /// For who reads what an event says; empty where it is no JSON.
     [[nodiscard]] std::string_view json() const noexcept {
@@ -63,7 +64,8 @@ struct Row {
 /// Rows in `seq` order per bucket, with the memory that they point into. Moves, never copies.
 struct RowSet {
     std::vector<Row> rows;
-    std::vector<std::unique_ptr<char[]>> storage; ///< a third of what libpq's results would keep
+    /// Copies, a third of what libpq's results would keep; of large content the results themselves.
+    std::vector<std::shared_ptr<const void>> storage;
     std::int64_t table_file =
         0; ///< that the rows' places are of: TRUNCATE and what rewrites the table change it
 
@@ -74,5 +76,13 @@ struct RowSet {
                                [](std::size_t sum, const Row& row) { return sum + row.bytes(); });
     }
 };
+
+/// Content of so many bytes goes alone: a transaction of Kafka's may take too little time, or a request too
+/// few bytes, for it and others.
+inline constexpr std::int64_t alone_from = 16 << 20;
+
+/// How many rows of a claim go at once. Small content is here already; as much of the large is read as there
+/// is room for, and always the first row's.
+std::size_t rows_with_room(const std::vector<Row>& rows, std::size_t room);
 
 } // namespace outbox::store

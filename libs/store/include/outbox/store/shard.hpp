@@ -259,6 +259,7 @@ private:
     RowSet claim_some(postgres::Params where, std::size_t most);
     RowSet claim_backlog(postgres::Params where, const ClaimLimits& limits);
     void fetch(RowSet& claimed, std::size_t statements, std::size_t step, std::size_t& bytes, bool& more);
+    std::vector<Row> read_large(RowSet& claimed, std::size_t room);
     void mark_processing(const RowSet& claimed);
     void mark_moved(const std::vector<SentRow>& rows, std::size_t marked);
     void note_processing(const RowSet& claimed);

@@ -15,7 +15,11 @@ namespace outbox::store {
 struct Choice {
     postgres::Statement rows{nullptr, nullptr};
     postgres::Params params;
+    bool content = false; ///< of rows whose large content was read by itself
 };
+
+/// What large content takes longer by than an ordinary statement.
+inline constexpr int patience_with_content = 5;
 
 /// An event that the server cannot hand out: its bytes have no form in UTF-8, are damaged, or are too many.
 struct UnreadableRow {
@@ -26,9 +30,13 @@ struct UnreadableRow {
     std::string why; ///< names the column, and what the server says of it
 };
 
-/// Whether a statement that reads events may have failed with this SQLSTATE because of what one of them
-/// holds.
-bool may_lie_with_a_row(std::string_view sqlstate);
+/// Why a statement that reads events may have failed.
+enum class Suspect {
+    nobody,  ///< it lies with no row
+    rows,    ///< one of them is damaged, or larger than the server can hand out
+    too_many ///< all together took too much time or memory, or one of them does
+};
+Suspect suspect_of(std::string_view sqlstate);
 
 /// Seeks those among the chosen rows that cannot be read, by reading ever smaller parts. Empty when the
 /// failure lies with none of them.

@@ -34,11 +34,22 @@ public:
     /// @param aggregate_type  what the event is about: `account`. 1 to 255 characters.
     /// @param aggregate_id    which one: order is kept for each. 1 to 255 characters.
     /// @param event_type      what happened: `money.transferred`. 1 to 255 characters.
-    /// @param event_data      JSON text, stored as jsonb: no U+0000, numbers within a double's range.
+    /// @param event_data      JSON text, stored as jsonb: no U+0000; numbers as long and large as numeric
+    /// has.
     /// @param topic           Kafka's: 1 to 249 of letters, digits, `.`, `_`, `-`; not `.` or `..`.
     /// @throws InvalidEvent
     Event(std::string aggregate_type, std::string aggregate_id, std::string event_type,
           std::string event_data, std::string topic);
+
+    /// An event whose value is bytes (Avro, Protobuf): they arrive as they are.
+    ///
+    /// @param content_type  a media type, such as `application/avro`; empty: `application/octet-stream`
+    /// @throws InvalidEvent
+    static Event of_bytes(std::string aggregate_type, std::string aggregate_id, std::string event_type,
+                          std::string payload, std::string content_type, std::string topic);
+    /// An event with a key and no value, by which a compacted topic forgets the key. @throws InvalidEvent
+    static Event tombstone(std::string aggregate_type, std::string aggregate_id, std::string event_type,
+                           std::string topic);
 
     /// An id of your own, by which consumers tell a repeated event. It is the table's primary key.
     Event& set_id(const Uuid& id) noexcept;
@@ -63,6 +74,9 @@ public:
     [[nodiscard]] const std::string& aggregate_id() const noexcept { return aggregate_id_; }
     [[nodiscard]] const std::string& event_type() const noexcept { return event_type_; }
     [[nodiscard]] const std::string& event_data() const noexcept { return event_data_; }
+    [[nodiscard]] const std::optional<std::string>& payload() const noexcept { return payload_; }
+    [[nodiscard]] const std::optional<std::string>& content_type() const noexcept { return content_type_; }
+    [[nodiscard]] bool is_tombstone() const noexcept { return tombstone_; }
     [[nodiscard]] const std::string& topic() const noexcept { return topic_; }
     [[nodiscard]] const std::optional<std::string>& partition_key() const noexcept { return partition_key_; }
     [[nodiscard]] const std::map<std::string, std::string>& headers() const noexcept { return headers_; }
@@ -76,6 +90,9 @@ private:
     std::string event_type_;
     std::string event_data_;
     std::string topic_;
+    std::optional<std::string> payload_; ///< bytes; event_data is the JSON null then
+    std::optional<std::string> content_type_;
+    bool tombstone_ = false;
     std::optional<std::string> partition_key_;
     std::map<std::string, std::string> headers_;
     std::int32_t max_retries_ = 3;

@@ -12,8 +12,8 @@ namespace outbox {
 /// number of parameters, all text. It names no schema: the session's search_path finds the table.
 extern const char* const insert_statement;
 
-/// The statement's parameters $1 to $9: PostgreSQL array literals, one element for each event, in their
+/// The statement's parameters $1 to $12: PostgreSQL array literals, one element for each event, in their
 /// order. UTF-8: the session's client_encoding must be that too.
-[[nodiscard]] std::array<std::string, 9> insert_parameters(std::span<const Event> events);
+[[nodiscard]] std::array<std::string, 12> insert_parameters(std::span<const Event> events);
 
 } // namespace outbox

@@ -27,7 +27,7 @@ inline void add_events(pqxx::dbtransaction& transaction, std::span<const Event> 
     }
     const auto values = insert_parameters(events);
     transaction.exec_params(insert_statement, values[0], values[1], values[2], values[3], values[4],
-                            values[5], values[6], values[7], values[8]);
+                            values[5], values[6], values[7], values[8], values[9], values[10], values[11]);
 }
 
 /// Adds one event to the transaction. For order per key, lock or change the aggregate's row in it first.
