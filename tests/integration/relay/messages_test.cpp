@@ -263,6 +263,39 @@ INSTANTIATE_TEST_SUITE_P(Formats, Values,
                              return name;
                          });
 
+TEST_F(Messages, WhatOutboxAddIsGivenArrivesByteForByte) {
+    create_topic(topic, 1);
+    const auto add = [&](const std::string& value) {
+        database.query(fmt::format("SELECT outbox_add('order', 'o-1', 'order.placed', topic => '{}', {})",
+                                   topic, value));
+    };
+    add("payload => '\\x00ff5c0a', content_type => 'application/avro'");
+    add("tombstone => true");
+    add("data => '{\"n\": 12345678901234567890123}'");
+    // Ten thousand headers, one that is null, and two of one name, of which jsonb keeps the last.
+    add("data => '{}', headers => (SELECT jsonb_object_agg('h' || n, n) FROM generate_series(1, 10000) AS n)"
+        " || '{\"none\": null, \"twice\": 1, \"twice\": \"2\"}'");
+    insert({.key = ""});
+    const Process relay = start_relay();
+    ASSERT_TRUE(wait_until([&] { return count("status = 'SENT'") == 5; }, 60s)) << relay.errors();
+    const auto messages = read_topic(topic);
+    ASSERT_EQ(messages.size(), 5U);
+    const auto all = [&](const auto& fits) { return std::count_if(messages.begin(), messages.end(), fits); };
+    EXPECT_EQ(all([](const Message& each) {
+                  return each.value == std::string("\0\xff\\\n", 4) &&
+                         each.headers.at("content-type") == "application/avro";
+              }),
+              1);
+    EXPECT_EQ(all([](const Message& each) { return each.tombstone && each.key == "o-1"; }), 1);
+    EXPECT_EQ(all([](const Message& each) { return each.value == R"({"n": 12345678901234567890123})"; }), 1);
+    EXPECT_EQ(all([](const Message& each) {
+                  return each.headers.contains("h10000") && each.headers.at("twice") == "2" &&
+                         !each.headers.contains("none") && each.headers.size() > 10'000;
+              }),
+              1);
+    EXPECT_EQ(all([](const Message& each) { return each.key.empty(); }), 1);
+}
+
 TEST_F(Messages, ARowThatContradictsItselfIsRefusedAndOneThatWaitsKeepsItsValue) {
     const auto refused = [&](const std::string& sql) {
         try {
