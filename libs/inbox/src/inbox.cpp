@@ -57,8 +57,14 @@ Result checked(Tx tx, PGresult* answer) {
     const auto status = PQresultStatus(result.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
-        throw postgres::DatabaseError(state == nullptr ? "" : state,
-                                      std::string("inbox: ") + PQerrorMessage(tx.session()));
+        const std::string code = state == nullptr ? "" : state;
+        constexpr auto undefined_table = "42P01";
+        throw postgres::DatabaseError(
+            code, std::string("inbox: ") + PQerrorMessage(tx.session()) +
+                      (code == undefined_table
+                           ? "its tables are missing: run what Inbox::schema() returns, or set the"
+                             " search_path to the schema where they stand"
+                           : ""));
     }
     return result;
 }

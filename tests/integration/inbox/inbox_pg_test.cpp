@@ -112,6 +112,18 @@ protected:
     }
 };
 
+TEST_F(InboxPgTest, WithoutItsTablesItSaysWhatToRun) {
+    database.query("DROP TABLE outbox_inbox_offsets, outbox_inbox");
+    session.run("BEGIN");
+    try {
+        inbox.once(session.tx(), message(1, "a"), [] {});
+        FAIL() << "it was let through";
+    } catch (const postgres::DatabaseError& error) {
+        EXPECT_NE(std::string(error.what()).find("run what Inbox::schema() returns"), std::string::npos)
+            << error.what();
+    }
+}
+
 TEST_F(InboxPgTest, AMessageSeenTwiceRunsTheHandlerOnce) {
     EXPECT_TRUE(apply(message(0, "a")));
     EXPECT_FALSE(apply(message(0, "a")));

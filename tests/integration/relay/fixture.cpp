@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 namespace outbox::relays {
 namespace {
@@ -123,6 +124,10 @@ Client committed_reader() {
 }
 
 /// @param end  the partition after the last one
+std::string_view key_of(const rd_kafka_message_t& record) {
+    return {static_cast<const char*>(record.key), record.key_len};
+}
+
 void assign_from_beginning(rd_kafka_t* consumer, const std::string& topic, int first, int end) {
     auto* list = rd_kafka_topic_partition_list_new(end - first);
     for (int partition = first; partition < end; ++partition) {
@@ -317,7 +322,8 @@ std::int64_t first_offset_of(const std::string& name, std::int32_t partition) {
         if (record && record->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             break;
         }
-        if (record && record->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        // A control topic's first record says whose the name is, and stays.
+        if (record && record->err == RD_KAFKA_RESP_ERR_NO_ERROR && !key_of(*record).starts_with("outbox ")) {
             return record->offset;
         }
     }
