@@ -42,8 +42,25 @@ void Hindrance::over() {
     why_.clear();
 }
 
+void Hindrance::limps(const std::string& why, Time now) {
+    const std::lock_guard lock(mutex_);
+    if (part_.empty()) {
+        part_since_ = now;
+    }
+    part_ = why;
+}
+
+void Hindrance::walks() {
+    const std::lock_guard lock(mutex_);
+    part_.clear();
+}
+
 std::optional<Hindrance::Told> Hindrance::told(Time now) const {
     const std::lock_guard lock(mutex_);
+    const bool whole = why_.empty() || outlived(now) || now - since_ < worth_a_word;
+    if (whole && !part_.empty() && now - part_since_ >= worth_a_word) {
+        return Told{part_, std::chrono::duration_cast<milliseconds>(now - part_since_)};
+    }
     if (why_.empty() || outlived(now) || now - since_ < worth_a_word) {
         return std::nullopt;
     }

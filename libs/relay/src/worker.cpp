@@ -497,8 +497,9 @@ void ShardWorker::sleep_exactly() {
         if (context_.topics.needs_try() || !unmarked_topics_.empty()) {
             wait = std::min(wait, unmarked_pace);
         }
-        signal_.wait(Deadline::in(wait));
-        if (!unmarked_topics_.empty()) {
+        const auto refused = until_refused_are_tried();
+        signal_.wait(Deadline::in(refused ? std::min(wait, *refused) : wait));
+        if (!unmarked_topics_.empty() || (refused && *refused <= wait)) {
             break;
         }
     }

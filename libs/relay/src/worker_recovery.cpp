@@ -138,6 +138,8 @@ void ShardWorker::begin_work() {
     next_tend_ = {};
     free_keys_.clear();
     noted_topics_.clear();
+    refused_buckets_.clear();
+    tries_refused_ = true;
 }
 
 } // namespace outbox::relay

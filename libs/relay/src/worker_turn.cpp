@@ -4,6 +4,7 @@
 #include "outbox/relay/worker.hpp"
 #include "pending.hpp"
 
+#include <outbox/store/refused.hpp>
 #include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
@@ -80,6 +81,7 @@ ClaimBudget::Held ShardWorker::room() {
 /// Marks what Kafka has and claims what comes next. @return whether there was work
 bool ShardWorker::turn(const Wishes& wished) {
     fail_unreadable();
+    try_refused();
     auto held = room();
     const Pass pass = ShardMachine::plan_pass(pending_->in_hand(), wished, static_cast<bool>(held));
     if (pass.nothing()) {
@@ -182,52 +184,23 @@ void ShardWorker::look_for_unreadable(const postgres::DatabaseError& error) {
 /// event alone is given up. What Kafka has is marked all the same.
 store::RowSet ShardWorker::mark_or_find_unreadable(const Pass& pass, const std::vector<std::string>& parked) {
     try {
-        return mark_and_claim(pass, parked);
+        auto claimed = mark_and_claim(pass, parked);
+        if (pass.claim) {
+            refusals_over();
+        }
+        return claimed;
     } catch (const postgres::DatabaseError& error) {
         if (!pass.claim) {
             throw;
         }
-        look_for_unreadable(error);
+        if (!store::may_be_refused(error.sqlstate()) || !leave_out_refused()) {
+            look_for_unreadable(error);
+        }
     }
     Pass mark_only = pass;
     mark_only.claim = false;
     pace_.look_now();
     return mark_and_claim(mark_only, parked);
-}
-
-void ShardWorker::fail_unreadable() {
-    if (unreadable_.empty()) {
-        return;
-    }
-    std::vector<store::FailedAttempt> attempts;
-    for (const store::UnreadableRow& row : unreadable_) {
-        attempts.push_back({.seq = row.seq,
-                            .id = row.id,
-                            .retry_count = row.retry_count + 1,
-                            .give_up = true,
-                            .block_key = context_.options.block_failed_keys,
-                            .error = row.why});
-    }
-    try {
-        store::Turn guarded(*store_, acquired_->ownership);
-        guarded.fail(attempts);
-        guarded.commit();
-    } catch (const postgres::DatabaseError& error) {
-        if (store::suspect_of(error.sqlstate()) != store::Suspect::rows) {
-            throw;
-        }
-        throw Error(
-            Action::stop,
-            fmt::format("event {} of outbox_events (seq {}) can be neither read nor given up, because "
-                        "its row is damaged: restore it, or DELETE it and send it by hand: {}",
-                        unreadable_.front().id.to_string(), unreadable_.front().seq, error.reason()));
-    }
-    unreadable_.clear();
-    next_tend_ = {};
-    waiting_ = true;
-    for (const auto& attempt : attempts) {
-        note_attempt(attempt, {});
-    }
 }
 
 /// What was published is marked.

@@ -33,6 +33,21 @@ TEST(Hindrance, EndsWhenSomethingIsSentOrTheShardWorksForASecond) {
     EXPECT_FALSE(hindrance.told(start + 3s));
 }
 
+TEST(Hindrance, OfAPartIsToldWhileTheRestWorksUntilThatPartDoesToo) {
+    Hindrance hindrance;
+    hindrance.limps("one event", start);
+    hindrance.works(start + 1s);
+    hindrance.over();
+    ASSERT_TRUE(hindrance.told(start + 5s));
+    EXPECT_EQ(hindrance.told(start + 5s)->why, "one event");
+    EXPECT_EQ(hindrance.told(start + 5s)->lasts, 5s);
+    hindrance.met("all", start + 6s);
+    EXPECT_EQ(hindrance.told(start + 8s)->why, "all");
+    hindrance.over();
+    hindrance.walks();
+    EXPECT_FALSE(hindrance.told(start + 9s));
+}
+
 TEST(Hindrance, ThatComesBackAtEachClaimIsStillTheSame) {
     Hindrance hindrance;
     for (auto now = start; now < start + 10s; now += 500ms) {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <unordered_map>
 #include <utility>
 
@@ -286,10 +287,28 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
     return settled;
 }
 
+/// Nothing is above the floor of a bucket that is left out.
+std::vector<std::int64_t> ShardStore::floors_of(std::span<const int> buckets) const {
+    auto floors = floors_.of(buckets);
+    for (std::size_t i = 0; i < buckets.size(); ++i) {
+        if (left_out_.contains(buckets[i])) {
+            floors[i] = std::numeric_limits<std::int64_t>::max();
+        }
+    }
+    return floors;
+}
+
+std::string ShardStore::due_buckets() const {
+    std::vector<int> buckets;
+    std::copy_if(buckets_in_order_.begin(), buckets_in_order_.end(), std::back_inserter(buckets),
+                 [this](int bucket) { return !left_out_.contains(bucket); });
+    return numbers(buckets);
+}
+
 Peek ShardStore::peek(std::span<const std::string> parked_topics) {
     floors_.leave_out(parked_topics);
     const Result found =
-        connection_.run(look, {bucket_array_, texts(parked_topics), numbers(floors_.of(buckets_in_order_))},
+        connection_.run(look, {bucket_array_, texts(parked_topics), numbers(floors_of(buckets_in_order_))},
                         Deadline::in(timeout_));
     Peek peek;
     peek.work = found.boolean(0, 0);

@@ -292,7 +292,7 @@ RowSet Turn::claim(const ClaimLimits& limits, std::span<const std::int64_t> in_f
     std::rotate(buckets.begin(), buckets.begin() + 1, buckets.end()); // no bucket is always first
     store_.floors_.leave_out(parked_topics);
     const Params where{numbers(buckets), numbers(in_flight), texts(parked_topics),
-                       numbers(store_.floors_.of(buckets))};
+                       numbers(store_.floors_of(buckets))};
     const std::size_t step = std::min(limits.rows_a_statement, limits.rows);
     store_.choice_ = {choose_ready, where};
     store_.choice_.params.emplace_back(static_cast<std::int64_t>(limits.rows));

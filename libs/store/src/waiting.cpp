@@ -92,7 +92,7 @@ std::vector<int> ShardStore::waiting_buckets() {
 
 RowSet Turn::claim_due(std::span<const std::string> parked_topics) {
     RowSet claimed;
-    store_.choice_ = {choose_due, {store_.bucket_array_, texts(parked_topics)}};
+    store_.choice_ = {choose_due, {store_.due_buckets(), texts(parked_topics)}};
     add_rows(claimed, transaction_.run(take_due, store_.choice_.params, Format::binary));
     if (!claimed.empty()) {
         read_large(claimed, 0);

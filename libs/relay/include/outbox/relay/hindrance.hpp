@@ -29,6 +29,10 @@ public:
     void rests();
     /// Something was sent.
     void over();
+    /// A part of the shard does not get on, and the rest does.
+    void limps(const std::string& why, Time now);
+    /// No part of it does not.
+    void walks();
 
     /// @return nullopt when there is none, or none yet that is worth a word
     [[nodiscard]] std::optional<Told> told(Time now) const;
@@ -41,6 +45,8 @@ private:
     Time since_{};
     std::optional<Time> works_since_;
     std::optional<Time> pass_since_; ///< of the one that is under way
+    std::string part_;               ///< why a part does not get on; empty: all do
+    Time part_since_{};
 };
 
 } // namespace outbox::relay

@@ -122,6 +122,11 @@ private:
     store::RowSet mark_or_find_unreadable(const Pass& pass, const std::vector<std::string>& parked);
     void look_for_unreadable(const postgres::DatabaseError& error);
     void fail_unreadable();
+    bool leave_out_refused();
+    void leave_out(std::span<const store::UnreadableRow> rows);
+    [[nodiscard]] std::optional<milliseconds> until_refused_are_tried() const;
+    void try_refused();
+    void refusals_over();
     store::RowSet claim(store::Turn& guarded, const std::vector<std::int64_t>& in_flight,
                         const std::vector<std::string>& parked);
     void skip_parked(const std::vector<std::string>& parked);
@@ -189,9 +194,13 @@ private:
     Pace pace_;
     BlamedRows blamed_;                            ///< by seq
     std::vector<store::UnreadableRow> unreadable_; ///< found, and not FAILED yet
-    std::optional<BatchVerdict> unproven_;         ///< the control topic must be seen to take records first
-    bool control_doubted_ = false;                 ///< it refused: it must be seen to take records
-    std::deque<store::BlockedKey> free_keys_;      ///< whose held rows need wait no more
+    std::set<int> refused_buckets_;                ///< of events that cannot be changed: they are left out
+    bool tries_refused_ = false;                   ///< they were left out until now
+    SteadyClock::time_point next_refused_try_{};
+    Repetition refusals_;                     ///< and their reasons
+    std::optional<BatchVerdict> unproven_;    ///< the control topic must be seen to take records first
+    bool control_doubted_ = false;            ///< it refused: it must be seen to take records
+    std::deque<store::BlockedKey> free_keys_; ///< whose held rows need wait no more
     std::set<std::string, std::less<>> noted_topics_; ///< the database knows that events go there
     bool waiting_ = false;                            ///< rows wait or keys are blocked, as far as is known
     bool ready_first_ = false;                        ///< the last claim took waiting rows

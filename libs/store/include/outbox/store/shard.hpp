@@ -135,6 +135,9 @@ public:
     /// Gives the shard back: the next relay need not wait for a lease. No effect when not the owner.
     void release(const Ownership& ownership);
 
+    /// Claims and looks pass over these buckets from now on; of a new session over none.
+    void leave_out(std::set<int> buckets) { left_out_ = std::move(buckets); }
+
     /// Whether this relay still owns the shard under this epoch.
     bool owns(const Ownership& ownership);
 
@@ -193,6 +196,10 @@ private:
     std::vector<int> buckets_in_order_;
     std::string bucket_array_; ///< "{0,8,16}"
     milliseconds timeout_;
+    [[nodiscard]] std::vector<std::int64_t> floors_of(std::span<const int> buckets) const;
+    [[nodiscard]] std::string due_buckets() const;
+
+    std::set<int> left_out_;
     Floors floors_;
     std::optional<Horizon> horizon_; ///< of the last look
     bool asleep_ = false;

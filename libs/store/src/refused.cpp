@@ -1,0 +1,104 @@
+#include "outbox/store/refused.hpp"
+
+#include "rows.hpp"
+
+#include <outbox/postgres/transaction.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+
+namespace outbox::store {
+namespace {
+
+using postgres::Connection;
+using postgres::DatabaseError;
+
+constexpr auto change_some =
+    "UPDATE outbox_events AS o SET status = 'PROCESSING' WHERE o.ctid = ANY ($1::tid[])"
+    " AND coalesce(o.status, 'NEW') = 'NEW'";
+
+struct Candidate {
+    Tid tid;
+    UnreadableRow row;
+};
+
+class Trials {
+public:
+    Trials(Connection session, milliseconds timeout) : session_(std::move(session)), timeout_(timeout) {}
+
+    std::vector<UnreadableRow> among(const Choice& choice) {
+        const auto rows =
+            session_.run(choice.rows, choice.params, Deadline::in(timeout_), postgres::Format::binary);
+        std::vector<Candidate> candidates;
+        for (int i = 0; i < rows.rows(); ++i) {
+            candidates.push_back({tid_of(rows.bytes(i, 0)),
+                                  {rows.integer(i, 1),
+                                   rows.uuid(i, 2),
+                                   static_cast<std::int16_t>(rows.integer(i, 4)),
+                                   static_cast<std::int32_t>(rows.integer(i, 3)),
+                                   {}}});
+        }
+        look(candidates);
+        return std::move(found_);
+    }
+
+private:
+    /// @return why not; nullopt: these may be changed
+    std::optional<std::string> refusal_of(std::span<const Candidate> some) {
+        const auto tids =
+            array_of(some, [](std::string& text, const Candidate& each) { print_tid(text, each.tid); });
+        postgres::Transaction trial(session_, Deadline::in(timeout_)); // rolled back at its end
+        try {
+            trial.query("SET CONSTRAINTS ALL IMMEDIATE");
+            trial.query(change_some, {tids});
+            return std::nullopt;
+        } catch (const DatabaseError& error) {
+            if (!may_be_refused(error.sqlstate())) {
+                throw;
+            }
+            return error.reason();
+        }
+    }
+
+    void look(std::span<const Candidate> some) {
+        const bool known = std::all_of(some.begin(), some.end(), [this](const Candidate& each) {
+            return buckets_.contains(each.row.bucket);
+        });
+        if (known) { // or there are none
+            return;
+        }
+        const auto why = refusal_of(some);
+        if (!why) {
+            return;
+        }
+        if (some.size() > 1) {
+            look(some.first(some.size() / 2));
+            look(some.subspan(some.size() / 2));
+            return;
+        }
+        found_.push_back(some.front().row);
+        found_.back().why = *why;
+        buckets_.insert(some.front().row.bucket);
+    }
+
+    Connection session_;
+    milliseconds timeout_;
+    std::vector<UnreadableRow> found_;
+    std::set<int> buckets_;
+};
+
+} // namespace
+
+bool may_be_refused(std::string_view sqlstate) {
+    return sqlstate.starts_with("23") || sqlstate.starts_with("44") || sqlstate.starts_with("P0");
+}
+
+std::vector<UnreadableRow> find_refused(const std::function<Connection()>& open, const Choice& choice,
+                                        milliseconds timeout) {
+    return choice.rows.sql == nullptr ? std::vector<UnreadableRow>() : Trials(open(), timeout).among(choice);
+}
+
+} // namespace outbox::store
