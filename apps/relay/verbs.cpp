@@ -5,11 +5,11 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/event.hpp>
+#include <outbox/faults/faults.hpp>
 #include <outbox/operator/failed.hpp>
 #include <outbox/operator/status.hpp>
 #include <outbox/operator/verbs.hpp>
 #include <outbox/relay/control_topic.hpp>
-#include <outbox/relay/fault_point.hpp>
 #include <outbox/relay/options.hpp>
 
 #include <fmt/format.h>
@@ -173,7 +173,7 @@ int reshard(const Arguments& arguments) {
     relay::ensure_control_topic(admin, {options.control_topic(), *shards}, options.topics,
                                 Deadline::in(patience));
     return report("reshard", verbs::reshard(session, *shards, motive_of(arguments), patience,
-                                            [](const char* point) { relay::fault_point(point); }));
+                                            [](const char* point) { faults::point(point); }));
 }
 
 int adopt(const Arguments& arguments) {

@@ -5,8 +5,8 @@
 #include "source.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/faults/faults.hpp>
 #include <outbox/relay/control_topic.hpp>
-#include <outbox/relay/fault_point.hpp>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -211,7 +211,7 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
     relay::ensure_control_topic(admin, {surroundings.prefix(), control_partitions}, surroundings.topics,
                                 deadline);
     run.control_offset = control_end(admin, surroundings.prefix(), control_partition(run.id), deadline);
-    relay::fault_point("before-registration");
+    faults::point("before-registration");
     return runs.add(run);
 }
 
@@ -249,7 +249,7 @@ Registered register_run(const Surroundings& surroundings, const Request& request
     }
     check_done_before(runs, request);
     Registered registered{add_run(runs, primary, surroundings, admin, request, reporter, go_on), false};
-    relay::fault_point("after-registration");
+    faults::point("after-registration");
     return registered;
 }
 

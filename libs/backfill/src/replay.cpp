@@ -6,7 +6,7 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/event.hpp>
-#include <outbox/relay/fault_point.hpp>
+#include <outbox/faults/faults.hpp>
 #include <outbox/store/history.hpp>
 #include <outbox/store/lag.hpp>
 #include <outbox/telemetry/log.hpp>
@@ -144,7 +144,7 @@ void Replay::State::start_lanes() {
     for (Lane& lane : lanes) {
         lane.start(batch_bytes, Deadline::in(patience), owner.go_on_);
     }
-    relay::fault_point("after-init");
+    faults::point("after-init");
     // Only now, when every earlier transaction of the run is decided.
     const Resume resume = read_position(surroundings, owner.admin_, owner.run_, owner.go_on_);
     for (std::size_t i = 0; i < lanes.size(); ++i) {
@@ -294,7 +294,7 @@ Ending Replay::State::drive() {
             wait(now);
         }
     }
-    relay::fault_point("before-finish");
+    faults::point("before-finish");
     register_of_runs.finish(owner.run_, owner.published_);
     progress->update(owner.published_, SteadyClock::now());
     owner.reporter_.progress(*progress);

@@ -4,6 +4,8 @@
 #include "outbox/kafka/error.hpp"
 #include "troubles.hpp"
 
+#include <outbox/faults/faults.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -87,6 +89,9 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
         } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             answered = true; // at the last stable offset; it may still move
             position = std::max(position, message->offset);
+            if (!faults::cure("high-watermark")) {
+                return tail;
+            }
         } else if (ends_read(message->err)) {
             throw KafkaError(message->err, fmt::format("control topic {} [{}]", topic, partition));
         }

@@ -4,6 +4,8 @@
 #include "producer_properties.hpp"
 #include "troubles.hpp"
 
+#include <outbox/faults/faults.hpp>
+
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
@@ -204,7 +206,7 @@ void Producer::produce(const Record& record, std::size_t index, Deadline deadlin
 
 std::optional<Failure> Producer::cut_off() {
     rd_kafka_poll(client_.get(), 0);
-    if (cut_off_.empty()) {
+    if (cut_off_.empty() || !faults::cure("strays") || !faults::cure("new-producers")) {
         return std::nullopt;
     }
     return failure_of(RD_KAFKA_RESP_ERR__TRANSPORT, "the connection to a broker broke: " + cut_off_);
@@ -286,10 +288,15 @@ TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadl
     } catch (const KafkaError& error) {
         end.failure = Failure{error.code(), error.blame(), error.what()};
     }
+    if (end.failure && !faults::cure("new-producers")) {
+        rd_kafka_abort_transaction(client_.get(), 5'000);
+        return send(records, deadline, before_commit);
+    }
     if (end.failure) {
         end.failure = blamed(*end.failure);
     }
-    end.strays = end.failure || counts_->end_txn_sent > 1 || counts_->unanswered > 0;
+    const bool repeated = counts_->end_txn_sent > 1 || counts_->unanswered > 0;
+    end.strays = end.failure || (repeated && faults::cure("strays"));
     end.deliveries = std::exchange(deliveries_, {});
     end.throttled = throttled_;
     return end;

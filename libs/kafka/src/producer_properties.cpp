@@ -3,6 +3,7 @@
 #include "configuration.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/faults/faults.hpp>
 
 #include <fmt/format.h>
 
@@ -96,7 +97,8 @@ Properties producer_properties(const ConfigFile::Group& variables) {
 }
 
 Properties properties_of(const LaneOptions& options) {
-    const auto timeout = options.transaction_timeout;
+    const auto timeout =
+        faults::cure("transaction-timeout") ? options.transaction_timeout : std::chrono::minutes(10);
     Properties all{
         {"transactional.id", options.transactional_id},
         {"transaction.timeout.ms", std::to_string(timeout.count())},

@@ -1,5 +1,7 @@
 #include "outbox/relay/breaker.hpp"
 
+#include <outbox/faults/faults.hpp>
+
 namespace outbox::relay {
 namespace {
 
@@ -28,7 +30,7 @@ bool Breaker::fenced_too_often(Time now) {
     while (fencings_.front() + fencings_count_for < now) {
         fencings_.pop_front();
     }
-    return fencings_.size() > most_fencings;
+    return fencings_.size() > most_fencings && faults::cure("fencing-limit");
 }
 
 } // namespace outbox::relay

@@ -1,6 +1,6 @@
 #include "outbox/relay/publisher.hpp"
 
-#include "outbox/relay/fault_point.hpp"
+#include <outbox/faults/faults.hpp>
 
 namespace outbox::relay {
 
@@ -71,12 +71,12 @@ std::optional<BatchEnd> Publisher::take_end() {
 kafka::TransactionEnd Publisher::send(Batch& batch) {
     const auto lane = static_cast<std::size_t>(batch.number % 2);
     const bool first = batch.number == 1; // a manifest alone
-    fault_point(first ? "before-first-produce" : "before-produce");
+    faults::point(first ? "before-first-produce" : "before-produce");
     // Open for less than the broker's own timeout, so that this side decides first.
     auto end =
         lanes_.at(lane)->send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),
-                              [first] { fault_point(first ? "before-first-commit" : "before-commit"); });
-    fault_point(first ? "after-first-commit" : "after-commit");
+                              [first] { faults::point(first ? "before-first-commit" : "before-commit"); });
+    faults::point(first ? "after-first-commit" : "after-commit");
     if (end.failure || end.strays) {
         lanes_ = {}; // the records' memory goes with the batch, so the clients must go first
     }

@@ -2,6 +2,8 @@
 
 #include "outbox/relay/name_claim.hpp"
 
+#include <outbox/faults/faults.hpp>
+
 #include <fmt/format.h>
 
 namespace outbox::relay {
@@ -72,7 +74,7 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
         settle.raise_epoch =
             manifest->epoch == acquired.ownership.epoch && manifest->owner != acquired.ownership.relay;
         settle.newest = {manifest->batch, record.offset};
-        if (manifest->batch > marked.batch) {
+        if (manifest->batch > marked.batch && faults::cure("manifests")) {
             for (const ManifestRow& row : manifest->rows) {
                 settle.rows.push_back({row.bucket, row.seq, row.digest, state_of(row.outcome)});
             }

@@ -2,6 +2,7 @@
 
 #include "outbox/relay/control_topic.hpp"
 
+#include <outbox/faults/faults.hpp>
 #include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
@@ -100,7 +101,7 @@ TopicVerdict judge(const std::string& name, const kafka::TopicFacts& facts, cons
         return judge_error(name, facts.error, policy);
     }
     TopicVerdict found;
-    if (facts.partitions() == 0 || !facts.led()) {
+    if (facts.partitions() == 0 || (!facts.led() && faults::cure("parked-topics"))) {
         found = verdict(Kind::parked, kafka::leader_not_available,
                         fmt::format("a partition of topic {} has no leader", name));
     } else if (!facts.may_write.value_or(true)) {
@@ -438,7 +439,8 @@ std::int64_t Topics::smallest_batch_limit() {
     const std::lock_guard lock(mutex_);
     std::int64_t smallest = 1'000'000;
     for (const auto& [name, known] : known_) {
-        if (known.verdict.kind == Kind::open && name != policy_.control_topic) {
+        if (known.verdict.kind == Kind::open && name != policy_.control_topic &&
+            faults::cure("topic-limits")) {
             smallest = std::min(smallest, known.verdict.limits.max_message_bytes);
         }
     }

@@ -1,10 +1,10 @@
 // Recovery of a shard, step by step: own it, fence, read the manifests, settle the rows.
 #include "lost_markers.hpp"
-#include "outbox/relay/fault_point.hpp"
 #include "outbox/relay/worker.hpp"
 #include "pending.hpp"
 
 #include <outbox/core/event.hpp>
+#include <outbox/faults/faults.hpp>
 #include <outbox/telemetry/log.hpp>
 
 namespace outbox::relay {
@@ -27,9 +27,11 @@ postgres::Connection ShardWorker::open_session() const {
     // The statements know their indexes; a plan must not depend on how fresh the statistics are.
     session.script("SET enable_indexscan = on; SET enable_nestloop = on; SET enable_seqscan = off;"
                    " SET enable_bitmapscan = off; SET enable_hashjoin = off;"
-                   " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
-                   " SET synchronous_commit = on",
+                   " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan",
                    Deadline::in(context_.options.statement_timeout));
+    if (faults::cure("flush-before-commit")) {
+        session.script("SET synchronous_commit = on", Deadline::in(context_.options.statement_timeout));
+    }
     return session;
 }
 
@@ -55,7 +57,7 @@ void ShardWorker::take() {
     if (!acquired_) {
         throw store::NotOwner("another relay owns it");
     }
-    fault_point("after-epoch");
+    faults::point("after-epoch");
     recovery_limit_ = SteadyClock::now() + recovery_timeout;
     machine_.done();
 }
@@ -70,7 +72,7 @@ void ShardWorker::fence() {
     LostMarkers lost(context_, *store_, acquired_->ownership, publisher_.lane_ids(), {deadline, go_on});
     lost.note();
     publisher_.start(static_cast<std::size_t>(context_.topics.smallest_batch_limit()), deadline, go_on);
-    fault_point("after-init");
+    faults::point("after-init");
     unmarked_topics_.clear();
     for (const std::string& topic : lost.write()) {
         unmarked_topics_[topic];
@@ -104,7 +106,7 @@ void ShardWorker::settle() {
     }
     const auto settled = store_->settle(acquired_->ownership, settle_.rows, settle_.newest,
                                         context_.options.block_failed_keys);
-    fault_point("after-settle");
+    faults::point("after-settle");
     log::info("shard taken", {{"shard", shard_},
                               {"epoch", acquired_->ownership.epoch},
                               {"batch", settle_.newest.batch},

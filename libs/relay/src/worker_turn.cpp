@@ -1,9 +1,9 @@
 // One turn of a shard: marks what Kafka has, claims what comes next, makes a batch of it.
-#include "outbox/relay/fault_point.hpp"
 #include "outbox/relay/retry_policy.hpp"
 #include "outbox/relay/worker.hpp"
 #include "pending.hpp"
 
+#include <outbox/faults/faults.hpp>
 #include <outbox/store/refused.hpp>
 #include <outbox/telemetry/log.hpp>
 
@@ -92,9 +92,9 @@ bool ShardWorker::turn(const Wishes& wished) {
     if (pass.peek_first && !worth_a_claim(out.row_topics)) {
         return false;
     }
-    fault_point("before-mark");
+    faults::point("before-mark");
     store::RowSet claimed = mark_or_find_unreadable(pass, out.row_topics);
-    fault_point(claimed.empty() ? "after-mark" : "after-claim");
+    faults::point(claimed.empty() ? "after-mark" : "after-claim");
     forget_published();
     if (!claimed.empty()) {
         build(std::move(claimed), std::move(held), out);
@@ -136,7 +136,7 @@ store::RowSet ShardWorker::mark_and_claim(const Pass& pass, const std::vector<st
     }
     if (pass.claim) {
         const auto in_flight = pending_->seqs();
-        fault_point("before-claim");
+        faults::point("before-claim");
         claimed = claim(guarded, in_flight, parked);
     }
     guarded.commit(claimed);
@@ -244,14 +244,14 @@ void ShardWorker::write_refusals(const BuiltBatch& built) {
     if (built.failed.empty() && built.skipped.empty() && built.put_back.empty() && built.postponed.empty()) {
         return;
     }
-    fault_point("before-refusals");
+    faults::point("before-refusals");
     store::Turn guarded(*store_, acquired_->ownership);
     guarded.fail(built.failed);
     guarded.skip(built.skipped);
     guarded.put_back(built.put_back);
     guarded.postpone(built.postponed);
     guarded.commit();
-    fault_point("after-refusals");
+    faults::point("after-refusals");
     next_tend_ = {};
     waiting_ = true;
     note_attempts(built.failed, {});

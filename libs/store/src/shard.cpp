@@ -6,6 +6,7 @@
 #include "outbox/store/sql.hpp"
 
 #include <outbox/core/event.hpp>
+#include <outbox/faults/faults.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -279,9 +280,13 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
         settled.seq_moved = move_identity(connection_, largest->seq, Deadline::in(timeout_ * 10));
     }
     transaction.run(hasten_retries, {bucket_array_});
-    transaction.run(block_waiting_keys, {bucket_array_});
-    settled.reset = transaction.run(reset_ready, {bucket_array_, shard_}).affected() +
-                    transaction.run(reset_waiting, {bucket_array_}).affected();
+    if (faults::cure("blocked-keys")) {
+        transaction.run(block_waiting_keys, {bucket_array_});
+    }
+    if (faults::cure("row-set")) {
+        settled.reset = transaction.run(reset_ready, {bucket_array_, shard_}).affected() +
+                        transaction.run(reset_waiting, {bucket_array_}).affected();
+    }
     transaction.run(move_mark, {shard_, newest.batch, newest.offset});
     transaction.commit();
     return settled;
