@@ -24,14 +24,14 @@ std::vector<int> buckets_of(int shard, int shard_count) {
 
 postgres::Connection ShardWorker::open_session() const {
     auto session = postgres::Connection::open(context_.options.database, Deadline::in(milliseconds(5'000)));
+    const std::string durable = faults::cure("flush-before-commit") ? "on" : "off";
     // The statements know their indexes; a plan must not depend on how fresh the statistics are.
     session.script("SET enable_indexscan = on; SET enable_nestloop = on; SET enable_seqscan = off;"
                    " SET enable_bitmapscan = off; SET enable_hashjoin = off;"
-                   " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan",
+                   " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
+                   " SET synchronous_commit = " +
+                       durable,
                    Deadline::in(context_.options.statement_timeout));
-    if (faults::cure("flush-before-commit")) {
-        session.script("SET synchronous_commit = on", Deadline::in(context_.options.statement_timeout));
-    }
     return session;
 }
 
