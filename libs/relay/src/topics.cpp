@@ -109,7 +109,7 @@ TopicVerdict judge(const std::string& name, const kafka::TopicFacts& facts, cons
             Kind::parked, kafka::topic_not_authorised,
             fmt::format("this relay may not write to topic {} (TOPIC_AUTHORIZATION_FAILED); allow it: {}",
                         name, allow_command(name, policy)));
-    } else if (const auto few = too_few_in_sync(facts)) {
+    } else if (const auto few = too_few_in_sync(facts); few && faults::cure("parked-topics")) {
         found = verdict(
             Kind::parked, kafka::not_enough_replicas,
             fmt::format("a partition of topic {} has {} replica{} in sync and min.insync.replicas={}"

@@ -282,6 +282,8 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
     transaction.run(hasten_retries, {bucket_array_});
     if (faults::cure("blocked-keys")) {
         transaction.run(block_waiting_keys, {bucket_array_});
+    } else {
+        transaction.query("DELETE FROM outbox_blocked_keys");
     }
     if (faults::cure("row-set")) {
         settled.reset = transaction.run(reset_ready, {bucket_array_, shard_}).affected() +
