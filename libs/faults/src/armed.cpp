@@ -1,6 +1,7 @@
 #include "outbox/faults/faults.hpp"
 
 #include <atomic>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -24,7 +25,7 @@ Plan plan_from(const std::string& text) {
     const auto colon = text.find(':');
     plan.name = text.substr(0, colon);
     if (colon != std::string::npos) {
-        plan.pass = std::atoi(text.c_str() + colon + 1);
+        std::from_chars(text.data() + colon + 1, text.data() + text.size(), plan.pass);
         plan.signal = text.find(":stop") == std::string::npos ? SIGKILL : SIGSTOP;
     }
     return plan;

@@ -34,7 +34,7 @@ namespace outbox::store {
 /// What a claim reads, in the order in which add_rows() takes it.
 #define OUTBOX_COLUMNS                                                                                       \
     OUTBOX_NAMES OUTBOX_SMALL_CONTENT ", CASE WHEN " OUTBOX_ANY_IS_LARGE " THEN " OUTBOX_STORED " ELSE 0 "   \
-                                                                                                "END"
+                                      "END"
 
 /// The same, with all of the content to be read yet: of little that holds very much only reading it tells.
 #define OUTBOX_BARE_COLUMNS OUTBOX_NAMES "NULL, NULL, NULL, " OUTBOX_STORED

@@ -38,8 +38,8 @@ struct Options {
 };
 
 /// A relay inside a service: delivers the events of one outbox on threads of its own, and shares them with
-/// every other relay of that outbox, be it a program or a service. It cannot be copied or moved; its functions are
-/// thread-safe.
+/// every other relay of that outbox, be it a program or a service. It cannot be copied or moved; its
+/// functions are thread-safe.
 class Relay {
 public:
     /// Checks the options and connects to nothing yet. @throws UsageError naming setting, value and what is
