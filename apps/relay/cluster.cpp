@@ -76,6 +76,7 @@ public:
             options_.kafka, admin_, topic, patience, [&](const kafka::CommittedRecord& record) {
                 const auto origin = relay::origin_of(record.headers, record.value);
                 seen({origin.event, kind_of(origin), record.partition, record.offset});
+                return true;
             });
         return {extent.exists, extent.whole, extent.written};
     }

@@ -28,6 +28,22 @@ Client committed_reader(const ClientOptions& options) {
     return reader;
 }
 
+std::vector<Header> headers_of(const rd_kafka_message_t& message) {
+    std::vector<Header> found;
+    rd_kafka_headers_t* headers = nullptr;
+    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return found;
+    }
+    const char* name = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    while (rd_kafka_header_get_all(headers, found.size(), &name, &value, &size) ==
+           RD_KAFKA_RESP_ERR_NO_ERROR) {
+        found.push_back({name, {static_cast<const char*>(value), size}});
+    }
+    return found;
+}
+
 bool ends_read(int code) {
     return code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE || code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
            blame_for(code) != Blame::nobody;
@@ -47,6 +63,14 @@ void assign(rd_kafka_t* reader, const std::string& topic, std::int32_t partition
 
 std::string bytes_of(const rd_kafka_message_t& message) {
     return {static_cast<const char*>(message.payload), message.len};
+}
+
+std::map<std::string, std::string> texts_of(const std::vector<Header>& headers) {
+    std::map<std::string, std::string> texts;
+    for (const Header& header : headers) {
+        texts[std::string(header.name)] = header.value;
+    }
+    return texts;
 }
 
 } // namespace
@@ -85,7 +109,8 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
             tail.records.push_back({message->offset,
                                     bytes_of(*message),
                                     {static_cast<const char*>(message->key), message->key_len},
-                                    rd_kafka_message_timestamp(message.get(), nullptr)});
+                                    rd_kafka_message_timestamp(message.get(), nullptr),
+                                    texts_of(headers_of(*message))});
         } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             answered = true; // at the last stable offset; it may still move
             position = std::max(position, message->offset);

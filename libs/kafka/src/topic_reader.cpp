@@ -25,26 +25,10 @@ bool keeps_everything(const Admin& admin, const std::string& topic, Deadline dea
     return policy == config.end() || policy->second.find("compact") == std::string::npos;
 }
 
-std::vector<Header> headers_of(const rd_kafka_message_t& message) {
-    std::vector<Header> found;
-    rd_kafka_headers_t* headers = nullptr;
-    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return found;
-    }
-    const char* name = nullptr;
-    const void* value = nullptr;
-    std::size_t size = 0;
-    while (rd_kafka_header_get_all(headers, found.size(), &name, &value, &size) ==
-           RD_KAFKA_RESP_ERR_NO_ERROR) {
-        found.push_back({name, {static_cast<const char*>(value), size}});
-    }
-    return found;
-}
-
 } // namespace
 
 TopicExtent read_topic(const ClientOptions& options, const Admin& admin, const std::string& topic,
-                       milliseconds patience, const std::function<void(const CommittedRecord&)>& seen) {
+                       milliseconds patience, const std::function<bool(const CommittedRecord&)>& seen) {
     const auto state = admin.topic(topic, Deadline::in(patience));
     if (!state) {
         return {};
@@ -85,10 +69,12 @@ TopicExtent read_topic(const ClientOptions& options, const Admin& admin, const s
             at = std::max(at, message->offset);
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             progress.at(static_cast<std::size_t>(message->partition)).position = message->offset + 1;
-            seen({message->partition,
-                  message->offset,
-                  {static_cast<const char*>(message->payload), message->len},
-                  headers_of(*message)});
+            if (!seen({message->partition,
+                       message->offset,
+                       {static_cast<const char*>(message->payload), message->len},
+                       headers_of(*message)})) {
+                break;
+            }
             deadline = Deadline::in(patience);
         } else if (ends_read(message->err)) {
             throw KafkaError(message->err, fmt::format("topic {} [{}]", topic, message->partition));

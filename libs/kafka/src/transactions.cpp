@@ -84,7 +84,7 @@ void read_producers(wire::Decoder& in, const OpenTransaction& where, std::span<c
 }
 
 void read_described_producers(std::string_view answer, std::span<const std::int64_t> wanted,
-                              std::vector<OpenTransaction>& found) {
+                              OpenTransactions& open) {
     wire::Decoder in(answer);
     in.int32(); // throttle time
     for (auto topics = in.compact_size(); topics > 0; --topics) {
@@ -95,9 +95,11 @@ void read_described_producers(std::string_view answer, std::span<const std::int6
             // Without READ there the rest goes on: one topic must not hold up all others.
             if (const int code = in.int16(); code != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
                 check(code, fmt::format("producers of {} [{}]", where.topic, where.partition));
+            } else {
+                open.hidden.push_back({where.topic, where.partition});
             }
             in.compact_string(); // error message
-            read_producers(in, where, wanted, found);
+            read_producers(in, where, wanted, open.found);
             in.tags();
         }
         in.tags();
@@ -215,7 +217,7 @@ OpenTransactions Transactions::open(std::span<const Partition> where,
         body.no_tags();
         const std::string answer =
             connector_->open(brokers.at(leader), deadline).ask(describe_producers, body.bytes(), deadline);
-        reading([&] { read_described_producers(answer, producer_ids, open.found); });
+        reading([&] { read_described_producers(answer, producer_ids, open); });
     }
     return open;
 }

@@ -20,9 +20,61 @@ std::int64_t now_ms() {
         .count();
 }
 
+/// Numbers the topics whose id is known, in the order in which rows go there.
+class TopicNumbers {
+public:
+    TopicNumbers(const TopicIdentities& identities, std::vector<ManifestTopic>& topics)
+        : identities_(identities),
+          topics_(topics) {}
+
+    std::int16_t of(std::string_view topic) {
+        if (topic == last_) {
+            return number_;
+        }
+        last_ = topic;
+        const auto known = numbers_.find(topic);
+        number_ = known != numbers_.end() ? known->second : add(topic);
+        return number_;
+    }
+
+private:
+    std::int16_t add(std::string_view topic) {
+        const auto identity = identities_.find(topic);
+        auto number = ManifestRow::no_topic;
+        if (identity != identities_.end()) {
+            number = static_cast<std::int16_t>(topics_.size());
+            topics_.push_back({identity->first, identity->second});
+        }
+        numbers_.emplace(topic, number);
+        return number;
+    }
+
+    const TopicIdentities& identities_;
+    std::vector<ManifestTopic>& topics_;
+    std::map<std::string, std::int16_t, std::less<>> numbers_;
+    std::string_view last_;
+    std::int16_t number_ = ManifestRow::no_topic;
+};
+
 } // namespace
 
-Published::Published(const BatchEnd& end) : marked{end.batch->number, end.end.deliveries.back().offset} {
+std::set<std::string, std::less<>> topics_of(const Batch& batch) {
+    std::set<std::string, std::less<>> topics;
+    std::string_view last;
+    for (const kafka::Record& record : batch.records) {
+        if (record.topic != last) {
+            last = record.topic;
+            topics.emplace(last);
+        }
+    }
+    return topics;
+}
+
+Published::Published(const BatchEnd& end)
+    : marked{end.batch->number, end.end.deliveries.back().offset},
+      identities(std::move(end.batch->identities)),
+      ended(SteadyClock::now()),
+      alone(goes_alone(*end.batch)) {
     const auto& rows = end.batch->claimed.rows;
     sent.reserve(rows.size());
     auto& letters = end.batch->dead_letters;
@@ -285,11 +337,14 @@ BatchBuilder::Place BatchBuilder::refuse(const store::Row& row, bool alone, bool
 
 void BatchBuilder::add_manifest(Batch& batch, const store::Ownership& ownership, std::int64_t number) const {
     Manifest manifest{context_.identity.outbox_id, ownership.relay, ownership.epoch, number, {}};
-    manifest.rows.reserve(batch.claimed.rows.size());
-    for (const store::Row& row : batch.claimed.rows) {
+    const auto& rows = batch.claimed.rows;
+    manifest.rows.reserve(rows.size());
+    TopicNumbers numbers(batch.identities, manifest.topics);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
         manifest.rows.push_back(
-            {row.bucket, row.seq, id_digest(row.id),
-             batch.dead_letters.contains(row.seq) ? Outcome::dead_lettered : Outcome::sent});
+            {rows[i].bucket, rows[i].seq, id_digest(rows[i].id),
+             batch.dead_letters.contains(rows[i].seq) ? Outcome::dead_lettered : Outcome::sent,
+             numbers.of(batch.records[i].topic)});
     }
     batch.number = number;
     batch.manifest = encode(manifest);
@@ -299,6 +354,10 @@ void BatchBuilder::add_manifest(Batch& batch, const store::Ownership& ownership,
     control.partition = shard_;
     control.key = batch.manifest_key;
     control.value = batch.manifest;
+    if (!manifest.topics.empty()) {
+        batch.manifest_topics = encode_topics(manifest);
+        control.headers.push_back({topics_header, batch.manifest_topics});
+    }
     batch.records.push_back(std::move(control));
 }
 

@@ -1,11 +1,13 @@
 #include "outbox/relay/manifest.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace outbox::relay {
 namespace {
 
 constexpr char format_version = 1;
+constexpr char topics_version = 1;
 
 class Writer {
 public:
@@ -22,6 +24,10 @@ public:
     }
     void difference(std::int64_t value) {
         number((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));
+    }
+    void text(std::string_view text) {
+        number(text.size());
+        bytes_ += text;
     }
     void word(std::uint32_t value) {
         for (int shift = 24; shift >= 0; shift -= 8) {
@@ -72,6 +78,16 @@ public:
         const std::uint64_t value = number();
         return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
     }
+    std::string text() {
+        const std::uint64_t size = number();
+        if (size > rest_.size()) {
+            ok_ = false;
+            return {};
+        }
+        std::string text(rest_.substr(0, size));
+        rest_.remove_prefix(size);
+        return text;
+    }
     std::uint32_t word() {
         std::uint32_t value = 0;
         for (int i = 0; i < 4; ++i) {
@@ -106,6 +122,29 @@ void read_run(Reader& reader, std::vector<ManifestRow>& rows) {
     }
 }
 
+bool read_topics(std::string_view bytes, Manifest& manifest) {
+    Reader reader(bytes);
+    if (reader.byte() != topics_version) {
+        return false;
+    }
+    for (std::uint64_t left = reader.number(); left > 0 && reader.ok(); --left) {
+        auto name = reader.text();
+        manifest.topics.push_back({std::move(name), reader.uuid()});
+    }
+    std::size_t at = 0;
+    while (reader.ok() && !reader.at_end()) {
+        const std::uint64_t topic = reader.number();
+        const std::uint64_t count = reader.number();
+        if (topic > manifest.topics.size() || count > manifest.rows.size() - at) {
+            return false;
+        }
+        for (const std::size_t end = at + count; at < end; ++at) {
+            manifest.rows[at].topic = static_cast<std::int16_t>(topic + ManifestRow::no_topic);
+        }
+    }
+    return reader.ok() && at == manifest.rows.size();
+}
+
 } // namespace
 
 std::string encode(const Manifest& manifest) {
@@ -131,7 +170,28 @@ std::string encode(const Manifest& manifest) {
     return writer.take();
 }
 
-std::optional<Manifest> decode(std::string_view bytes) {
+std::string encode_topics(const Manifest& manifest) {
+    Writer writer;
+    writer.byte(topics_version);
+    writer.number(manifest.topics.size());
+    for (const ManifestTopic& topic : manifest.topics) {
+        writer.text(topic.name);
+        writer.uuid(topic.id);
+    }
+    const auto& rows = manifest.rows;
+    for (std::size_t from = 0; from < rows.size();) {
+        std::size_t end = from;
+        while (end < rows.size() && rows[end].topic == rows[from].topic) {
+            ++end;
+        }
+        writer.number(static_cast<std::uint64_t>(rows[from].topic - ManifestRow::no_topic));
+        writer.number(end - from);
+        from = end;
+    }
+    return writer.take();
+}
+
+std::optional<Manifest> decode(std::string_view bytes, std::string_view topics) {
     Reader reader(bytes);
     if (reader.byte() != format_version) {
         return std::nullopt;
@@ -147,7 +207,10 @@ std::optional<Manifest> decode(std::string_view bytes) {
     const bool known = std::all_of(manifest.rows.begin(), manifest.rows.end(), [](const ManifestRow& row) {
         return row.bucket < 64 && row.outcome <= Outcome::skipped;
     });
-    return reader.ok() && known ? std::optional(std::move(manifest)) : std::nullopt;
+    if (!reader.ok() || !known || (!topics.empty() && !read_topics(topics, manifest))) {
+        return std::nullopt;
+    }
+    return manifest;
 }
 
 std::string control_key(std::int64_t batch) {

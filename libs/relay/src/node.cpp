@@ -43,6 +43,7 @@ Node::Node(RelayOptions options)
       admin_(options_.kafka),
       kafka_watch_(admin_),
       topics_(admin_, options_.kafka, options_.topics, [this] { wakeup_.ring(); }),
+      topic_watch_(admin_, options_.kafka),
       budget_(std::max(2U, std::thread::hardware_concurrency()) * claimed_per_processor) {}
 
 Node::~Node() = default;
@@ -143,8 +144,9 @@ bool Node::establish() {
     ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
                          Deadline::in(20s));
     warn_of_lossy_servers(session, admin_, Deadline::in(5s));
-    context_.emplace(RelayContext{options_, identity_, admin_, topics_, pauses_, budget_, relay_, wakeup_,
+    context_.emplace(RelayContext{options_, identity_, admin_, topics_, topic_watch_, pauses_, budget_, relay_, wakeup_,
                                   outlived_, kafka_watch_.returns()});
+    topic_watch_.want({options_.control_topic()}); // where nothing can be known, that is said now
     watcher_ = std::jthread([this](const std::stop_token& stop) { topics_.watch(stop); });
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
                                {"name", identity_.name},

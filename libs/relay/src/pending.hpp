@@ -3,28 +3,52 @@
 #include "outbox/relay/worker.hpp"
 #include "outgoing_event.hpp"
 
+#include <algorithm>
+#include <span>
+
 namespace outbox::relay {
+
+/// Where its records go, the control topic included where it has its manifest.
+std::set<std::string, std::less<>> topics_of(const Batch& batch);
 
 /// What is left to do for a batch that Kafka has; its rows and records are gone from memory.
 struct Published {
     store::MarkedUpTo marked;
     std::vector<store::SentRow> sent;
     std::vector<store::FailedAttempt> dead_letters;
-    bool retried = false; ///< its event had failed before
+    TopicIdentities identities;    ///< of its topics, before any of its records was sent
+    SteadyClock::time_point ended; ///< the commit was answered
+    bool proven = false;           ///< its topics were the same all the time
+    bool alone;                    ///< it is marked before anything is claimed
+    bool retried = false;          ///< its event had failed before
 
     explicit Published(const BatchEnd& end);
 };
 
-/// The batches of one shard between claim and mark. At most one is ready, one at the broker, one published:
+/// The batches of one shard between claim and mark. At most one is ready, one at the broker, a few published:
 /// far below the control_keys that bound how many may be unmarked.
 struct ShardWorker::Pending {
+    /// While brokers do not say whether the topics of these are still the same, nothing more is claimed.
+    static constexpr std::size_t most_published = 3;
+
     std::unique_ptr<Batch> ready;
     const Batch* publishing = nullptr; ///< owned by the publisher
     std::vector<Published> published;
 
     [[nodiscard]] InHand in_hand() const {
+        const bool unproven_alone = std::any_of(published.begin(), published.end(), [](const auto& batch) {
+            return batch.alone && !batch.proven;
+        });
         return {ready != nullptr, publishing != nullptr, !published.empty(),
-                publishing != nullptr && goes_alone(*publishing)};
+                unproven_alone || (publishing != nullptr && goes_alone(*publishing)),
+                !published.empty() && published.front().proven};
+    }
+
+    /// In the order in which they were sent.
+    [[nodiscard]] std::span<const Published> proven() const {
+        const auto end =
+            std::find_if(published.begin(), published.end(), [](const auto& batch) { return !batch.proven; });
+        return {published.begin(), end};
     }
 
     [[nodiscard]] std::size_t events() const {

@@ -69,13 +69,18 @@ std::optional<BatchEnd> Publisher::take_end() {
 }
 
 kafka::TransactionEnd Publisher::send(Batch& batch) {
-    const auto lane = static_cast<std::size_t>(batch.number % 2);
+    const auto number = static_cast<std::size_t>(batch.number % 2);
+    kafka::Lane& lane = *lanes_.at(number);
+    const UnderWay under_way{batch, lane, lane_ids().at(number), SteadyClock::now()};
     const bool first = batch.number == 1; // a manifest alone
     faults::point(first ? "before-first-produce" : "before-produce");
     // Open for less than the broker's own timeout, so that this side decides first.
-    auto end =
-        lanes_.at(lane)->send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),
-                              [first] { faults::point(first ? "before-first-commit" : "before-commit"); });
+    auto end = lane.send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),
+                         [this, first, &under_way] {
+                             faults::point(first ? "before-first-commit" : "before-commit");
+                             options_.before_commit(under_way);
+                             faults::point(first ? "before-first-end" : "before-end");
+                         });
     faults::point(first ? "after-first-commit" : "after-commit");
     if (end.failure || end.strays) {
         lanes_ = {}; // the records' memory goes with the batch, so the clients must go first

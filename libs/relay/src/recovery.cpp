@@ -30,6 +30,11 @@ std::string_view state_of(Outcome outcome) {
     return "SENT";
 }
 
+std::string_view topics_of(const kafka::ControlRecord& record) {
+    const auto found = record.headers.find(std::string(topics_header));
+    return found == record.headers.end() ? std::string_view() : found->second;
+}
+
 } // namespace
 
 RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquired,
@@ -44,7 +49,7 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
                     lost_log);
     }
     for (const kafka::ControlRecord& record : tail.records) {
-        const auto manifest = decode(record.value);
+        const auto manifest = decode(record.value, topics_of(record));
         if (!manifest) {
             return stop(fmt::format("control record at offset {} cannot be read", record.offset),
                         "a newer relay wrote it: upgrade this one; or a foreign program: see"
@@ -76,6 +81,10 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
         settle.newest = {manifest->batch, record.offset};
         if (manifest->batch > marked.batch && faults::cure("manifests")) {
             for (const ManifestRow& row : manifest->rows) {
+                if (row.topic != ManifestRow::no_topic && row.outcome != Outcome::skipped) {
+                    const auto& topic = manifest->topics.at(static_cast<std::size_t>(row.topic));
+                    settle.by_topic[{topic.name, topic.id}].push_back(settle.rows.size());
+                }
                 settle.rows.push_back({row.bucket, row.seq, row.digest, state_of(row.outcome)});
             }
         }

@@ -69,7 +69,7 @@ void ShardMachine::resume() {
 
 Pass ShardMachine::plan_pass(const InHand& hand, const Wishes& wishes, bool look_due) {
     Pass pass;
-    pass.mark = hand.published;
+    pass.mark = hand.proven;
     pass.claim = !hand.ready && !hand.alone && !wishes.release && !wishes.pause && look_due;
     pass.peek_first = pass.claim && hand.nothing();
     return pass;

@@ -3,6 +3,7 @@
 #include "lost_markers.hpp"
 #include "outbox/relay/record.hpp"
 #include "pending.hpp"
+#include "proof.hpp"
 
 #include <outbox/telemetry/log.hpp>
 
@@ -20,25 +21,8 @@ constexpr milliseconds stopped_look{1'000};
 PublisherOptions publisher_options(const RelayContext& context, int shard) {
     PublisherOptions options{context.options.kafka, transactional_prefix(context.identity.outbox_id, shard)};
     options.make_lane = context.options.make_lane;
+    options.before_commit = [&context](const UnderWay& under_way) { look_before_commit(context, under_way); };
     return options;
-}
-
-/// The lanes are gone or doubtful: only a recovery tells what was sent.
-class NeedsRecovery final : public Error {
-public:
-    explicit NeedsRecovery(const std::string& message) : Error(Action::reconnect, message) {}
-};
-
-std::set<std::string, std::less<>> topics_of(const Batch& batch) {
-    std::set<std::string, std::less<>> topics;
-    std::string_view last;
-    for (const kafka::Record& record : batch.records) {
-        if (record.topic != last) {
-            last = record.topic;
-            topics.emplace(last);
-        }
-    }
-    return topics;
 }
 
 } // namespace
@@ -54,6 +38,7 @@ ShardWorker::ShardWorker(const RelayContext& context, int shard)
 ShardWorker::~ShardWorker() {
     request_release();
     thread_.join();
+    context_.watch.leave(signal_);
 }
 
 void ShardWorker::ring() {
@@ -270,6 +255,7 @@ void ShardWorker::work() {
     check_doubt();
     check_unmarked();
     collect();
+    prove();
     submit();
     tend_waiting();
     const bool worked = turn(wished);
@@ -287,7 +273,6 @@ void ShardWorker::collect() {
         return;
     }
     pending_->publishing = nullptr;
-    pace_.look_now(); // the turn that marks it claims as well
     note_throttle(end->end.throttled);
     if (end->end.failure) {
         on_failure(*end->batch, *end->end.failure, end->end.throttled);
@@ -298,10 +283,12 @@ void ShardWorker::collect() {
         throw NeedsRecovery(*doubt);
     }
     pending_->published.emplace_back(*end);
+    context_.watch.want(names_of(pending_->published.back().identities), &signal_);
 }
 
 void ShardWorker::submit() {
     if (pending_->ready && pending_->publishing == nullptr) {
+        freshen(pending_->ready->identities);
         pending_->publishing = pending_->ready.get();
         publisher_.submit(std::move(pending_->ready));
     }

@@ -1,4 +1,5 @@
 // Recovery of a shard, step by step: own it, fence, read the manifests, settle the rows.
+#include "gone_rows.hpp"
 #include "lost_markers.hpp"
 #include "outbox/relay/worker.hpp"
 #include "pending.hpp"
@@ -97,6 +98,7 @@ void ShardWorker::read_manifests() {
         throw Contradiction(stop->reason);
     }
     settle_ = std::move(std::get<Settle>(plan));
+    find_gone(context_, *store_, settle_, {deadline, go_on});
     machine_.done();
 }
 
@@ -104,9 +106,13 @@ void ShardWorker::settle() {
     if (settle_.raise_epoch) {
         acquired_->ownership = store_->raise_epoch(acquired_->ownership);
     }
-    const auto settled = store_->settle(acquired_->ownership, settle_.rows, settle_.newest,
+    const auto settled = store_->settle(acquired_->ownership, settle_.rows, settle_.gone, settle_.newest,
                                         context_.options.block_failed_keys);
     faults::point("after-settle");
+    for (const store::GoneRows& gone : settle_.gone) {
+        log::error("events are gone with their topic: they are FAILED",
+                   {{"shard", shard_}, {"events", gone.rows.size()}, {"error", gone.why}});
+    }
     log::info("shard taken", {{"shard", shard_},
                               {"epoch", acquired_->ownership.epoch},
                               {"batch", settle_.newest.batch},

@@ -72,7 +72,7 @@ store::RowSet ShardWorker::claim(store::Turn& guarded, const std::vector<std::in
 
 /// For what may be found, when it is time to look.
 ClaimBudget::Held ShardWorker::room() {
-    if (!pace_.look_due(SteadyClock::now())) {
+    if (!pace_.look_due(SteadyClock::now()) || pending_->published.size() >= Pending::most_published) {
         return {};
     }
     return pending_->publishing != nullptr ? context_.budget.hold_ahead() : context_.budget.hold();
@@ -130,7 +130,7 @@ bool ShardWorker::worth_a_claim(const std::vector<std::string>& parked) {
 store::RowSet ShardWorker::mark_and_claim(const Pass& pass, const std::vector<std::string>& parked) {
     store::RowSet claimed;
     store::Turn guarded(*store_, acquired_->ownership);
-    for (const Published& batch : pending_->published) {
+    for (const Published& batch : pending_->proven()) {
         guarded.mark(batch.sent, batch.marked);
         guarded.fail(batch.dead_letters);
     }
@@ -205,7 +205,8 @@ store::RowSet ShardWorker::mark_or_find_unreadable(const Pass& pass, const std::
 
 /// What was published is marked.
 void ShardWorker::forget_published() {
-    for (const Published& batch : pending_->published) {
+    const auto marked = pending_->proven();
+    for (const Published& batch : marked) {
         if (batch.retried) {
             next_tend_ = {}; // its followers need not wait any more
         }
@@ -215,7 +216,8 @@ void ShardWorker::forget_published() {
             note_attempts(batch.dead_letters, context_.options.dead_letter_topic);
         }
     }
-    pending_->published.clear();
+    pending_->published.erase(pending_->published.begin(),
+                              pending_->published.begin() + static_cast<std::ptrdiff_t>(marked.size()));
 }
 
 /// Later events of blocked keys are held aside; keys that need wait no more are noted for the next claims.
@@ -323,6 +325,7 @@ void ShardWorker::note_parked(const BuiltBatch& built) {
 /// shows whether the control topic takes records.
 std::unique_ptr<Batch> ShardWorker::empty_batch() {
     auto batch = std::make_unique<Batch>();
+    identify(*batch);
     BatchBuilder(context_, shard_, blamed_, {}).add_manifest(*batch, acquired_->ownership, next_batch_++);
     return batch;
 }
@@ -339,6 +342,7 @@ void ShardWorker::build(store::RowSet claimed, ClaimBudget::Held held, const Lef
         return;
     }
     note_topics(*built.batch);
+    identify(*built.batch);
     built.batch->held = std::move(held);
     builder.add_manifest(*built.batch, acquired_->ownership, next_batch_++);
     pending_->ready = std::move(built.batch);

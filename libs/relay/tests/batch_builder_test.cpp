@@ -41,12 +41,13 @@ private:
     store::Identity identity_;
     kafka::Admin admin_{kafka::ClientOptions{"127.0.0.1:1", "test"}};
     Topics topics_{admin_, kafka::ClientOptions{"127.0.0.1:1", "test"}, {}};
+    TopicWatch watch_{admin_, kafka::ClientOptions{"127.0.0.1:1", "test"}};
     Pauses pauses_;
     ClaimBudget budget_{1U << 20U};
     Wakeup ended_;
     Outlived outlived_;
     std::atomic<unsigned> kafka_returns_{0};
-    RelayContext context_{options_, identity_, admin_, topics_,   pauses_,
+    RelayContext context_{options_, identity_, admin_, topics_, watch_,  pauses_,
                           budget_,  {},        ended_, outlived_, kafka_returns_};
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace outbox::relay {
 namespace {
 
@@ -34,6 +36,41 @@ TEST(Manifest, CutShortOrForeignIsRefused) {
     std::string newer = bytes;
     newer[0] = 9;
     EXPECT_FALSE(decode(newer));
+}
+
+Manifest with_topics() {
+    Manifest manifest = sample();
+    manifest.topics = {{"orders", Uuid::random()}, {"invoices", Uuid()}};
+    for (std::size_t i = 0; i < 4; ++i) {
+        manifest.rows[i].topic = std::array<std::int16_t, 4>{0, 1, 1, ManifestRow::no_topic}[i];
+    }
+    return manifest;
+}
+
+TEST(Manifest, TellsTheTopicsOfItsRowsBesideIt) {
+    const Manifest manifest = with_topics();
+    EXPECT_EQ(decode(encode(manifest), encode_topics(manifest)), manifest);
+}
+
+TEST(Manifest, OfARelayThatKnewNoIdsOfTopicsIsRead) {
+    Manifest manifest = with_topics();
+    const auto bytes = encode(manifest);
+    manifest.topics.clear();
+    for (ManifestRow& row : manifest.rows) {
+        row.topic = ManifestRow::no_topic;
+    }
+    EXPECT_EQ(decode(bytes), manifest);
+}
+
+TEST(Manifest, WithTopicsThatAreCutShortOrNewerIsRefused) {
+    const Manifest manifest = with_topics();
+    const auto bytes = encode(manifest);
+    const auto topics = encode_topics(manifest);
+    for (std::size_t size = 1; size < topics.size(); ++size) {
+        EXPECT_FALSE(decode(bytes, topics.substr(0, size))) << size;
+    }
+    EXPECT_FALSE(decode(bytes, topics + topics));
+    EXPECT_FALSE(decode(bytes, "\x09" + topics.substr(1)));
 }
 
 TEST(Manifest, TakesAboutEightBytesARow) {

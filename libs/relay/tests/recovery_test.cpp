@@ -54,6 +54,27 @@ TEST_F(Recovery, ARowBecomesWhatItsManifestSays) {
     EXPECT_EQ(settle.rows[2].state, "SKIPPED");
 }
 
+TEST_F(Recovery, RowsAreFoundByTheTopicWhereTheyWentAndItsIdThen) {
+    add(100, 10, 4, before); // of a relay that knew no ids
+    const Uuid old = Uuid::random();
+    const Uuid anew = Uuid::random();
+    for (const auto& [batch, id] : {std::pair(std::int64_t{11}, old), {12, anew}}) {
+        Manifest manifest{outbox, before, 4, batch, {}, {{"orders", id}}};
+        manifest.rows = {{1, batch * 10, 7, Outcome::sent, 0},
+                         {1, batch * 10 + 1, 7, Outcome::dead_lettered, 0},
+                         {1, batch * 10 + 2, 7, Outcome::skipped, 0},
+                         {1, batch * 10 + 3, 7, Outcome::sent}};
+        tail.records.push_back(
+            {100 + batch, encode(manifest), {{std::string(topics_header), encode_topics(manifest)}}});
+    }
+    const Settle settle = settled();
+    ASSERT_EQ(settle.rows.size(), 8U);
+    EXPECT_THAT(settle.by_topic,
+                testing::UnorderedElementsAre(
+                    testing::Pair(testing::Pair("orders", old), testing::ElementsAre(0, 1)),
+                    testing::Pair(testing::Pair("orders", anew), testing::ElementsAre(4, 5))));
+}
+
 TEST_F(Recovery, AFreshShardHasNothingToSettle) {
     acquired.marked = {};
     EXPECT_EQ(settled().newest.batch, 0);

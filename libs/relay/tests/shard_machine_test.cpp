@@ -90,9 +90,18 @@ TEST(ShardMachine, ClaimsWhenItIsTimeAndNothingIsReady) {
     EXPECT_FALSE(ShardMachine::plan_pass({false, true, false, true}, {}, true).claim);
     EXPECT_FALSE(ShardMachine::plan_pass({}, {true, false}, true).claim);
     EXPECT_FALSE(ShardMachine::plan_pass({}, {false, true}, true).claim);
-    const Pass pass = ShardMachine::plan_pass({false, true, true, false}, {}, true);
+    const Pass pass = ShardMachine::plan_pass({false, true, true, false, true}, {}, true);
     EXPECT_TRUE(pass.mark && pass.claim && !pass.peek_first);
-    EXPECT_TRUE(ShardMachine::plan_pass({false, false, true, false}, {true, true}, false).mark);
+    EXPECT_TRUE(ShardMachine::plan_pass({false, false, true, false, true}, {true, true}, false).mark);
+}
+
+TEST(ShardMachine, MarksNothingBeforeItsTopicsAreKnownToBeTheSame) {
+    const InHand unproven{false, false, true, false, false};
+    EXPECT_FALSE(ShardMachine::plan_pass(unproven, {}, true).mark);
+    EXPECT_TRUE(ShardMachine::plan_pass(unproven, {}, true).claim);
+    ShardMachine machine = working();
+    machine.pass_ended(unproven, {true, true});
+    EXPECT_EQ(machine.state(), State::working);
 }
 
 /// Whatever happens in whatever order: no work without a whole recovery since the last failure.

@@ -69,12 +69,11 @@ constexpr Statement unlock_doorbell{"outbox_unlock_doorbell",
                                     "SELECT count(pg_advisory_unlock(" OUTBOX_DOORBELL_LOCK(
                                         "b.bucket") ")) FROM unnest($1::integer[]) AS b(bucket)"};
 
-// What a dead letter's attempt failed for stands in its headers; the manifest does not repeat it.
 #define OUTBOX_SETTLE                                                                                        \
     "UPDATE outbox_events AS o SET status = $3::text, processed_at = clock_timestamp(),"                     \
-    " next_attempt_at = NULL, retry_count = CASE $3::text WHEN 'FAILED' THEN coalesce(o.retry_count, 0) + 1" \
-    " ELSE o.retry_count END, error_message = CASE $3::text WHEN 'FAILED' THEN"                              \
-    " concat_ws('; ', o.error_message, 'its headers in the dead-letter topic say why') END "
+    " next_attempt_at = NULL, retry_count = CASE WHEN $5::integer > 0"                                       \
+    " THEN coalesce(o.retry_count, 0) + $5::integer ELSE o.retry_count END,"                                 \
+    " error_message = CASE $3::text WHEN 'FAILED' THEN concat_ws('; ', o.error_message, $4::text) END "
 
 constexpr Statement settle_ready{"outbox_settle_ready", OUTBOX_SETTLE
                                  "FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
@@ -88,6 +87,15 @@ constexpr Statement settle_waiting{"outbox_settle_waiting", OUTBOX_SETTLE
 constexpr Statement find_manifested{
     "outbox_find_manifested", "SELECT o.seq, o.id FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
                               " JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"};
+constexpr Statement find_ready{
+    "outbox_find_ready", "SELECT o.seq, o.id FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
+                         " JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"
+                         " WHERE " OUTBOX_READY};
+
+constexpr Statement find_waiting{"outbox_find_waiting",
+                                 "SELECT o.seq, o.id FROM outbox_events AS o"
+                                 " WHERE o.bucket = ANY ($1::smallint[]) AND o.seq = ANY ($2::bigint[])"
+                                 " AND " OUTBOX_WAITING};
 
 constexpr Statement block_failed{
     "outbox_block_failed",
@@ -239,8 +247,21 @@ std::optional<std::string> ShardStore::stopped(const Ownership& ownership) {
     return found.maybe_text(0, 0);
 }
 
+std::map<std::int64_t, Uuid> ShardStore::ids_of(std::span<const ManifestedRow> rows) {
+    std::map<std::int64_t, Uuid> ids;
+    const std::string seqs = seqs_of(rows);
+    const Deadline deadline = Deadline::in(timeout_ * 10);
+    for (const Result& found : {connection_.run(find_ready, {buckets_of(rows), seqs}, deadline),
+                                connection_.run(find_waiting, {bucket_array_, seqs}, deadline)}) {
+        for (int i = 0; i < found.rows(); ++i) {
+            ids.emplace(found.integer(i, 0), found.uuid(i, 1));
+        }
+    }
+    return ids;
+}
+
 Settled ShardStore::settle(const Ownership& ownership, std::span<const ManifestedRow> rows,
-                           const MarkedUpTo& newest, bool block_failed_keys) {
+                           std::span<const GoneRows> gone, const MarkedUpTo& newest, bool block_failed_keys) {
     // A takeover may meet a long queue of rows: longer than the ordinary statements' patience.
     Transaction transaction(connection_, Deadline::in(timeout_ * 10),
                             exclusive_lock(shard_) + fmt::format("; SET LOCAL statement_timeout = {}; "
@@ -250,17 +271,19 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
         throw NotOwner(fmt::format("shard {} was taken over during recovery", shard_));
     }
     Settled settled;
-    settled.emptied = !rows.empty() && was_emptied(transaction, rows);
-    for (const char* state : {"SENT", "FAILED", "SKIPPED"}) {
-        std::vector<ManifestedRow> named;
-        std::copy_if(rows.begin(), rows.end(), std::back_inserter(named),
-                     [&](const ManifestedRow& row) { return row.state == state && !settled.emptied; });
-        if (named.empty()) {
-            continue;
+    std::vector<ManifestedRow> all(rows.begin(), rows.end());
+    for (const GoneRows& each : gone) {
+        all.insert(all.end(), each.rows.begin(), each.rows.end());
+    }
+    settled.emptied = !all.empty() && was_emptied(transaction, all);
+    const auto become = [&](std::span<const ManifestedRow> named, const char* state, const std::string& why,
+                            int attempts) {
+        if (settled.emptied || named.empty()) {
+            return;
         }
         const std::string seqs = seqs_of(named);
-        const Result ready = transaction.run(settle_ready, {buckets_of(named), seqs, state});
-        const Result waiting = transaction.run(settle_waiting, {bucket_array_, seqs, state});
+        const Result ready = transaction.run(settle_ready, {buckets_of(named), seqs, state, why, attempts});
+        const Result waiting = transaction.run(settle_waiting, {bucket_array_, seqs, state, why, attempts});
         check_digests(ready, named);
         check_digests(waiting, named);
         for (const Result& left : {transaction.run(find_unsettled_ready, {buckets_of(named), seqs}),
@@ -273,9 +296,19 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
         if (block_failed_keys && state == std::string_view("FAILED")) {
             transaction.run(block_failed, {bucket_array_, seqs});
         }
+    };
+    for (const char* state : {"SENT", "FAILED", "SKIPPED"}) {
+        std::vector<ManifestedRow> named;
+        std::copy_if(rows.begin(), rows.end(), std::back_inserter(named),
+                     [state](const ManifestedRow& row) { return row.state == state; });
+        // What a dead letter's attempt failed for, the manifest does not repeat.
+        become(named, state, "its headers in the dead-letter topic say why", state[0] == 'F' ? 1 : 0);
     }
-    if (!rows.empty()) {
-        const auto largest = std::max_element(rows.begin(), rows.end(),
+    for (const GoneRows& each : gone) {
+        become(each.rows, "FAILED", each.why, 0);
+    }
+    if (!all.empty()) {
+        const auto largest = std::max_element(all.begin(), all.end(),
                                               [](const auto& a, const auto& b) { return a.seq < b.seq; });
         settled.seq_moved = move_identity(connection_, largest->seq, Deadline::in(timeout_ * 10));
     }

@@ -253,6 +253,19 @@ void delete_topic(const std::string& name) {
     }
 }
 
+void produce(const std::string& name, const Variables& headers) {
+    const Client producer = client(RD_KAFKA_PRODUCER, {});
+    auto* list = rd_kafka_headers_new(headers.size());
+    for (const auto& [header, value] : headers) {
+        rd_kafka_header_add(list, header.data(), static_cast<ssize_t>(header.size()), value.data(),
+                            static_cast<ssize_t>(value.size()));
+    }
+    check(rd_kafka_producev(producer.get(), RD_KAFKA_V_TOPIC(name.c_str()), RD_KAFKA_V_HEADERS(list),
+                            RD_KAFKA_V_END),
+          "produce to " + name);
+    check(rd_kafka_flush(producer.get(), patience_ms), "flush " + name);
+}
+
 void alter_topic(const std::string& name, const Variables& config) {
     const Client admin = client(RD_KAFKA_PRODUCER, {});
     const Queue queue(rd_kafka_queue_new(admin.get()));

@@ -53,6 +53,8 @@ std::int32_t leader_of(const std::string& topic, std::int32_t partition);
 /// Until the topic has `partitions` of them.
 void add_partitions(const std::string& name, int partitions);
 void delete_topic(const std::string& name);
+/// A record that no relay sent.
+void produce(const std::string& name, const Variables& headers);
 /// @param config  all that is not the broker's default from now on
 void alter_topic(const std::string& name, const Variables& config);
 /// From now on everybody may see and read the topic, and nobody write to it.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct ControlRecord {
     std::string value;
     std::string key = {};
     std::int64_t timestamp_ms = 0;
+    std::map<std::string, std::string> headers = {}; ///< of several with one name the last
 };
 
 /// The committed end of one control partition.

@@ -47,8 +47,10 @@ inline constexpr int unknown_topic = 3;
 inline constexpr int leader_not_available = 5;
 inline constexpr int not_enough_replicas = 19;
 inline constexpr int topic_not_authorised = 29;
-inline constexpr int bad_answer = -199; ///< one that does not fit its question
-inline constexpr int timed_out = -185;  ///< by this client
+inline constexpr int bad_answer = -199;  ///< one that does not fit its question
+inline constexpr int timed_out = -185;   ///< by this client
+inline constexpr int unsupported = -165; ///< by the broker, or by this client
+inline constexpr int torn = -173;        ///< a part of the transaction is gone
 inline constexpr int message_too_large = 10;
 inline constexpr int invalid_topic = 17;
 

@@ -91,10 +91,15 @@ public:
     /// @param records        their memory lives until the lane is destroyed or the end has neither failure
     /// nor strays
     /// @param deadline       of the whole transaction
-    /// @param before_commit  called when brokers have all the records and nothing asked for their commit
+    /// @param before_commit  called when brokers have all the records and nothing asked for their commit;
+    /// when it throws a KafkaError nothing is committed, and that is the failure
     /// @throws nothing for what Kafka refuses: the end tells.
     virtual TransactionEnd send(const std::vector<Record>& records, Deadline deadline,
                                 const std::function<void()>& before_commit) = 0;
+
+    /// Within before_commit: a delivery for each record. A lane that tells none is not asked about markers
+    /// which somebody else wrote into its transaction.
+    [[nodiscard]] virtual std::vector<Delivery> delivered() const { return {}; }
 };
 
 /// Makes a lane, and connects to nothing yet. @throws KafkaError

@@ -38,6 +38,7 @@ public:
     void init(Deadline deadline, const std::function<bool()>& go_on) override;
     TransactionEnd send(const std::vector<Record>& records, Deadline deadline,
                         const std::function<void()>& before_commit) override;
+    [[nodiscard]] std::vector<Delivery> delivered() const override { return deliveries_; }
 
 private:
     friend struct ProducerCallbacks;

@@ -30,8 +30,9 @@ struct TopicExtent {
 
 /// Reads every committed record of a topic, from its beginning to the high watermarks of now.
 /// @param patience  without progress: an open transaction can hold the end back
+/// @param seen      @return false: enough
 /// @throws KafkaError
 TopicExtent read_topic(const ClientOptions& options, const Admin& admin, const std::string& topic,
-                       milliseconds patience, const std::function<void(const CommittedRecord&)>& seen);
+                       milliseconds patience, const std::function<bool(const CommittedRecord&)>& seen);
 
 } // namespace outbox::kafka

@@ -46,6 +46,7 @@ struct Partition {
 struct OpenTransactions {
     std::vector<OpenTransaction> found;
     std::vector<Partition> unasked; ///< their leader is away
+    std::vector<Partition> hidden;  ///< this client may not READ there
 };
 
 /// Transactions as brokers see them, by requests that librdkafka 2.0.2 does not have: DescribeTransactions,

@@ -3,6 +3,7 @@
 #include <outbox/kafka/lane.hpp>
 #include <outbox/relay/arena.hpp>
 #include <outbox/relay/claim_budget.hpp>
+#include <outbox/relay/identities.hpp>
 #include <outbox/store/shard.hpp>
 
 #include <cstdint>
@@ -22,6 +23,8 @@ struct Batch {
     Arena arena;
     std::string manifest;
     std::string manifest_key;
+    std::string manifest_topics;
+    TopicIdentities identities; ///< of all topics of its records, before any was sent
     std::map<std::string, std::int64_t, std::less<>> outlived; ///< by topic: events of a Stamp that is
     /// Of rows that go to the dead-letter topic, by seq: what is written about them once they are there.
     std::map<std::int64_t, store::FailedAttempt> dead_letters;

@@ -64,6 +64,7 @@ private:
     kafka::Admin admin_;
     KafkaWatch kafka_watch_;
     Topics topics_;
+    TopicWatch topic_watch_;
     Pauses pauses_;
     ClaimBudget budget_;
     Outlived outlived_;

@@ -20,11 +20,21 @@ struct BatchEnd {
     kafka::TransactionEnd end;
 };
 
+/// A transaction whose records brokers have, and whose commit nobody has asked for yet.
+struct UnderWay {
+    const Batch& batch;
+    const kafka::Lane& lane;
+    std::string transactional_id;
+    SteadyClock::time_point began;
+};
+
 struct PublisherOptions {
     kafka::ClientOptions client;
     std::string transactional_prefix; ///< "outbox-<id>-<shard>"; a lane adds its number
     milliseconds transaction_timeout{20'000};
     kafka::LaneFactory make_lane = kafka::make_lane;
+    /// Looks at it, on the publisher's thread. @throws KafkaError: it is not committed
+    std::function<void(const UnderWay&)> before_commit = [](const UnderWay&) {};
 };
 
 /// Of the producers of one shard; stable for ever.

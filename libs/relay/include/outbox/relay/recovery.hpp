@@ -4,7 +4,9 @@
 #include <outbox/relay/manifest.hpp>
 #include <outbox/store/shard.hpp>
 
+#include <map>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -13,6 +15,9 @@ namespace outbox::relay {
 /// The manifests after the last durable mark are whole: bring the rows in line and go on.
 struct Settle {
     std::vector<store::ManifestedRow> rows;
+    std::vector<store::GoneRows> gone; ///< of those: their topic was made again, and they are not in it
+    /// Rows by the topic where their records went, and its id before, as far as manifests say. Indices.
+    std::map<std::pair<std::string, Uuid>, std::vector<std::size_t>> by_topic;
     store::MarkedUpTo newest;
     bool raise_epoch =
         false; ///< the newest manifest carries our epoch but another owner: a failover lost a bump

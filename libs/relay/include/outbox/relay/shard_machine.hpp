@@ -29,7 +29,8 @@ struct InHand {
     bool ready = false;      ///< built, waits for the publisher
     bool publishing = false; ///< at the broker
     bool published = false;  ///< Kafka has it, its rows are not marked
-    bool alone = false;      ///< the one at the broker is marked before anything is claimed
+    bool alone = false;      ///< one that is not proven yet is marked before anything is claimed
+    bool proven = false;     ///< one that is published, its topics being the same as before: it may be marked
 
     [[nodiscard]] bool nothing() const { return !ready && !publishing && !published; }
 };

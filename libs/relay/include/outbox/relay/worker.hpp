@@ -13,6 +13,7 @@
 #include <outbox/relay/recovery.hpp>
 #include <outbox/relay/repetition.hpp>
 #include <outbox/relay/shard_machine.hpp>
+#include <outbox/relay/topic_watch.hpp>
 #include <outbox/relay/topics.hpp>
 #include <outbox/store/relays.hpp>
 #include <outbox/store/shard.hpp>
@@ -55,6 +56,7 @@ struct RelayContext {
     const store::Identity& identity;
     const kafka::Admin& admin;
     Topics& topics;
+    TopicWatch& watch;
     const Pauses& pauses;
     ClaimBudget& budget;
     Uuid relay;
@@ -116,6 +118,9 @@ private:
 
     void collect();
     void submit();
+    void prove();
+    void identify(Batch& batch);
+    void freshen(const TopicIdentities& topics);
     ClaimBudget::Held room();
     bool turn(const Wishes& wished);
     store::RowSet mark_and_claim(const Pass& pass, const std::vector<std::string>& parked);

@@ -7,6 +7,7 @@
 #include <outbox/store/unreadable.hpp>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -79,6 +80,12 @@ struct ManifestedRow {
     std::string_view state = "SENT"; ///< what the row becomes
 };
 
+/// Rows that manifests name, and whose records are not there all the same.
+struct GoneRows {
+    std::vector<ManifestedRow> rows; ///< become FAILED; no attempt is spent
+    std::string why;                 ///< and what to type
+};
+
 struct Settled {
     std::int64_t sent =
         0; ///< rows that the manifests name and that were not marked yet, whatever they became
@@ -147,8 +154,11 @@ public:
     /// After a TRUNCATE other events may have the manifests' numbers: they are left alone where none of the
     /// manifests' own is there any more.
     /// @throws NotOwner; Contradiction when only some rows are other events than the manifests name.
-    Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows, const MarkedUpTo& newest,
-                   bool block_failed_keys);
+    Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows,
+                   std::span<const GoneRows> gone, const MarkedUpTo& newest, bool block_failed_keys);
+
+    /// Ids of those of these rows that are not settled yet, by seq.
+    std::map<std::int64_t, Uuid> ids_of(std::span<const ManifestedRow> rows);
 
     /// Raises the epoch in place, when the newest manifest already carries this one. @throws NotOwner
     Ownership raise_epoch(const Ownership& ownership);
