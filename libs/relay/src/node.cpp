@@ -144,8 +144,8 @@ bool Node::establish() {
     ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
                          Deadline::in(20s));
     warn_of_lossy_servers(session, admin_, Deadline::in(5s));
-    context_.emplace(RelayContext{options_, identity_, admin_, topics_, topic_watch_, pauses_, budget_, relay_, wakeup_,
-                                  outlived_, kafka_watch_.returns()});
+    context_.emplace(RelayContext{options_, identity_, admin_, topics_, topic_watch_, pauses_, budget_,
+                                  relay_, wakeup_, outlived_, kafka_watch_.returns()});
     topic_watch_.want({options_.control_topic()}); // where nothing can be known, that is said now
     watcher_ = std::jthread([this](const std::stop_token& stop) { topics_.watch(stop); });
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},

@@ -47,7 +47,7 @@ private:
     Wakeup ended_;
     Outlived outlived_;
     std::atomic<unsigned> kafka_returns_{0};
-    RelayContext context_{options_, identity_, admin_, topics_, watch_,  pauses_,
+    RelayContext context_{options_, identity_, admin_, topics_,   watch_,        pauses_,
                           budget_,  {},        ended_, outlived_, kafka_returns_};
 };
 

@@ -64,8 +64,9 @@ TEST_F(Recovery, RowsAreFoundByTheTopicWhereTheyWentAndItsIdThen) {
                          {1, batch * 10 + 1, 7, Outcome::dead_lettered, 0},
                          {1, batch * 10 + 2, 7, Outcome::skipped, 0},
                          {1, batch * 10 + 3, 7, Outcome::sent}};
-        tail.records.push_back(
-            {100 + batch, encode(manifest), {{std::string(topics_header), encode_topics(manifest)}}});
+        tail.records.push_back({.offset = 100 + batch,
+                                .value = encode(manifest),
+                                .headers = {{std::string(topics_header), encode_topics(manifest)}}});
     }
     const Settle settle = settled();
     ASSERT_EQ(settle.rows.size(), 8U);
