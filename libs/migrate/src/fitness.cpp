@@ -1,12 +1,17 @@
 #include "fitness.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/postgres/transaction.hpp>
 #include <outbox/store/numbering.hpp>
 #include <outbox/survey/survey.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace outbox::migrations {
+
+using postgres::Transaction;
 
 std::vector<std::string> require_fit(postgres::Connection& connection, bool convert,
                                      const Runner::Progress& progress, Deadline deadline) {
@@ -14,6 +19,9 @@ std::vector<std::string> require_fit(postgres::Connection& connection, bool conv
     std::string refused;
     bool convertible = false;
     for (const survey::Finding& finding : survey::judge(survey::read(connection, deadline))) {
+        if (finding.mend == survey::mended_by_up) {
+            continue; // it will say so
+        }
         if (finding.severity != survey::Severity::refuse) {
             progress(survey::line_of(finding));
         } else if (convert && finding.convertible) {
@@ -44,6 +52,37 @@ void mend_meta(postgres::Connection& connection, const Runner::Progress& progres
     }
     connection.query("INSERT INTO outbox_meta DEFAULT VALUES", {}, deadline);
     progress("outbox_meta was empty: this is a new outbox now");
+}
+
+void mend_triggers(postgres::Connection& connection, const std::vector<Migration>& files,
+                   const Runner::Progress& progress, Deadline deadline) {
+    std::string gone;
+    const auto facts = survey::read(connection, deadline);
+    for (const survey::SilentTrigger& trigger : facts.silent_triggers) {
+        if (!trigger.stands) {
+            gone += (gone.empty() ? "" : ", ") + trigger.name;
+        }
+    }
+    const auto maker = std::ranges::find_if(
+        files, [](const Migration& file) { return file.set == Set::outbox && file.name == "triggers"; });
+    if (gone.empty() || maker == files.end()) {
+        return;
+    }
+    try {
+        // Writers that come later queue behind the lock that CREATE TRIGGER waits for.
+        Transaction transaction(connection, deadline, "BEGIN; SET LOCAL lock_timeout = '3s'");
+        connection.script(maker->up, deadline);
+        transaction.commit();
+        progress(fmt::format("{} on {} was gone: made anew", gone, facts.events->name));
+    } catch (const postgres::DatabaseError& error) {
+        if (error.sqlstate() != "55P03") {
+            throw;
+        }
+        progress(
+            fmt::format("{} on {} is gone, and is not made anew: transactions that write there were in the "
+                        "way; type: outbox-migrate up",
+                        gone, facts.events->name));
+    }
 }
 
 void mend_numbering(postgres::Connection& connection, const Runner::Progress& progress, Deadline deadline) {

@@ -19,6 +19,11 @@ std::vector<std::string> require_fit(postgres::Connection& connection, bool conv
 /// something was
 void mend_meta(postgres::Connection& connection, const Runner::Progress& progress, Deadline deadline);
 
+/// Makes our triggers on outbox_events anew where they are gone, unless writers are long in the way; says so.
+/// @param files  all of them: one of them makes the triggers, and may be run again
+void mend_triggers(postgres::Connection& connection, const std::vector<Migration>& files,
+                   const Runner::Progress& progress, Deadline deadline);
+
 /// Moves the identity of seq past the newest event, where it stands below; says so.
 void mend_numbering(postgres::Connection& connection, const Runner::Progress& progress, Deadline deadline);
 

@@ -166,6 +166,7 @@ void Runner::bring_up(Connection& connection, const std::optional<std::string>& 
         progress_(line);
     }
     mend_meta(connection, progress_, soon());
+    mend_triggers(connection, files_, progress_, Deadline::in(patience_.step));
     mend_numbering(connection, progress_, Deadline::in(patience_.step));
     for (const std::string& line : advice(connection, soon())) {
         progress_(line);

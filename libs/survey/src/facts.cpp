@@ -1,5 +1,7 @@
 #include "outbox/survey/facts.hpp"
 
+#include "triggers.hpp"
+
 #include <outbox/postgres/transaction.hpp>
 #include <outbox/store/numbering.hpp>
 
@@ -24,7 +26,8 @@ constexpr Statement read_database{
 #define OUTBOX_TABLE_FACTS                                                                                   \
     "SELECT format('%I.%I', n.nspname, c.relname), c.relkind, c.relpersistence, c.relispartition,"           \
     " c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhrelid, inhparent)),"           \
-    " c.relrowsecurity, c.relkind IN ('r', 'p') AND row_security_active(c.oid), c.oid"                       \
+    " c.relrowsecurity, c.relkind IN ('r', 'p') AND row_security_active(c.oid), c.oid,"                      \
+    " c.reloftype <> 0"                                                                                      \
     " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE "
 
 constexpr Statement read_events{"outbox_survey_events",
@@ -129,7 +132,8 @@ Table table_of(const Result& rows, int i) {
             .is_partition = rows.boolean(i, 3),
             .inherits = rows.boolean(i, 4),
             .row_security = rows.boolean(i, 5),
-            .hides_rows = rows.boolean(i, 6)};
+            .hides_rows = rows.boolean(i, 6),
+            .is_typed = rows.boolean(i, 8)};
 }
 
 std::vector<std::string> texts_of(const Result& rows) {
@@ -189,14 +193,16 @@ std::string refused_by(Connection& connection, const std::string& condition, Dea
 }
 
 /// Nothing where the role may not look, or the outbox is older than what is looked at.
-std::optional<std::int64_t> newest_above(Connection& connection, Deadline deadline) {
+void compare_with_events(Connection& connection, Numbering& numbering, Deadline deadline) {
     try {
-        return store::newest_above_identity(connection, store::Look::unsent, deadline);
+        numbering.newest_above = store::newest_above_identity(connection, store::Look::unsent, deadline);
+        if (auto last = store::event_at_the_end(connection, deadline)) {
+            numbering.at_the_end = LastNumber{std::move(last->id), last->seq};
+        }
     } catch (const DatabaseError& error) {
         if (error.sqlstate() != "42501" && error.sqlstate() != "42703" && error.sqlstate() != "42P01") {
             throw;
         }
-        return std::nullopt;
     }
 }
 
@@ -240,6 +246,9 @@ Facts read(Connection& connection, Deadline deadline) {
             facts.narrow_checks = texts_of(transaction.run(read_narrow_checks, {oid}));
             facts.rules = texts_of(transaction.run(read_rules, {oid}));
             facts.triggers = texts_of(transaction.run(read_triggers, {oid}));
+            if (facts.ours) {
+                read_own_triggers(transaction, oid, facts);
+            }
             const Result tables = transaction.run(read_tables, {});
             for (int i = 0; i < tables.rows(); ++i) {
                 facts.tables.push_back(table_of(tables, i));
@@ -254,7 +263,7 @@ Facts read(Connection& connection, Deadline deadline) {
     }
     const bool hidden = facts.events && (facts.events->hides_rows || facts.events->kind != 'r');
     if (facts.ours && may_ask && facts.numbering && !hidden) {
-        facts.numbering->newest_above = newest_above(connection, deadline);
+        compare_with_events(connection, *facts.numbering, deadline);
     }
     return facts;
 }

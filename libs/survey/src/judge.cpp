@@ -1,4 +1,5 @@
 #include "columns.hpp"
+#include "triggers.hpp"
 
 #include <fmt/format.h>
 
@@ -68,6 +69,15 @@ bool judge_kind(const Table& table, Findings& findings) {
                             "DROP TABLE " + table.name + ";", false});
     }
     return true;
+}
+
+/// `up` is about to add columns, and perhaps a later one will.
+void judge_typed(const Facts& facts, Findings& findings) {
+    if (facts.events->is_typed) {
+        findings.push_back({facts.ours ? Severity::warn : Severity::refuse, facts.events->name,
+                            "is a typed table (CREATE TABLE ... OF), which takes no columns but its type's",
+                            fmt::format("ALTER TABLE {} NOT OF;", facts.events->name), !facts.ours});
+    }
 }
 
 void judge_row_security(const Facts& facts, const Table& table, Findings& findings) {
@@ -146,6 +156,17 @@ void judge_numbering(const Facts& facts, Findings& findings) {
              fmt::format("stands at {}, below event {}: new events would overtake older ones of their key",
                          numbering.last.value_or(0), *numbering.newest_above),
              "outbox-migrate up (it moves it; so does a relay that starts)", false});
+    }
+    if (numbering.at_the_end) {
+        const auto& [id, seq] = *numbering.at_the_end;
+        findings.push_back(
+            {Severity::error, "event " + id,
+             fmt::format(
+                 "has seq {}, too near the end for the numbering to go on behind it: new events of its "
+                 "key are not kept behind it",
+                 seq),
+             fmt::format("DELETE FROM {} WHERE id = '{}'; and INSERT it again without seq", table, id),
+             false});
     }
 }
 
@@ -243,7 +264,9 @@ Findings judge(const Facts& facts) {
         judge_row_security(facts, *facts.events, findings);
         auto columns = judge_columns(facts);
         std::move(columns.begin(), columns.end(), std::back_inserter(findings));
+        judge_typed(facts, findings);
         judge_behaviour(facts, findings);
+        judge_own_triggers(facts, findings);
         judge_numbering(facts, findings);
     }
     for (const Table& table : facts.tables) {

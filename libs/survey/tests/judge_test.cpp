@@ -203,6 +203,38 @@ TEST(Judge, RefusesWhatIsNoOrdinaryTable) {
     EXPECT_THAT(only(facts), HasSubstr("ADD PRIMARY KEY (id);"));
 }
 
+TEST(Judge, RefusesATypedTableThatColumnsAreToBeAddedTo) {
+    Facts facts = adoptable();
+    facts.events->is_typed = true;
+    EXPECT_THAT(only(facts), HasSubstr("ALTER TABLE public.outbox_events NOT OF;"));
+    facts = ours();
+    facts.events->is_typed = true;
+    EXPECT_THAT(only(facts, Severity::warn), HasSubstr("NOT OF;"));
+}
+
+TEST(Judge, NamesTriggersOfOursThatDoNotFire) {
+    Facts facts = ours();
+    facts.silent_triggers = {{"outbox_doorbell", false}};
+    EXPECT_EQ(
+        only(facts, Severity::warn),
+        "trigger outbox_doorbell on public.outbox_events: is gone: nobody wakes a relay that sleeps, and it "
+        "finds new events when it looks by itself; type: outbox-migrate up");
+    facts.silent_triggers = {{"outbox_refuse_change", true}};
+    EXPECT_THAT(only(facts, Severity::warn),
+                HasSubstr("ALTER TABLE public.outbox_events ENABLE TRIGGER outbox_refuse_change;"));
+    facts.silent_triggers.clear();
+    facts.doorbell_lacks = "GRANT SELECT ON public.outbox_meta TO owner;";
+    EXPECT_THAT(only(facts, Severity::warn), HasSubstr("is mute"));
+}
+
+TEST(Judge, NamesAnEventWhoseNumberIsAtTheEnd) {
+    Facts facts = ours();
+    facts.numbering->at_the_end = LastNumber{.id = "x", .seq = INT64_MAX};
+    EXPECT_THAT(
+        only(facts, Severity::error),
+        HasSubstr("DELETE FROM public.outbox_events WHERE id = 'x'; and INSERT it again without seq"));
+}
+
 TEST(Judge, RefusesRowsThatAreHiddenAndTellsOfThoseThatMayBe) {
     Facts facts = ours();
     facts.tables.push_back({.name = "public.outbox_shards", .row_security = true, .hides_rows = true});

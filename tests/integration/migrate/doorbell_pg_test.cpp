@@ -8,8 +8,11 @@ namespace outbox::migrations {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::UnorderedElementsAre;
 
 std::string insert_sql(const std::string& keys) {
@@ -59,6 +62,14 @@ protected:
         return heard;
     }
 
+    /// What `up` says of the database, which is at its newest version.
+    std::string up() {
+        const Outcome outcome = migrate(database_, {"up"});
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+        return outcome.errors;
+    }
+
+    Role owner_; ///< of the function, in some tests; outlives the database
     TestDatabase database_;
     postgres::Connection sleeper_ = database_.connect();
     postgres::Connection listener_ = database_.connect();
@@ -129,6 +140,82 @@ TEST_F(Doorbell, WritersDoNotHinderEachOther) {
     script(sleeper_, "SET lock_timeout = '5s'; " + insert_sql("'a'"));
     script(writer_, "COMMIT");
     EXPECT_EQ(database_.number("SELECT count(*) FROM outbox_events"), 2);
+}
+
+TEST_F(Doorbell, ThatLacksARightIsMuteAndFailsNoWriterAndIsToldOfWithTheGrant) {
+    ASSERT_TRUE(sleep_on(bucket_a_));
+    database_.query("ALTER FUNCTION outbox_doorbell() OWNER TO " + owner_.name());
+    script(writer_, insert_sql("'a'"));
+    EXPECT_THAT(rings(), IsEmpty());
+    const std::string grant = "GRANT SELECT ON public.outbox_meta TO " + owner_.name() + ";";
+    EXPECT_THAT(
+        up(), AllOf(HasSubstr("trigger outbox_doorbell on public.outbox_events: is mute"), HasSubstr(grant)));
+    database_.query(grant);
+    EXPECT_THAT(up(), Not(HasSubstr("mute")));
+    script(writer_, insert_sql("'a'"));
+    EXPECT_THAT(rings(), ElementsAre(bucket_a_));
+    for (const std::string function : {"pg_notify(text,text)", "pg_notification_queue_usage()",
+                                       "pg_try_advisory_xact_lock_shared(integer,integer)"}) {
+        SCOPED_TRACE(function);
+        database_.query("REVOKE EXECUTE ON FUNCTION " + function + " FROM PUBLIC");
+        script(writer_, "SET statement_timeout = '20s'; " + insert_sql("'a', 'b'"));
+        EXPECT_THAT(rings(), IsEmpty());
+        EXPECT_THAT(up(), HasSubstr("GRANT EXECUTE ON FUNCTION " + function + " TO " + owner_.name() + ";"));
+        database_.query("GRANT EXECUTE ON FUNCTION " + function + " TO PUBLIC");
+    }
+    database_.query("ALTER FUNCTION outbox_doorbell() SECURITY INVOKER");
+    EXPECT_THAT(up(), HasSubstr("ALTER FUNCTION outbox_doorbell() SECURITY DEFINER;"));
+}
+
+TEST_F(Doorbell, FailsNoWriterNorKeepsOneWaitingWhileItsTableIsLockedOrAway) {
+    ASSERT_TRUE(sleep_on(bucket_a_));
+    script(listener_, "BEGIN; LOCK TABLE outbox_meta IN ACCESS EXCLUSIVE MODE");
+    script(writer_, "SET statement_timeout = '20s'; " + insert_sql("'a'"));
+    script(listener_, "ROLLBACK");
+    EXPECT_THAT(rings(), IsEmpty());
+    database_.query("ALTER TABLE outbox_meta RENAME COLUMN doorbell TO bell");
+    script(writer_, insert_sql("'a'"));
+    database_.query("ALTER TABLE outbox_meta RENAME COLUMN bell TO doorbell");
+    database_.query("ALTER TABLE outbox_meta RENAME TO meta");
+    script(writer_, insert_sql("'a'"));
+    EXPECT_THAT(rings(), IsEmpty());
+    database_.query("ALTER TABLE meta RENAME TO outbox_meta");
+    script(writer_, insert_sql("'a'"));
+    EXPECT_THAT(rings(), ElementsAre(bucket_a_));
+}
+
+TEST_F(Doorbell, ThatIsGoneIsMadeAnewByUp) {
+    for (const std::string gone :
+         {"DROP TRIGGER outbox_doorbell ON outbox_events", "DROP FUNCTION outbox_doorbell() CASCADE"}) {
+        database_.query(gone);
+        EXPECT_THAT(up(), AllOf(HasSubstr("outbox_doorbell on public.outbox_events was gone: made anew"),
+                                Not(HasSubstr("type:"))));
+        EXPECT_THAT(up(), Not(HasSubstr("outbox_doorbell")));
+    }
+    ASSERT_TRUE(sleep_on(bucket_a_));
+    script(writer_, insert_sql("'a'"));
+    EXPECT_THAT(rings(), ElementsAre(bucket_a_));
+}
+
+TEST_F(Doorbell, ThatIsGoneIsNotMadeAnewWhileWritersAreInTheWay) {
+    database_.query("DROP TRIGGER outbox_doorbell ON outbox_events");
+    script(writer_, "BEGIN; " + insert_sql("'a'"));
+    EXPECT_THAT(up(), HasSubstr("is not made anew: transactions that write there were in the way"));
+    script(writer_, "COMMIT");
+    EXPECT_THAT(up(), HasSubstr("made anew"));
+}
+
+TEST_F(Doorbell, AndTheGuardThatAreGoneOrDisabledAreToldOf) {
+    script(writer_, insert_sql("'a'"));
+    const std::string change = "UPDATE outbox_events SET topic = 'other'";
+    EXPECT_EQ(state_of(database_, change), "55000");
+    database_.query("DROP FUNCTION outbox_refuse_change() CASCADE");
+    EXPECT_THAT(up(), HasSubstr("outbox_refuse_change on public.outbox_events was gone: made anew"));
+    EXPECT_EQ(state_of(database_, change), "55000");
+    EXPECT_EQ(state_of(database_, "UPDATE outbox_events SET payload = NULL"), "55000");
+    database_.query("ALTER TABLE outbox_events DISABLE TRIGGER outbox_refuse_change");
+    EXPECT_THAT(up(), AllOf(HasSubstr("trigger outbox_refuse_change on public.outbox_events: is disabled"),
+                            HasSubstr("ENABLE TRIGGER outbox_refuse_change;")));
 }
 
 } // namespace

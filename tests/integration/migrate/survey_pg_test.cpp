@@ -112,6 +112,12 @@ TEST_F(Survey, RefusesWhatIsNoOrdinaryTable) {
         "CREATE TABLE outbox_events (id uuid PRIMARY KEY, aggregatetype text NOT NULL, aggregateid text NOT"
         " NULL, type text NOT NULL, payload jsonb)");
     expect_refused("has the columns of Debezium's outbox", "[table]");
+    database_.query("CREATE TYPE event AS (id uuid, aggregate_type varchar(255), aggregate_id varchar(255),"
+                    " event_type varchar(255), event_data jsonb, status varchar(50), topic varchar(255),"
+                    " partition_key varchar(255), created_at timestamptz, processed_at timestamptz,"
+                    " retry_count integer, max_retries integer, error_message text);"
+                    " CREATE TABLE outbox_events OF event (PRIMARY KEY (id))");
+    expect_refused("public.outbox_events: is a typed table", "ALTER TABLE public.outbox_events NOT OF;");
     create({});
     database_.query("CREATE RULE quiet AS ON INSERT TO outbox_events DO INSTEAD NOTHING");
     expect_refused("rule quiet on public.outbox_events", "DROP RULE quiet ON public.outbox_events;");
@@ -187,6 +193,27 @@ TEST_F(Survey, RefusesNumbersOutOfOrderAndMovesThoseThatAreBehind) {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
     EXPECT_THAT(outcome.errors, HasSubstr("stood below event 41"));
     EXPECT_EQ(database_.value("SELECT nextval('outbox_events_seq_seq')"), "42");
+}
+
+TEST_F(Survey, DoesNotMoveTheNumberingToItsEndForANumberThatWasGivenByHand) {
+    database_.migrate({"up"});
+    const std::string insert = "INSERT INTO outbox_events (id, seq, aggregate_type, aggregate_id, event_type,"
+                               " event_data, topic) OVERRIDING SYSTEM VALUE VALUES ";
+    const std::string id = "5b4d3c2a-0000-4000-8000-000000000001";
+    database_.query(insert + "('" + id +
+                    "', 9223372036854775807, 'user', 'a', 'made', '{}', 't'),"
+                    " (gen_random_uuid(), 41, 'user', 'a', 'made', '{}', 't')");
+    Outcome outcome = migrate(database_, {"up"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_THAT(outcome.errors,
+                AllOf(HasSubstr("stood below event 41"),
+                      HasSubstr("event " + id + ": has seq 9223372036854775807"),
+                      HasSubstr("DELETE FROM public.outbox_events WHERE id = '" + id + "';")));
+    EXPECT_EQ(database_.value("SELECT nextval('outbox_events_seq_seq')"), "42");
+    database_.query("UPDATE outbox_events SET status = 'SENT'");
+    outcome = migrate(database_, {"up"});
+    EXPECT_THAT(outcome.errors, Not(HasSubstr("has seq")));
+    EXPECT_EQ(database_.value("SELECT nextval('outbox_events_seq_seq')"), "43");
 }
 
 TEST_F(Survey, TakesJsonAndTellsOfAnotherEncoding) {

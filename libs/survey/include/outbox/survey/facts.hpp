@@ -29,6 +29,13 @@ struct Table {
     bool inherits = false;     ///< or is inherited from
     bool row_security = false; ///< for some roles
     bool hides_rows = false;   ///< from this session's role
+    bool is_typed = false;     ///< CREATE TABLE ... OF a type: its columns are the type's
+};
+
+/// An event whose number is so near the end that the numbering cannot go on behind it.
+struct LastNumber {
+    std::string id = {};
+    std::int64_t seq = 0;
 };
 
 /// What gives the numbers of outbox_events.seq.
@@ -42,6 +49,13 @@ struct Numbering {
     bool cycles = false;
     bool always = true;                            ///< a number that is given by hand is refused
     std::optional<std::int64_t> newest_above = {}; ///< seq of an event above the last number
+    std::optional<LastNumber> at_the_end = {};     ///< of the unsent and FAILED events
+};
+
+/// A trigger of ours on outbox_events that does not fire.
+struct SilentTrigger {
+    std::string name = {};
+    bool stands = false; ///< it is disabled, else it is gone
 };
 
 /// A CHECK about `status` alone.
@@ -69,7 +83,9 @@ struct Facts {
     std::vector<StatusCheck> checks = {};
     std::vector<std::string> rules = {};    ///< of outbox_events, quoted where they must be
     std::vector<std::string> triggers = {}; ///< the user's own that an UPDATE fires
-    std::vector<Table> tables = {};         ///< the relays' own
+    std::vector<SilentTrigger> silent_triggers = {};
+    std::string doorbell_lacks = {}; ///< statements that give its function the rights that it needs
+    std::vector<Table> tables = {};  ///< the relays' own
     std::vector<std::string>
         mute_roles; ///< whose sessions fire no triggers; "ALL" for the database's setting
 };

@@ -14,6 +14,9 @@ enum class Severity {
     warn    ///< to be known
 };
 
+/// The `mend` of what `outbox-migrate up` sets right by itself.
+constexpr const char* mended_by_up = "outbox-migrate up";
+
 const char* name_of(Severity severity);
 
 struct Finding {
