@@ -138,7 +138,8 @@ void Replay::State::start_lanes() {
         lanes.emplace_back(
             i, place,
             relay::PublisherOptions{surroundings.kafka,
-                                    fmt::format("{}.{}.{}", surroundings.prefix(), owner.run_.run, i)},
+                                    fmt::format("{}.{}.{}", surroundings.prefix(), owner.run_.run, i),
+                                    surroundings.prefix() + "."},
             signal);
     }
     for (Lane& lane : lanes) {

@@ -45,6 +45,11 @@ bool passes_soon(int code) noexcept {
     }
 }
 
+bool is_missing(int code) noexcept {
+    return code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 bool refuses_creation(int code) noexcept {
     switch (code) {
     case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: // it was made, and nobody leads it

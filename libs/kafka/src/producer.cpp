@@ -108,8 +108,32 @@ rd_kafka_headers_t* headers_of(const Record& record) {
 
 } // namespace
 
-Producer::Producer(const LaneOptions& options) : counts_(std::make_unique<RequestCounts>()) {
-    Configuration configuration = make_configuration(options.client, properties_of(options));
+std::string advice_for(int code, const LaneOptions& options) {
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return fmt::format(
+            "; allow it: kafka-acls.sh --bootstrap-server {} --add --allow-principal"
+            " User:<this client's> --operation Write --operation Describe --transactional-id {}"
+            " --resource-pattern-type {}",
+            options.client.brokers,
+            options.transactional_family.empty() ? options.transactional_id : options.transactional_family,
+            options.transactional_family.empty() ? "literal" : "prefixed");
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+        return fmt::format("; allow it: kafka-acls.sh --bootstrap-server {} --add --allow-principal"
+                           " User:<this client's> --operation IdempotentWrite --cluster",
+                           options.client.brokers);
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+        return fmt::format("; set transaction.max.timeout.ms={} or more in every broker's server.properties",
+                           options.transaction_timeout.count());
+    default:
+        return "";
+    }
+}
+
+Producer::Producer(LaneOptions options)
+    : options_(std::move(options)),
+      counts_(std::make_unique<RequestCounts>()) {
+    Configuration configuration = make_configuration(options_.client, properties_of(options_));
     rd_kafka_conf_set_opaque(configuration.get(), this);
     rd_kafka_conf_set_error_cb(configuration.get(), ProducerCallbacks::failed);
     rd_kafka_conf_set_throttle_cb(configuration.get(), ProducerCallbacks::throttled);
@@ -135,7 +159,8 @@ void Producer::init(Deadline deadline, const std::function<bool()>& go_on) {
         }
         const Failure failure = failure_of(error.get());
         if (rd_kafka_error_is_retriable(error.get()) == 0) {
-            throw error_of(client_.get(), failure.code, "init_transactions: " + failure.message);
+            throw error_of(client_.get(), failure.code,
+                           "init_transactions: " + failure.message + advice_for(failure.code, options_));
         }
         const auto trouble = trouble_of(client_.get());
         if (deadline.passed() || (trouble && trouble->refusal)) {

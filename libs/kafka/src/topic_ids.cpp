@@ -96,10 +96,6 @@ bool knows_ids(std::string_view answer) {
     return false;
 }
 
-bool is_missing(int error) {
-    return error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-}
-
 /// Whether the broker says which topic it knows under this name, if any.
 bool is_told(const TopicIdentity& topic) {
     return is_missing(topic.error) || topic.id != Uuid();

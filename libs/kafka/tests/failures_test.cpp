@@ -1,4 +1,5 @@
 #include <outbox/kafka/error.hpp>
+#include <outbox/kafka/lane.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +11,9 @@
 
 namespace outbox::kafka {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
 
 std::string page() {
     std::ifstream file(OUTBOX_SOURCE_DIR "/docs/guarantee.md");
@@ -55,6 +59,22 @@ TEST(Failures, StandInTheGuaranteeAsInTheCode) {
         table += " |\n";
     }
     EXPECT_THAT(page(), testing::HasSubstr(table + "\n")) << "to the table's end: no row is the page's alone";
+}
+
+TEST(Failures, OfTheSetUpSayWhatToType) {
+    LaneOptions options;
+    options.client.brokers = "broker:9092";
+    options.transactional_id = "outbox-1-2-0";
+    options.transactional_family = "outbox-1-";
+    EXPECT_THAT(advice_for(RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, options),
+                AllOf(HasSubstr("kafka-acls.sh --bootstrap-server broker:9092 --add"),
+                      HasSubstr("--transactional-id outbox-1- --resource-pattern-type prefixed")));
+    options.transactional_family.clear();
+    EXPECT_THAT(advice_for(RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, options),
+                HasSubstr("--transactional-id outbox-1-2-0 --resource-pattern-type literal"));
+    EXPECT_THAT(advice_for(RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, options),
+                HasSubstr("--operation IdempotentWrite --cluster"));
+    EXPECT_EQ(advice_for(RD_KAFKA_RESP_ERR__TRANSPORT, options), "");
 }
 
 } // namespace

@@ -2,7 +2,6 @@
 
 #include "outbox/relay/manifest.hpp"
 
-#include <outbox/core/error.hpp>
 #include <outbox/kafka/control_reader.hpp>
 
 #include <fmt/format.h>
@@ -144,6 +143,20 @@ void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, 
             add_partitions(admin, topic, state->partitions(), policy, deadline);
         }
     }
+}
+
+Error missing_control_topic(const std::string& topic, std::int32_t partition, const std::string& cluster,
+                            const std::string& found) {
+    if (found != cluster) {
+        return {Action::stop, fmt::format("KAFKA_BROKERS leads to the Kafka cluster {} now, and this outbox "
+                                          "belongs to {}: bring that one back, or stop the relays and see "
+                                          "what `outbox-relay adopt` says",
+                                          found, cluster)};
+    }
+    return {Action::stop,
+            fmt::format("partition {} of the control topic {} does not exist any more, so it is not known "
+                        "what was sent: stop the relays and see what `outbox-relay reconcile` says",
+                        partition, topic)};
 }
 
 bool is_control_topic(const kafka::ClientOptions& client, const kafka::Admin& admin,

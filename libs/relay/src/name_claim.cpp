@@ -1,5 +1,6 @@
 #include "outbox/relay/name_claim.hpp"
 
+#include "outbox/relay/publisher.hpp"
 #include "rfc3339.hpp"
 
 #include <outbox/core/error.hpp>
@@ -108,6 +109,7 @@ NameHolder claim_name(const kafka::ClientOptions& client, const kafka::Admin& ad
     // Of this relay alone, so that two of one outbox that start together do not fence each other.
     options.transactional_id =
         fmt::format("outbox-{}-name-{}", claim.outbox_id.to_string(), claim.relay.to_string());
+    options.transactional_family = transactional_family(claim.outbox_id);
     const std::string key = claim_key(claim.outbox_id, claim.from);
     const std::string value = encode({claim.outbox_id, claim.relay, 0, 0, {}});
     const auto lane = kafka::make_lane(options);

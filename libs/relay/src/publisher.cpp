@@ -5,7 +5,11 @@
 namespace outbox::relay {
 
 std::string transactional_prefix(const Uuid& outbox_id, int shard) {
-    return "outbox-" + outbox_id.to_string() + "-" + std::to_string(shard);
+    return transactional_family(outbox_id) + std::to_string(shard);
+}
+
+std::string transactional_family(const Uuid& outbox_id) {
+    return "outbox-" + outbox_id.to_string() + "-";
 }
 
 std::vector<std::string> lane_ids(const std::string& prefix) {
@@ -43,6 +47,7 @@ void Publisher::start(std::size_t batch_bytes, Deadline deadline, const std::fun
         kafka::LaneOptions options;
         options.client = options_.client;
         options.transactional_id = lane_ids().at(lane);
+        options.transactional_family = options_.transactional_family;
         options.batch_bytes = batch_bytes;
         options.transaction_timeout = options_.transaction_timeout;
         lanes_.at(lane) = options_.make_lane(options);

@@ -96,6 +96,14 @@ std::string create_command(const std::string& topic, const TopicPolicy& policy) 
                                               : "");
 }
 
+std::string creation_advice(const std::string& topic, int code, const TopicPolicy& policy) {
+    if (code == kafka::invalid_topic) { // the name itself was looked at before
+        return "Kafka takes '.' and '_' for the same letter in names: delete the other topic, or let writers"
+               " name another one and skip these events: outbox-relay skip --id <id> --reason <why>";
+    }
+    return "create it: " + create_command(topic, policy);
+}
+
 TopicVerdict judge(const std::string& name, const kafka::TopicFacts& facts, const TopicPolicy& policy) {
     if (facts.error != 0 && facts.error != kafka::leader_not_available) {
         return judge_error(name, facts.error, policy);
@@ -149,8 +157,8 @@ TopicVerdict Topics::make(const std::string& name, Deadline deadline) {
             throw;
         }
         return verdict(Kind::parked, error.code(),
-                       fmt::format("topic {} does not exist and cannot be created ({}); create it: {}", name,
-                                   error.what(), create_command(name, policy_)));
+                       fmt::format("topic {} does not exist and cannot be created ({}); {}", name,
+                                   error.what(), creation_advice(name, error.code(), policy_)));
     }
     const auto facts = survey_.ask({name}, deadline);
     const auto found = facts.find(name);

@@ -19,7 +19,8 @@ constexpr milliseconds unmarked_pace{500};
 constexpr milliseconds stopped_look{1'000};
 
 PublisherOptions publisher_options(const RelayContext& context, int shard) {
-    PublisherOptions options{context.options.kafka, transactional_prefix(context.identity.outbox_id, shard)};
+    PublisherOptions options{context.options.kafka, transactional_prefix(context.identity.outbox_id, shard),
+                             transactional_family(context.identity.outbox_id)};
     options.make_lane = context.options.make_lane;
     options.before_commit = [&context](const UnderWay& under_way) { look_before_commit(context, under_way); };
     return options;

@@ -1,6 +1,7 @@
 // Recovery of a shard, step by step: own it, fence, read the manifests, settle the rows.
 #include "gone_rows.hpp"
 #include "lost_markers.hpp"
+#include "outbox/relay/control_topic.hpp"
 #include "outbox/relay/worker.hpp"
 #include "pending.hpp"
 
@@ -84,12 +85,24 @@ void ShardWorker::fence() {
     machine_.done();
 }
 
-void ShardWorker::read_manifests() {
+kafka::ControlTail ShardWorker::read_tail() {
     const auto [deadline, go_on] = patience();
+    const std::string topic = context_.options.control_topic();
     const auto& marked = acquired_->marked;
-    const auto tail =
-        kafka::read_control(context_.options.kafka, context_.admin, context_.options.control_topic(), shard_,
-                            marked.batch == 0 ? -1 : marked.offset, deadline, go_on);
+    try {
+        return kafka::read_control(context_.options.kafka, context_.admin, topic, shard_,
+                                   marked.batch == 0 ? -1 : marked.offset, deadline, go_on);
+    } catch (const kafka::KafkaError& error) {
+        if (!kafka::is_missing(error.code())) {
+            throw;
+        }
+        throw missing_control_topic(topic, shard_, context_.identity.cluster_id,
+                                    context_.admin.cluster_id(deadline));
+    }
+}
+
+void ShardWorker::read_manifests() {
+    const auto tail = read_tail();
     auto plan = plan_recovery(context_.identity.outbox_id, *acquired_, tail);
     if (const auto* stop = std::get_if<StopShard>(&plan)) {
         if (!store_->owns(acquired_->ownership)) { // the manifests of a successor are no reason for an alarm
@@ -98,7 +111,7 @@ void ShardWorker::read_manifests() {
         throw Contradiction(stop->reason);
     }
     settle_ = std::move(std::get<Settle>(plan));
-    find_gone(context_, *store_, settle_, {deadline, go_on});
+    find_gone(context_, *store_, settle_, patience());
     machine_.done();
 }
 

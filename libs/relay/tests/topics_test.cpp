@@ -7,6 +7,7 @@ namespace outbox::relay {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using Kind = TopicVerdict::Kind;
 
 kafka::TopicFacts healthy() {
@@ -49,6 +50,16 @@ TEST(TopicVerdicts, ATopicThatMayNotBeWrittenToIsParkedWithTheCommandToType) {
     EXPECT_EQ(verdict.code, kafka::topic_not_authorised);
     EXPECT_THAT(verdict.reason, HasSubstr("kafka-acls.sh --bootstrap-server broker:9092 --add"));
     EXPECT_THAT(verdict.reason, HasSubstr("--topic orders"));
+}
+
+TEST(TopicVerdicts, ANameThatCollidesIsNotToBeCreatedByHand) {
+    TopicPolicy policy;
+    policy.brokers = "broker:9092";
+    EXPECT_THAT(creation_advice("new.orders", kafka::topic_not_authorised, policy),
+                HasSubstr("kafka-topics.sh --bootstrap-server broker:9092 --create --topic new.orders"));
+    const auto advice = creation_advice("new.orders", kafka::invalid_topic, policy);
+    EXPECT_THAT(advice, Not(HasSubstr("kafka-topics.sh")));
+    EXPECT_THAT(advice, HasSubstr("outbox-relay skip"));
 }
 
 TEST(TopicVerdicts, ATopicThatMayNotBeSeenIsParked) {

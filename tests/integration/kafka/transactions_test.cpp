@@ -17,6 +17,7 @@ namespace outbox::kafka {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using Kind = TransactionState::Kind;
@@ -161,6 +162,20 @@ TEST(TransactionsWithoutABroker, EndAtTheDeadline) {
     const auto begun = SteadyClock::now();
     EXPECT_THROW(static_cast<void>(Transactions(admin, client).describe("id", Deadline::in(1s))), KafkaError);
     EXPECT_LT(SteadyClock::now() - begun, 20s);
+}
+
+TEST_F(TransactionsAtABroker, ATimeThatBrokersDoNotAllowIsRefusedWithTheSettingToMend) {
+    LaneOptions options;
+    options.client = client;
+    options.transactional_id = id;
+    options.transaction_timeout = 1h;
+    const auto lane = make_lane(options);
+    try {
+        lane->init(soon(), [] { return true; });
+        FAIL() << "brokers allow a quarter of an hour";
+    } catch (const KafkaError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("set transaction.max.timeout.ms=3600000 or more"));
+    }
 }
 
 } // namespace

@@ -96,6 +96,34 @@ TEST_F(TopicOutage, ARefusingControlTopicIsNoEventsFaultAndIsSaidOnce) {
     expect_exactly_once();
 }
 
+TEST_F(TopicOutage, AControlTopicThatIsDeletedUnderARelayIsSaidWithWhatToType) {
+    create_topic(topic, 6);
+    {
+        Process relay = ready_relay({{"RELAY_SHARDS", "8"}});
+        write(100, topic);
+        ASSERT_TRUE(wait_sent_to(topic, 100)) << relay.errors();
+        delete_topic(control());
+        write(100, topic);
+        EXPECT_TRUE(wait_until(
+            [&] {
+                const auto status = operator_status();
+                return status.exit_code == 1 &&
+                       status.output.find("of the control topic " + control() + " does not exist any more") !=
+                           std::string::npos;
+            },
+            30s))
+            << operator_status().output;
+        EXPECT_THAT(operator_status().output, HasSubstr("outbox-relay reconcile"));
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+    const auto settled =
+        support::run({{support::program("outbox-relay"), "reconcile", "--apply"}, environment()}, 60s);
+    EXPECT_EQ(settled.exit_code, 0) << settled.output << settled.errors;
+    const Process relay = ready_relay({{"RELAY_SHARDS", "8"}});
+    EXPECT_TRUE(wait_sent_to(topic, 200)) << relay.errors();
+    expect_exactly_once();
+}
+
 TEST_F(TopicOutage, AMissingTopicThatMayNotBeCreatedWaitsWithTheCommandToType) {
     {
         Process first = ready_relay(); // creates the control topic

@@ -39,6 +39,9 @@ bool passes_soon(int code) noexcept;
 /// so.
 bool refuses_creation(int code) noexcept;
 
+/// There is no such topic, or no such partition of it.
+bool is_missing(int code) noexcept;
+
 /// The transaction took too long: replicas are missing, a client is throttled, or a broker is away.
 bool is_timeout(int code) noexcept;
 

@@ -58,9 +58,13 @@ struct TransactionEnd {
 struct LaneOptions {
     ClientOptions client;                     ///< how to reach the cluster
     std::string transactional_id;             ///< the same for the same lane of a shard, for ever
+    std::string transactional_family;         ///< with which all ids of its kind begin, as rights name them
     std::size_t batch_bytes = 1'000'000;      ///< of one record batch; at most the topics' max.message.bytes
     milliseconds transaction_timeout{20'000}; ///< after which the broker aborts by itself
 };
+
+/// What to type where the cluster refuses a lane; begins with "; ". Empty for other codes.
+std::string advice_for(int code, const LaneOptions& options);
 
 /// One transactional producer, seen from the relay: exactly-once delivery rests on what each verb says.
 /// Whoever writes another one has to keep all of it, against a real broker. Used by one thread at a time. It

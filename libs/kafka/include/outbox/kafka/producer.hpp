@@ -32,7 +32,7 @@ struct RequestCounts {
 /// would share their fate. Not thread-safe.
 class Producer final : public Lane {
 public:
-    explicit Producer(const LaneOptions& options);
+    explicit Producer(LaneOptions options);
     ~Producer() override;
 
     void init(Deadline deadline, const std::function<bool()>& go_on) override;
@@ -57,6 +57,7 @@ private:
     std::optional<Failure> cut_off();
     [[nodiscard]] Failure blamed(Failure failure) const;
 
+    LaneOptions options_;
     std::unique_ptr<RequestCounts> counts_;
     milliseconds throttled_{0}; ///< by quotas, in the current transaction
     std::string cut_off_;       ///< why a connection broke since init()

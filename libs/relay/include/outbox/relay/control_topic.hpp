@@ -1,5 +1,6 @@
 #pragma once
 
+#include <outbox/core/error.hpp>
 #include <outbox/kafka/admin.hpp>
 #include <outbox/kafka/client.hpp>
 #include <outbox/relay/topics.hpp>
@@ -20,6 +21,11 @@ struct ControlTopic {
 /// @throws Error(stop) naming what is wrong and the command that mends it.
 void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
                           Deadline deadline);
+
+/// Why a shard waits whose partition of the control topic is missing.
+/// @param cluster, found  ids: of the one that the outbox belongs to, and of the one that answers
+Error missing_control_topic(const std::string& topic, std::int32_t partition, const std::string& cluster,
+                            const std::string& found);
 
 /// Whether the topic is some outbox's control topic, of a relay or of outbox-backfill: it is called so, is
 /// compacted, and holds what such topics hold. One that holds nothing yet, or that this client may not read,

@@ -31,12 +31,15 @@ struct UnderWay {
 struct PublisherOptions {
     kafka::ClientOptions client;
     std::string transactional_prefix; ///< "outbox-<id>-<shard>"; a lane adds its number
+    std::string transactional_family; ///< as rights name these ids and those of the others of their kind
     milliseconds transaction_timeout{20'000};
     kafka::LaneFactory make_lane = kafka::make_lane;
     /// Looks at it, on the publisher's thread. @throws KafkaError: it is not committed
     std::function<void(const UnderWay&)> before_commit = [](const UnderWay&) {};
 };
 
+/// With which the transactional ids of all relays of an outbox begin.
+std::string transactional_family(const Uuid& outbox_id);
 /// Of the producers of one shard; stable for ever.
 std::string transactional_prefix(const Uuid& outbox_id, int shard);
 /// The transactional ids of its lanes.

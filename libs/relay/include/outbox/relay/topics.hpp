@@ -151,4 +151,7 @@ private:
 /// The command that makes a topic by hand.
 std::string create_command(const std::string& topic, const TopicPolicy& policy);
 
+/// What to do where brokers refused to make a topic. @param code  of their refusal
+std::string creation_advice(const std::string& topic, int code, const TopicPolicy& policy);
+
 } // namespace outbox::relay

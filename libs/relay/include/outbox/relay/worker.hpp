@@ -104,6 +104,7 @@ private:
     void open_connection();
     void close_connection();
     void fence();
+    kafka::ControlTail read_tail();
     void read_manifests();
     void settle();
     void begin_work();
