@@ -472,6 +472,7 @@ void ShardWorker::wait_for_work() {
 /// Holds the doorbell's locks, so every writer from now on rings. Polls once more, then waits.
 void ShardWorker::sleep_exactly() {
     while (!rung_ && !releasing()) {
+        free_strays();
         const auto seen = store_->peek(left_out().row_topics);
         const bool due = seen.next_attempt && seen.next_attempt->count() == 0;
         const bool tend = seen.blocked && SteadyClock::now() >= next_tend_;

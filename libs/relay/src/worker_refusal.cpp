@@ -1,6 +1,7 @@
 // Events that the database does not let a relay change: a trigger or a constraint of the user's refuses the
-// update.
+// update, or whose state somebody has changed.
 #include "outbox/relay/worker.hpp"
+#include "pending.hpp"
 
 #include <outbox/core/event.hpp>
 #include <outbox/store/refused.hpp>
@@ -112,6 +113,37 @@ void ShardWorker::fail_unreadable() {
     waiting_ = true;
     for (const auto& attempt : attempts) {
         note_attempt(attempt, {});
+    }
+}
+
+/// Now and then, for rows whose state somebody has set by hand.
+void ShardWorker::free_strays() {
+    constexpr std::chrono::seconds pace{60};
+    if (SteadyClock::now() < next_strays_) {
+        return;
+    }
+    next_strays_ = SteadyClock::now() + pace;
+    const auto in_flight = pending_->seqs();
+    if (!store_->has_strays(in_flight)) {
+        return;
+    }
+    try {
+        store::Turn guarded(*store_, acquired_->ownership);
+        const auto freed = guarded.free_strays(in_flight);
+        guarded.commit();
+        if (freed > 0) {
+            log::warn(
+                "events were PROCESSING or held aside by somebody else's hand: they are sent like others",
+                {{"shard", shard_}, {"events", freed}});
+            next_tend_ = {};
+            waiting_ = true;
+        }
+    } catch (const postgres::DatabaseError& error) {
+        if (!store::may_be_refused(error.sqlstate()) || !connection_->usable()) {
+            throw;
+        }
+        log::warn("events that are PROCESSING by somebody else's hand cannot be changed",
+                  {{"shard", shard_}, {"reason", error.reason()}});
     }
 }
 

@@ -89,6 +89,7 @@ bool ShardWorker::turn(const Wishes& wished) {
     }
     const LeftOut out = left_out();
     skip_parked(out.row_topics);
+    free_strays();
     if (pass.peek_first && !worth_a_claim(out.row_topics)) {
         return false;
     }

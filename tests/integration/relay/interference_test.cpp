@@ -126,5 +126,39 @@ TEST_F(Interference, NumbersBelowOneAreSentToo) {
     EXPECT_TRUE(wait_until([&] { return count("status <> 'SENT'") == 0; }, 30s)) << relay.errors();
 }
 
+TEST_F(Interference, RowsThatSomebodySetProcessingOrHeldAsideAreSentAllTheSame) {
+    const Process relay = ready_relay();
+    ASSERT_TRUE(wait_sent(insert({.key = "k0"}))) << relay.errors();
+    const std::string rows =
+        "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, status,"
+        " next_attempt_at) SELECT gen_random_uuid(), o.aggregate_type, 'k' || k, o.event_type, o.event_data,"
+        " o.topic, s.status, s.at FROM outbox_events AS o, generate_series(1, 20) AS k,"
+        " (VALUES ('PROCESSING', NULL::timestamptz), ('NEW', 'infinity'), ('PROCESSING', 'infinity'),"
+        " ('PROCESSING', now())) AS s(status, at) WHERE o.aggregate_id = 'k0'";
+    database.query(rows);
+    database.query("UPDATE outbox_events SET status = 'PROCESSING' WHERE id = '" + insert({.key = "k0"}) +
+                   "'");
+    EXPECT_TRUE(wait_until([&] { return count("status <> 'SENT'") == 0; }, 80s)) << relay.errors();
+    EXPECT_EQ(count("true"), 82);
+    EXPECT_GE(lines_with("by somebody else's hand", relay.errors()), 1);
+    EXPECT_EQ(lines_with(R"("message":"shard recovers)", relay.errors()), 0);
+    expect_exactly_once();
+}
+
+TEST_F(Interference, ANumberAtTheEndOfTheNumberingEndsNothing) {
+    {
+        const Process relay = ready_relay();
+        ASSERT_TRUE(wait_sent(insert({.key = "k0"}))) << relay.errors();
+        database.query(
+            "INSERT INTO outbox_events (id, seq, aggregate_type, aggregate_id, event_type, event_data,"
+            " topic) OVERRIDING SYSTEM VALUE SELECT gen_random_uuid(), 9223372036854775807,"
+            " aggregate_type, 'last', event_type, event_data, topic FROM outbox_events");
+        EXPECT_TRUE(wait_until([&] { return count("status <> 'SENT'") == 0; }, 30s)) << relay.errors();
+    }
+    const Process next = ready_relay(); // a start moves the numbering, and a recovery as well
+    insert_some();
+    expect_all_sent(next);
+}
+
 } // namespace
 } // namespace outbox::relays

@@ -139,6 +139,7 @@ private:
     bool worth_a_claim(const std::vector<std::string>& parked);
     void forget_published();
     void tend_waiting();
+    void free_strays();
     std::unique_ptr<Batch> empty_batch();
     void build(store::RowSet claimed, ClaimBudget::Held held, const LeftOut& left_out);
     void note_parked(const BuiltBatch& built);
@@ -212,6 +213,7 @@ private:
     bool ready_first_ = false;                        ///< the last claim took waiting rows
     SteadyClock::time_point next_tend_{};
     SteadyClock::time_point next_skip_{};
+    SteadyClock::time_point next_strays_{};
     SteadyClock::time_point next_head_{}; ///< claims begin at the head then, whatever is known
     SteadyClock::time_point next_throttle_word_{};
     SteadyClock::time_point next_unmarked_look_{};

@@ -180,6 +180,9 @@ public:
     /// Buckets in which rows wait or keys are blocked.
     std::vector<int> waiting_buckets();
 
+    /// Whether Turn::free_strays() would find some; without a lock.
+    bool has_strays(std::span<const std::int64_t> in_flight);
+
     /// Topics that events of this outbox were ever sent to.
     std::vector<std::string> topics();
     /// Remembers a topic, durably, before the first event goes there.
@@ -208,6 +211,7 @@ private:
     milliseconds timeout_;
     [[nodiscard]] std::vector<std::int64_t> floors_of(std::span<const int> buckets) const;
     [[nodiscard]] std::string due_buckets() const;
+    [[nodiscard]] postgres::Params strays(std::span<const std::int64_t> in_flight) const;
 
     std::set<int> left_out_;
     Floors floors_;
@@ -255,6 +259,9 @@ public:
 
     /// Ready rows of a bucket's blocked keys are held aside. @return how many, at most `hold_limit`
     std::size_t hold_followers(int bucket, std::span<const std::int64_t> in_flight);
+    /// Rows that somebody has set PROCESSING, or has held aside, by hand: nobody sends them, so they go back
+    /// to where claims find them. @return how many rows and keys
+    std::size_t free_strays(std::span<const std::int64_t> in_flight);
     /// Unblocks keys of which no row waits. @return keys whose held rows need wait no more
     std::vector<BlockedKey> sort_blocked(int bucket);
 
