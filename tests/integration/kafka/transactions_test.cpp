@@ -71,7 +71,7 @@ protected:
 
     /// Sends one record to partition 1 and looks around before the commit, when a broker has it.
     TransactionEnd send(const std::function<void()>& look) {
-        Producer producer({client, id});
+        Producer producer({.client = client, .transactional_id = id});
         producer.init(soon(), [] { return true; });
         const std::vector<Record> records{{topic, 1, "key", "value", {}, 0}};
         return producer.send(records, soon(), [&] {

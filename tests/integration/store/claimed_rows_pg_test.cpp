@@ -181,7 +181,7 @@ TEST_F(ClaimedRows, WhoseUpdatesATriggerCancelsAreAnErrorThatNamesIt) {
         });
     });
     const ManifestedRow manifested{row.bucket, row.seq, outbox::id_digest(row.id)};
-    expect_named([&] { store_.settle(ownership_, std::span(&manifested, 1), {1, 0}, false); });
+    expect_named([&] { store_.settle(ownership_, std::span(&manifested, 1), {}, {1, 0}, false); });
 }
 
 TEST_F(ClaimedRows, AreToldFromTheOneThatStandsInTheirPlaceWhenTheyFail) {
