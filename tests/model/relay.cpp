@@ -234,7 +234,7 @@ void Relay::read_manifests(Surroundings& world) {
     const auto found = tail(world);
     auto plan = relay::plan_recovery(outbox_id, acquired_, found);
     if (!world.have(Cure::manifest)) {
-        plan = relay::Settle{{}, acquired_.marked, false};
+        plan = relay::Settle{.rows = {}, .gone = {}, .by_topic = {}, .newest = acquired_.marked};
     } else if (const auto* stopped = std::get_if<relay::StopShard>(&plan)) {
         if (!owns(world.database.now)) {
             return lose(world);
@@ -266,7 +266,7 @@ kafka::ControlTail Relay::tail(const Surroundings& world) const {
 
 /// Takes what there is for the whole truth.
 relay::Settle Relay::naive_plan(const kafka::ControlTail& tail) const {
-    relay::Settle settle{{}, acquired_.marked, false};
+    relay::Settle settle{.rows = {}, .gone = {}, .by_topic = {}, .newest = acquired_.marked};
     for (const auto& record : tail.records) {
         const auto manifest = relay::decode(record.value);
         settle.newest = {manifest->batch, record.offset};
