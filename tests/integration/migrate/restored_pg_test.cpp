@@ -106,7 +106,7 @@ TEST_F(Restored, WithoutItsIdItIsANewOutboxWhereNothingWasSentAndRefusedElsewher
     copy_.query("INSERT INTO outbox_shards (shard, marked_batch) VALUES (0, 7)");
     const auto refused = migrate(copy_, {"up"});
     EXPECT_EQ(refused.exit_code, 1);
-    EXPECT_THAT(refused.errors, HasSubstr("outbox_meta is empty"));
+    EXPECT_THAT(refused.errors, HasSubstr("outbox_meta: is empty"));
 }
 
 } // namespace
