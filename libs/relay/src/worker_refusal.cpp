@@ -14,7 +14,7 @@
 namespace outbox::relay {
 namespace {
 
-constexpr std::chrono::seconds tried_again{5};
+constexpr std::chrono::seconds tried_again{2};
 
 } // namespace
 

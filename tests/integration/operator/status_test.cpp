@@ -106,7 +106,7 @@ TEST_F(Status, OfAShardThatDoesNotGetOnIsRecoveringWithTheReason) {
     EXPECT_EQ(document["shards"][(shard + 1) % shards]["state"], "running");
     EXPECT_THAT(verb({"status"}).output, HasSubstr(fmt::format("shard {} recovering for ", shard)));
     database.query("DROP TRIGGER refuse ON outbox_events");
-    EXPECT_TRUE(wait_sent(id, 3s * slowness)) << relay.errors();
+    EXPECT_TRUE(wait_sent(id, 6s * slowness)) << relay.errors(); // it is tried every 2 s
     EXPECT_TRUE(wait_until([&] { return verb({"status"}).exit_code == 0; }, 10s)) << relay.errors();
     expect_exactly_once();
 }
