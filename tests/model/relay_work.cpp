@@ -43,6 +43,7 @@ relay::InHand Relay::hand(const Surroundings& world) const {
     if (!world.have(Cure::bounded_unmarked) && published_.size() < most_unmarked) {
         hand.published = hand.published && !more_to_claim(world.database.now);
     }
+    hand.proven = hand.published; // topics stay what they are here
     if (!world.have(Cure::one_at_a_time)) {
         hand.publishing = publishing_.size() == lane_count;
     }

@@ -1,6 +1,7 @@
 // What stood there before `up`: refused by name before anything is changed, or converted when asked for.
 #include "fixture.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace outbox::migrations {
@@ -88,7 +89,7 @@ TEST_F(Survey, RefusesColumnsOfOtherTypesByName) {
         const std::string name(column, std::string_view(column).find(' '));
         create({{name, std::string(column).substr(name.size() + 1)}});
         expect_refused("column " + name + " of public.outbox_events",
-                       "RENAME COLUMN " + name + " TO old_" + name);
+                       fmt::format("RENAME COLUMN {0} TO old_{0}", name));
     }
     create({{"status", "varchar(50) DEFAULT 'NEW' CONSTRAINT two CHECK (status IN ('NEW', 'SENT'))"}});
     expect_refused("constraint two of public.outbox_events", "DROP CONSTRAINT two;");

@@ -9,7 +9,7 @@ namespace outbox::relays {
 namespace {
 
 class TwoSchemas : public Relays {
-protected:
+public:
     TwoSchemas() {
         support::on_server(fmt::format("CREATE ROLE {} SUPERUSER LOGIN PASSWORD 'secret'", role));
         const auto up =
@@ -25,6 +25,7 @@ protected:
         support::on_server("DROP ROLE IF EXISTS " + role);
     }
 
+protected:
     /// The second outbox, and a role of its own, whose statements are counted.
     [[nodiscard]] Variables orders() const {
         return environment({{"DB_SCHEMA", "orders"}, {"OUTBOX_NAME", database.name() + "-orders"}});
