@@ -1,6 +1,6 @@
 #include "outbox/store/refused.hpp"
 
-#include "rows.hpp"
+#include "candidates.hpp"
 
 #include <outbox/postgres/transaction.hpp>
 
@@ -20,28 +20,13 @@ constexpr auto change_some =
     "UPDATE outbox_events AS o SET status = 'PROCESSING' WHERE o.ctid = ANY ($1::tid[])"
     " AND coalesce(o.status, 'NEW') = 'NEW'";
 
-struct Candidate {
-    Tid tid;
-    UnreadableRow row;
-};
-
 class Trials {
 public:
     Trials(Connection session, milliseconds timeout) : session_(std::move(session)), timeout_(timeout) {}
 
     std::vector<UnreadableRow> among(const Choice& choice) {
-        const auto rows =
-            session_.run(choice.rows, choice.params, Deadline::in(timeout_), postgres::Format::binary);
-        std::vector<Candidate> candidates;
-        for (int i = 0; i < rows.rows(); ++i) {
-            candidates.push_back({tid_of(rows.bytes(i, 0)),
-                                  {rows.integer(i, 1),
-                                   rows.uuid(i, 2),
-                                   static_cast<std::int16_t>(rows.integer(i, 4)),
-                                   static_cast<std::int32_t>(rows.integer(i, 3)),
-                                   {}}});
-        }
-        look(candidates);
+        look(candidates_of(
+            session_.run(choice.rows, choice.params, Deadline::in(timeout_), postgres::Format::binary)));
         return std::move(found_);
     }
 

@@ -1,7 +1,7 @@
 #include "outbox/store/unreadable.hpp"
 
+#include "candidates.hpp"
 #include "outbox/store/sql.hpp"
-#include "rows.hpp"
 
 #include <optional>
 #include <span>
@@ -29,11 +29,6 @@ constexpr Column columns[] = {{"event_data", "o.event_data::text"}, {"payload", 
                               {"partition_key", "o.partition_key"}, {"aggregate_type", "o.aggregate_type"},
                               {"event_type", "o.event_type"},       {"topic", "o.topic"},
                               {"content_type", "o.content_type"}};
-
-struct Candidate {
-    Tid tid;
-    UnreadableRow row;
-};
 
 struct Refused {
     Suspect suspect = Suspect::rows;
@@ -69,17 +64,7 @@ private:
     [[nodiscard]] Deadline deadline() const { return Deadline::in(timeout_ * 3 / 2); }
 
     std::vector<Candidate> chosen() {
-        const Result rows = session().run(choice_.rows, choice_.params, deadline(), Format::binary);
-        std::vector<Candidate> candidates;
-        for (int i = 0; i < rows.rows(); ++i) {
-            candidates.push_back({tid_of(rows.bytes(i, 0)),
-                                  {rows.integer(i, 1),
-                                   rows.uuid(i, 2),
-                                   static_cast<std::int16_t>(rows.integer(i, 4)),
-                                   static_cast<std::int32_t>(rows.integer(i, 3)),
-                                   {}}});
-        }
-        return candidates;
+        return candidates_of(session().run(choice_.rows, choice_.params, deadline(), Format::binary));
     }
 
     /// @return why the server does not answer; nullopt when it does
