@@ -18,3 +18,9 @@ BEGIN
     END LOOP;
     RETURN NULL;
 END $$;
+
+CREATE OR REPLACE FUNCTION outbox_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'event % is %: its identity, key, topic and content cannot change before it is sent',
+        OLD.id, coalesce(OLD.status, 'NEW') USING ERRCODE = 'object_not_in_prerequisite_state';
+END $$;

@@ -212,7 +212,7 @@ TEST_F(Doorbell, AndTheGuardThatAreGoneOrDisabledAreToldOf) {
     database_.query("DROP FUNCTION outbox_refuse_change() CASCADE");
     EXPECT_THAT(up(), HasSubstr("outbox_refuse_change on public.outbox_events was gone: made anew"));
     EXPECT_EQ(state_of(database_, change), "55000");
-    EXPECT_EQ(state_of(database_, "UPDATE outbox_events SET payload = NULL"), "55000");
+    EXPECT_EQ(state_of(database_, R"(UPDATE outbox_events SET headers = '{"a": "b"}')"), "55000");
     database_.query("ALTER TABLE outbox_events DISABLE TRIGGER outbox_refuse_change");
     EXPECT_THAT(up(), AllOf(HasSubstr("trigger outbox_refuse_change on public.outbox_events: is disabled"),
                             HasSubstr("ENABLE TRIGGER outbox_refuse_change;")));

@@ -134,6 +134,12 @@ TEST_F(Schema, WhatIsNotSentKeepsIdentityKeyTopicAndContent) {
             EXPECT_EQ(state_of(database_, "UPDATE outbox_events SET " + std::string(change) + where), "55000")
                 << change << " while " << status;
         }
+        EXPECT_EQ(state_of(database_,
+                           "UPDATE outbox_events SET id = id, aggregate_type = aggregate_type, topic = topic,"
+                           " event_data = event_data, headers = headers, payload = payload" +
+                               where),
+                  "accepted")
+            << "a row saved as it was";
         EXPECT_EQ(state_of(database_, "UPDATE outbox_events SET status = 'PROCESSING', retry_count = 1, "
                                       "next_attempt_at = now(), error_message = 'x'" +
                                           where),
