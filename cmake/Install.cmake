@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 
 set(writer_libraries outbox_values outbox_writer)
 set(inbox_libraries outbox_sqlstate outbox_inbox)
-set(relay_libraries outbox_core outbox_faults outbox_telemetry outbox_postgres outbox_store outbox_survey outbox_partition outbox_kafka outbox_relay)
+set(relay_libraries outbox_core outbox_faults outbox_telemetry outbox_postgres outbox_store outbox_survey outbox_partition outbox_kafka outbox_messages outbox_delivery outbox_relay)
 foreach(library IN LISTS writer_libraries inbox_libraries relay_libraries)
   string(REPLACE outbox_ "" name ${library})
   set_target_properties(${library} PROPERTIES EXPORT_NAME ${name})

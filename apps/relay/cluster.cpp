@@ -1,13 +1,13 @@
 #include "cluster.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/delivery/manifest.hpp>
+#include <outbox/delivery/name_claim.hpp>
+#include <outbox/delivery/publisher.hpp>
 #include <outbox/kafka/control_reader.hpp>
 #include <outbox/kafka/topic_reader.hpp>
 #include <outbox/kafka/transactions.hpp>
-#include <outbox/relay/manifest.hpp>
-#include <outbox/relay/name_claim.hpp>
-#include <outbox/relay/origin.hpp>
-#include <outbox/relay/publisher.hpp>
+#include <outbox/messages/origin.hpp>
 
 #include <fmt/format.h>
 
@@ -35,8 +35,9 @@ public:
 
     std::optional<verbs::Holder> holder() override {
         const auto found =
-            relay::find_holder(options_.kafka, admin_, options_.control_topic(), in_time(), always);
-        return found ? std::optional(verbs::Holder{found->outbox_id, relay::to_text(*found)}) : std::nullopt;
+            delivery::find_holder(options_.kafka, admin_, options_.control_topic(), in_time(), always);
+        return found ? std::optional(verbs::Holder{found->outbox_id, delivery::to_text(*found)})
+                     : std::nullopt;
     }
 
     verbs::ControlEnds control_ends(const Uuid& outbox_id) override {
@@ -53,7 +54,7 @@ public:
     void end_transactions(const Uuid& outbox_id, const std::vector<int>& shards) override {
         const Deadline markers = Deadline::in(milliseconds(5'000));
         for (const int shard : shards) {
-            for (const auto& lane : relay::lane_ids(relay::transactional_prefix(outbox_id, shard))) {
+            for (const auto& lane : delivery::lane_ids(delivery::transactional_prefix(outbox_id, shard))) {
                 decide(lane, markers);
             }
         }
@@ -65,7 +66,7 @@ public:
         row.topic = topic;
         row.aggregate_type = aggregate_type;
         row.event_type = event_type;
-        relay::Arena arena;
+        messages::Arena arena;
         std::string name(options_.messages.topic.topic_of(row, arena));
         return kafka::is_topic_name(name) ? std::optional(std::move(name)) : std::nullopt;
     }
@@ -74,7 +75,7 @@ public:
                                   const std::function<void(const verbs::SeenRecord&)>& seen) override {
         const auto extent = kafka::read_topic(
             options_.kafka, admin_, topic, patience, [&](const kafka::CommittedRecord& record) {
-                const auto origin = relay::origin_of(record.headers, record.value);
+                const auto origin = messages::origin_of(record.headers, record.value);
                 seen({origin.event, kind_of(origin), record.partition, record.offset});
                 return true;
             });
@@ -82,7 +83,7 @@ public:
     }
 
 private:
-    static verbs::SeenRecord::Kind kind_of(const relay::Origin& origin) {
+    static verbs::SeenRecord::Kind kind_of(const messages::Origin& origin) {
         using Kind = verbs::SeenRecord::Kind;
         if (origin.dead_letter) {
             return Kind::dead_letter;
@@ -123,13 +124,13 @@ private:
         const auto tail = kafka::read_control(options_.kafka, admin_, options_.control_topic(), shard, -1,
                                               in_time(), always);
         for (const kafka::ControlRecord& record : tail.records) {
-            const auto manifest = relay::decode(record.value);
+            const auto manifest = delivery::decode(record.value);
             if (!manifest) {
                 throw Error(Action::stop,
                             fmt::format("control record at offset {} of partition {} cannot be read",
                                         record.offset, shard));
             }
-            if (relay::is_name_claim(*manifest)) {
+            if (delivery::is_name_claim(*manifest)) {
                 continue;
             }
             if (manifest->outbox_id != outbox_id) {
@@ -139,7 +140,7 @@ private:
             end.batch = manifest->batch;
             end.offset = record.offset;
             end.epoch = std::max(end.epoch, manifest->epoch);
-            for (const relay::ManifestRow& row : manifest->rows) {
+            for (const delivery::ManifestRow& row : manifest->rows) {
                 end.largest_seq = std::max(end.largest_seq, row.seq);
             }
         }

@@ -5,11 +5,11 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/event.hpp>
+#include <outbox/delivery/control_topic.hpp>
 #include <outbox/faults/faults.hpp>
 #include <outbox/operator/failed.hpp>
 #include <outbox/operator/status.hpp>
 #include <outbox/operator/verbs.hpp>
-#include <outbox/relay/control_topic.hpp>
 #include <outbox/relay/options.hpp>
 
 #include <fmt/format.h>
@@ -170,8 +170,8 @@ int reshard(const Arguments& arguments) {
         return report("reshard", {{}, std::move(refused)}); // the topic of that name is another outbox's
     }
     const kafka::Admin admin(options.kafka);
-    relay::ensure_control_topic(admin, {options.control_topic(), *shards}, options.topics,
-                                Deadline::in(patience));
+    delivery::ensure_control_topic(admin, {options.control_topic(), *shards}, options.topics,
+                                   Deadline::in(patience));
     return report("reshard", verbs::reshard(session, *shards, motive_of(arguments), patience,
                                             [](const char* point) { faults::point(point); }));
 }

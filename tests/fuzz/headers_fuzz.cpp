@@ -1,8 +1,8 @@
 // A row's own headers, as any writer may have put them there: they never take the place of the relay's.
 #include "expect.hpp"
 
-#include <outbox/relay/headers.hpp>
-#include <outbox/relay/record.hpp>
+#include <outbox/messages/headers.hpp>
+#include <outbox/messages/record.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -15,21 +15,21 @@ constexpr std::int64_t now_ms = 1'700'000'000'000;
 
 long occurrences(const outbox::kafka::Record& record, std::string_view name) {
     return std::count_if(record.headers.begin(), record.headers.end(), [&](const auto& header) {
-        return outbox::relay::headers::is_same(header.name, name);
+        return outbox::messages::headers::is_same(header.name, name);
     });
 }
 
 /// nullopt: not JSON, or no object, which PostgreSQL would not have stored either.
-std::optional<outbox::kafka::Record> record_with(std::string_view headers, outbox::relay::Arena& arena) {
-    static const auto encoder = outbox::relay::make_encoder({.source = "source"});
+std::optional<outbox::kafka::Record> record_with(std::string_view headers, outbox::messages::Arena& arena) {
+    static const auto encoder = outbox::messages::make_encoder({.source = "source"});
     outbox::store::Row row;
     row.topic = "topic";
     row.key = "key";
     row.data = "{}";
     row.headers = headers;
     try {
-        return outbox::relay::make_record(*encoder, row, row.topic, now_ms, {}, arena);
-    } catch (const outbox::relay::Unencodable&) {
+        return outbox::messages::make_record(*encoder, row, row.topic, now_ms, {}, arena);
+    } catch (const outbox::messages::Unencodable&) {
         return std::nullopt;
     }
 }
@@ -38,7 +38,7 @@ std::optional<outbox::kafka::Record> record_with(std::string_view headers, outbo
 
 // NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    outbox::relay::Arena arena;
+    outbox::messages::Arena arena;
     const auto made = record_with(std::string_view(reinterpret_cast<const char*>(data), size), arena);
     if (!made) {
         return 0;
@@ -52,6 +52,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& header : record.headers) {
         bytes += header.name.size() + header.value.size();
     }
-    expect(outbox::relay::alone_bytes(record) > bytes);
+    expect(outbox::messages::alone_bytes(record) > bytes);
     return 0;
 }

@@ -268,7 +268,7 @@ kafka::ControlTail Relay::tail(const Surroundings& world) const {
 relay::Settle Relay::naive_plan(const kafka::ControlTail& tail) const {
     relay::Settle settle{.rows = {}, .gone = {}, .by_topic = {}, .newest = acquired_.marked};
     for (const auto& record : tail.records) {
-        const auto manifest = relay::decode(record.value);
+        const auto manifest = delivery::decode(record.value);
         settle.newest = {manifest->batch, record.offset};
         for (const auto& row : manifest->rows) {
             settle.rows.push_back({row.bucket, row.seq, row.digest, "SENT"});

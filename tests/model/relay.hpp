@@ -3,11 +3,11 @@
 #include "cures.hpp"
 #include "database.hpp"
 #include "producer.hpp"
+#include "shard/recovery.hpp"
+#include "shard/shard_machine.hpp"
 
-#include <outbox/relay/batch_policy.hpp>
-#include <outbox/relay/manifest.hpp>
-#include <outbox/relay/recovery.hpp>
-#include <outbox/relay/shard_machine.hpp>
+#include <outbox/delivery/batch_policy.hpp>
+#include <outbox/delivery/manifest.hpp>
 
 #include <array>
 #include <optional>
@@ -44,7 +44,7 @@ struct Surroundings {
     [[nodiscard]] bool have(Cure cure) const { return cures.have(cure); }
 };
 
-/// Rows on their way, as relay::Batch holds them.
+/// Rows on their way, as delivery::Batch holds them.
 struct Load {
     std::int64_t number = 0;
     std::vector<std::int16_t> seqs;
@@ -150,7 +150,7 @@ private:
     int watermark_ = -1;
     relay::Settle settle_;
     std::int64_t next_batch_ = 1;
-    relay::BatchLimit limit_;
+    delivery::BatchLimit limit_;
     std::array<bool, most_rows> blamed_{}; ///< by seq
     std::optional<Load> ready_;
     std::vector<Load> publishing_; ///< one, with all cures

@@ -2,7 +2,7 @@
 #include "relay.hpp"
 #include "say.hpp"
 
-#include <outbox/relay/retry_policy.hpp>
+#include <outbox/delivery/retry_policy.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -105,7 +105,7 @@ void Relay::collect(Surroundings& world) {
             limit_.sent();
             end.strays = end.strays && world.have(Cure::strays);
         }
-        if (const auto doubt = relay::doubt_about(end)) {
+        if (const auto doubt = delivery::doubt_about(end)) {
             return fail(*doubt, world);
         }
         load.offset = end.deliveries.back().offset;
@@ -118,21 +118,21 @@ void Relay::collect(Surroundings& world) {
 
 void Relay::after_failure(const Load& load, const kafka::Failure& failure, int refused_id,
                           const Surroundings& world) {
-    relay::Batch batch;
+    delivery::Batch batch;
     batch.claimed.rows.resize(load.seqs.size());
     batch.records.resize(load.seqs.size() + 1);
-    switch (relay::remedy_for(failure, batch)) {
-    case relay::Remedy::split:
+    switch (delivery::remedy_for(failure, batch)) {
+    case delivery::Remedy::split:
         say(world, "splits the batch: event ", refused_id, " spoils it");
         limit_.spoilt(load.seqs.size());
         break;
-    case relay::Remedy::blame_row:
+    case delivery::Remedy::blame_row:
         blamed_[static_cast<std::size_t>(load.seqs.front())] = true;
         limit_.found();
         break;
-    case relay::Remedy::none:
-    case relay::Remedy::blame_dead_letter:
-    case relay::Remedy::refuse_topic:
+    case delivery::Remedy::none:
+    case delivery::Remedy::blame_dead_letter:
+    case delivery::Remedy::refuse_topic:
         break;
     }
 }
@@ -336,7 +336,7 @@ std::vector<std::int16_t> Relay::sort_out(const std::vector<std::int16_t>& claim
         blocked[key] = true;
         store::Row attempted;
         attempted.retry_count = row.retries;
-        const bool give_up = blamed && relay::next_attempt(attempted, most_retries, {}, 0).give_up;
+        const bool give_up = blamed && delivery::next_attempt(attempted, most_retries, {}, 0).give_up;
         row.status = give_up ? Status::failed : Status::fresh;
         row.waits = give_up ? Waits::no : Waits::for_retry;
         row.retries = static_cast<std::int16_t>(row.retries + (blamed ? 1 : 0));
@@ -353,14 +353,15 @@ std::vector<std::int16_t> Relay::sort_out(const std::vector<std::int16_t>& claim
 Load Relay::load_of(std::vector<std::int16_t> seqs, Surroundings& world) {
     Load load;
     load.number = next_batch_++;
-    relay::Manifest manifest{outbox(), acquired_.ownership.relay, acquired_.ownership.epoch, load.number, {}};
+    delivery::Manifest manifest{
+        outbox(), acquired_.ownership.relay, acquired_.ownership.epoch, load.number, {}};
     for (const std::int16_t seq : seqs) {
         const Row& row = world.database.now.rows[static_cast<std::size_t>(seq)];
-        manifest.rows.push_back({0, seq, static_cast<std::uint32_t>(row.id), relay::Outcome::sent});
+        manifest.rows.push_back({0, seq, static_cast<std::uint32_t>(row.id), delivery::Outcome::sent});
         load.outgoing.add(row.key % data_partitions, row.id);
     }
     load.outgoing.add(control, static_cast<int>(world.manifests.size()));
-    world.manifests.push_back(relay::encode(manifest));
+    world.manifests.push_back(delivery::encode(manifest));
     world.batch_of_manifest.push_back(static_cast<std::int16_t>(load.number));
     load.seqs = std::move(seqs);
     return load;

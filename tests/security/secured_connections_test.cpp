@@ -1,7 +1,7 @@
 // What the relay asks brokers by itself, over TLS and SASL. Run by security_test, beside its broker and its
 // certificates.
 
-#include "connector.hpp"
+#include "wire/connector.hpp"
 
 #include <outbox/kafka/producer.hpp>
 #include <outbox/kafka/transactions.hpp>

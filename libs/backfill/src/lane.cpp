@@ -1,20 +1,20 @@
 #include "lane.hpp"
 
 #include <outbox/core/error.hpp>
-#include <outbox/relay/batch_policy.hpp>
+#include <outbox/delivery/batch_policy.hpp>
 
 #include <fmt/format.h>
 
 namespace outbox::backfill {
 namespace {
 
-Error error_of(const relay::Batch& batch, const kafka::TransactionEnd& end) {
+Error error_of(const delivery::Batch& batch, const kafka::TransactionEnd& end) {
     if (!end.failure) {
         return {Action::reconnect, "Kafka's answers came late or twice"};
     }
     const bool final = end.failure->blame == kafka::Blame::record ||
                        end.failure->blame == kafka::Blame::topic || end.failure->blame == kafka::Blame::setup;
-    if (end.failure->blame == kafka::Blame::topic && relay::one_topic(batch)) {
+    if (end.failure->blame == kafka::Blame::topic && delivery::one_topic(batch)) {
         return {Action::stop, fmt::format("topic {}: {}", batch.records.front().topic, end.failure->message)};
     }
     return {final ? Action::stop : Action::reconnect, end.failure->message};

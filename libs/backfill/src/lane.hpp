@@ -2,7 +2,7 @@
 
 #include "outbox/backfill/position.hpp"
 
-#include <outbox/relay/publisher.hpp>
+#include <outbox/delivery/publisher.hpp>
 #include <outbox/store/history.hpp>
 
 #include <deque>
@@ -20,7 +20,7 @@ struct OpenPage {
 /// What one lane has to publish of a page, in one transaction.
 struct Part {
     std::shared_ptr<OpenPage> of;
-    std::unique_ptr<relay::Batch> batch;
+    std::unique_ptr<delivery::Batch> batch;
     std::int64_t events = 0;
     std::int64_t through = 0;
 };
@@ -36,7 +36,7 @@ struct ControlPlace {
 /// Not thread-safe.
 class Lane {
 public:
-    Lane(int number, ControlPlace place, relay::PublisherOptions options, relay::Signal& done)
+    Lane(int number, ControlPlace place, delivery::PublisherOptions options, delivery::Signal& done)
         : number_(number),
           place_(std::move(place)),
           publisher_(std::move(options), done) {}
@@ -64,9 +64,9 @@ private:
     ControlPlace place_;
     LanePosition position_;
     std::deque<Part> waiting_;
-    std::optional<Part> sending_; ///< its batch is the publisher's
-    LanePosition next_;           ///< once `sending_` is published
-    relay::Publisher publisher_;  ///< last, so that it goes before what its records point into
+    std::optional<Part> sending_;   ///< its batch is the publisher's
+    LanePosition next_;             ///< once `sending_` is published
+    delivery::Publisher publisher_; ///< last, so that it goes before what its records point into
 };
 
 } // namespace outbox::backfill

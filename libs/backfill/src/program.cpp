@@ -9,9 +9,9 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/user.hpp>
+#include <outbox/delivery/settings.hpp>
 #include <outbox/kafka/options.hpp>
 #include <outbox/postgres/options.hpp>
-#include <outbox/relay/options.hpp>
 #include <outbox/store/archive.hpp>
 #include <outbox/store/history.hpp>
 #include <outbox/store/schema.hpp>
@@ -43,9 +43,9 @@ Surroundings surroundings_of(const Settings& settings, const Request& request) {
         all.replica->port = request.read_host->port.value_or(all.primary.port);
     }
     all.kafka = kafka::client_options(settings, program);
-    all.topics = relay::topic_policy(settings);
+    all.topics = delivery::topic_policy(settings);
     all.topics.metadata_interval = kafka::metadata_interval(all.kafka);
-    all.outbox = relay::outbox_name(settings);
+    all.outbox = delivery::outbox_name(settings);
     if (!kafka::is_topic_name(all.prefix())) {
         throw UsageError(
             fmt::format("OUTBOX_NAME={} is not allowed: it must be letters, digits, '.', '_' or '-', at"
@@ -170,7 +170,7 @@ int replay(const Surroundings& surroundings, const Request& request, const std::
     std::cout << fmt::format("run {}: {}{} events\n", run.run, registered.resumed ? "goes on, " : "",
                              run.events)
               << std::flush;
-    relay::warn_of_order(*request.target.messages.strategy);
+    messages::warn_of_order(*request.target.messages.strategy);
     printer.name(run.run);
     Replay replay(surroundings, request, run, printer.reporter(), go_on);
     const Ending ending = replay.run();

@@ -5,8 +5,8 @@
 #include "source.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/delivery/control_topic.hpp>
 #include <outbox/faults/faults.hpp>
-#include <outbox/relay/control_topic.hpp>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -102,7 +102,8 @@ void note_outlived(const std::string& topic, const kafka::TopicLimits& limits, c
         if (strptime(day.c_str(), "%Y-%m-%d", &parts) == nullptr) {
             continue; // the time is not known
         }
-        events += relay::stamp_for(std::int64_t{timegm(&parts)} * 1000, now_ms, limits).outlived ? count : 0;
+        events +=
+            messages::stamp_for(std::int64_t{timegm(&parts)} * 1000, now_ms, limits).outlived ? count : 0;
     }
     if (events > 0) {
         reporter.note(
@@ -115,9 +116,9 @@ void note_outlived(const std::string& topic, const kafka::TopicLimits& limits, c
 /// @throws for topics that cannot be sent to, before anything is written
 void check_topics(const Surroundings& surroundings, const kafka::Admin& admin, const Target& target,
                   const Survey& survey, const Reporter& reporter) {
-    relay::TopicPolicy policy = surroundings.topics;
+    delivery::TopicPolicy policy = surroundings.topics;
     policy.announce = false; // the run ends with the reason
-    relay::Topics topics(admin, surroundings.kafka, std::move(policy));
+    delivery::Topics topics(admin, surroundings.kafka, std::move(policy));
     std::map<std::string, Survey::Days> wanted = survey.topic_days;
     if (target.topic) {
         wanted = {{*target.topic, survey.days}};
@@ -208,8 +209,8 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
     }
     check_topics(surroundings, admin, request.target, survey, reporter);
     const Deadline deadline = Deadline::in(30s);
-    relay::ensure_control_topic(admin, {surroundings.prefix(), control_partitions}, surroundings.topics,
-                                deadline);
+    delivery::ensure_control_topic(admin, {surroundings.prefix(), control_partitions}, surroundings.topics,
+                                   deadline);
     run.control_offset = control_end(admin, surroundings.prefix(), control_partition(run.id), deadline);
     faults::point("before-registration");
     return runs.add(run);

@@ -88,7 +88,7 @@ struct Replay::State {
     store::History history;
     Shaper shaper;
     RateLimiter limiter;
-    relay::Signal signal;
+    delivery::Signal signal;
     std::deque<std::shared_ptr<OpenPage>> pages; ///< oldest first
     std::deque<Lane> lanes;                      ///< after the pages: it goes first
     std::size_t batch_bytes = 0;
@@ -137,9 +137,9 @@ void Replay::State::start_lanes() {
     for (int i = 0; i < owner.run_.lanes; ++i) {
         lanes.emplace_back(
             i, place,
-            relay::PublisherOptions{surroundings.kafka,
-                                    fmt::format("{}.{}.{}", surroundings.prefix(), owner.run_.run, i),
-                                    surroundings.prefix() + "."},
+            delivery::PublisherOptions{surroundings.kafka,
+                                       fmt::format("{}.{}.{}", surroundings.prefix(), owner.run_.run, i),
+                                       surroundings.prefix() + "."},
             signal);
     }
     for (Lane& lane : lanes) {
@@ -206,7 +206,7 @@ void Replay::State::split(const std::shared_ptr<OpenPage>& open) {
         }
         Part& part = parts[number];
         if (!part.batch) {
-            part.batch = std::make_unique<relay::Batch>();
+            part.batch = std::make_unique<delivery::Batch>();
         }
         part.batch->records.push_back(shaper.shape(*part.batch, row, deadline));
         ++part.events;

@@ -1,8 +1,8 @@
 #include "outbox/backfill/request.hpp"
 
 #include <outbox/core/error.hpp>
+#include <outbox/delivery/settings.hpp>
 #include <outbox/kafka/admin.hpp>
-#include <outbox/relay/options.hpp>
 
 #include <fmt/format.h>
 
@@ -180,15 +180,15 @@ Selection selection_of(const Arguments& arguments) {
 /// The relay's messages, but for --format and --partition-strategy. What is not as usual is said in the text.
 void read_messages(const Arguments& arguments, Target& target) {
     const Settings& settings = arguments.settings;
-    const std::string source = relay::event_source(settings);
-    target.messages = relay::messages_from(settings, source);
+    const std::string source = delivery::event_source(settings);
+    target.messages = messages::messages_from(settings, source);
     if (const auto& topic = settings.text("RELAY_TOPIC_TEMPLATE"); !target.topic && topic != "${topic}") {
         say(target.text, "relay-topic-template", topic);
     }
     const std::string format = choice(arguments, "format", settings.text("RELAY_FORMAT"),
                                       {"cloudevents", "cloudevents-structured", "debezium", "raw"});
     const bool event_type_header = settings.on("RELAY_DEBEZIUM_EVENT_TYPE");
-    target.messages.encoder = relay::make_encoder({format, source, event_type_header});
+    target.messages.encoder = messages::make_encoder({format, source, event_type_header});
     say(target.text, "format", format);
     if (format == "debezium" && event_type_header) {
         say(target.text, "relay-debezium-event-type", settings.text("RELAY_DEBEZIUM_EVENT_TYPE"));

@@ -1,7 +1,7 @@
 #include "shaper.hpp"
 
 #include <outbox/core/error.hpp>
-#include <outbox/relay/headers.hpp>
+#include <outbox/messages/headers.hpp>
 
 #include <fmt/format.h>
 
@@ -23,9 +23,9 @@ std::int64_t now_ms() {
 
 } // namespace
 
-relay::TopicVerdict open_topic(relay::Topics& topics, const std::string& name, Deadline deadline) {
+delivery::TopicVerdict open_topic(delivery::Topics& topics, const std::string& name, Deadline deadline) {
     auto verdict = topics.look_up(name, deadline);
-    if (verdict.kind == relay::TopicVerdict::Kind::open) {
+    if (verdict.kind == delivery::TopicVerdict::Kind::open) {
         return verdict;
     }
     const bool passes =
@@ -33,12 +33,12 @@ relay::TopicVerdict open_topic(relay::Topics& topics, const std::string& name, D
     throw Error(passes ? Action::retry : Action::stop, verdict.reason);
 }
 
-Shaper::Shaper(const Target& target, std::string run, relay::Topics& topics)
+Shaper::Shaper(const Target& target, std::string run, delivery::Topics& topics)
     : target_(target),
       run_(std::move(run)),
       topics_(topics) {}
 
-const relay::TopicVerdict& Shaper::verdict_for(std::string_view topic, Deadline deadline) {
+const delivery::TopicVerdict& Shaper::verdict_for(std::string_view topic, Deadline deadline) {
     auto found = verdicts_.find(topic);
     if (found == verdicts_.end()) {
         const std::string name(topic);
@@ -48,29 +48,29 @@ const relay::TopicVerdict& Shaper::verdict_for(std::string_view topic, Deadline 
 }
 
 kafka::Record Shaper::encode(const store::Row& row, std::string_view topic,
-                             const relay::TopicVerdict& verdict, relay::Arena& arena) const {
+                             const delivery::TopicVerdict& verdict, messages::Arena& arena) const {
     try {
-        return relay::make_record(*target_.messages.encoder, row, topic, now_ms(), verdict.limits, arena);
-    } catch (const relay::Unencodable& error) {
+        return messages::make_record(*target_.messages.encoder, row, topic, now_ms(), verdict.limits, arena);
+    } catch (const messages::Unencodable& error) {
         refuse(row, error.what());
     }
 }
 
-kafka::Record Shaper::shape(relay::Batch& batch, const store::Row& row, Deadline deadline) {
-    const relay::Messages& messages = target_.messages;
+kafka::Record Shaper::shape(delivery::Batch& batch, const store::Row& row, Deadline deadline) {
+    const messages::Messages& messages = target_.messages;
     const std::string_view topic =
         target_.topic ? std::string_view(*target_.topic) : messages.topic.topic_of(row, batch.arena);
-    const relay::TopicVerdict& verdict = verdict_for(topic, deadline);
+    const delivery::TopicVerdict& verdict = verdict_for(topic, deadline);
     kafka::Record record = encode(row, topic, verdict, batch.arena);
     if (!target_.original_timestamp) {
         record.timestamp_ms = 0; // now
     }
     std::erase_if(record.headers, [](const kafka::Header& header) {
-        return header.name == relay::headers::replay_id || header.name == relay::headers::original_id;
+        return header.name == messages::headers::replay_id || header.name == messages::headers::original_id;
     });
-    record.headers.push_back({relay::headers::replay_id, run_});
-    record.headers.push_back({relay::headers::original_id, batch.arena.keep(row.id.to_string())});
-    const auto size = static_cast<std::int64_t>(relay::alone_bytes(record));
+    record.headers.push_back({messages::headers::replay_id, run_});
+    record.headers.push_back({messages::headers::original_id, batch.arena.keep(row.id.to_string())});
+    const auto size = static_cast<std::int64_t>(messages::alone_bytes(record));
     if (size > verdict.limits.max_message_bytes) {
         throw Error(
             Action::stop,

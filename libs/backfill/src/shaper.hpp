@@ -2,9 +2,9 @@
 
 #include "outbox/backfill/request.hpp"
 
-#include <outbox/relay/batch.hpp>
-#include <outbox/relay/record.hpp>
-#include <outbox/relay/topics.hpp>
+#include <outbox/delivery/batch.hpp>
+#include <outbox/delivery/topics.hpp>
+#include <outbox/messages/record.hpp>
 
 #include <map>
 #include <string>
@@ -16,28 +16,28 @@ namespace outbox::backfill {
 class Shaper {
 public:
     /// @param run  outbox-replay-id
-    Shaper(const Target& target, std::string run, relay::Topics& topics);
+    Shaper(const Target& target, std::string run, delivery::Topics& topics);
 
     /// The record points into the row and the batch.
     /// @throws Error(stop) for an event that the topic does not accept; Error(retry) while a leader is away
-    kafka::Record shape(relay::Batch& batch, const store::Row& row, Deadline deadline);
+    kafka::Record shape(delivery::Batch& batch, const store::Row& row, Deadline deadline);
 
     /// What is known about topics is asked for again when it is old. Between pages, because it costs a look
     /// each.
     void refresh() { verdicts_.clear(); }
 
 private:
-    const relay::TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
+    const delivery::TopicVerdict& verdict_for(std::string_view topic, Deadline deadline);
     [[nodiscard]] kafka::Record encode(const store::Row& row, std::string_view topic,
-                                       const relay::TopicVerdict& verdict, relay::Arena& arena) const;
+                                       const delivery::TopicVerdict& verdict, messages::Arena& arena) const;
 
     Target target_;
     std::string run_;
-    relay::Topics& topics_;
-    std::map<std::string, relay::TopicVerdict, std::less<>> verdicts_;
+    delivery::Topics& topics_;
+    std::map<std::string, delivery::TopicVerdict, std::less<>> verdicts_;
 };
 
 /// @throws Error(stop) when the topic cannot be sent to, Error(retry) when a leader is away
-relay::TopicVerdict open_topic(relay::Topics& topics, const std::string& name, Deadline deadline);
+delivery::TopicVerdict open_topic(delivery::Topics& topics, const std::string& name, Deadline deadline);
 
 } // namespace outbox::backfill

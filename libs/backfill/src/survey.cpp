@@ -32,18 +32,18 @@ void table(std::string& text, const char* title, const std::map<std::string, std
     }
 }
 
-std::string topic_of(const store::HistoryCount& count, const relay::TopicTemplate& topic) {
+std::string topic_of(const store::HistoryCount& count, const messages::TopicTemplate& topic) {
     store::Row row;
     row.aggregate_type = count.aggregate_type;
     row.event_type = count.event_type;
     row.topic = count.topic;
-    relay::Arena arena;
+    messages::Arena arena;
     return std::string(topic.topic_of(row, arena));
 }
 
 } // namespace
 
-void Survey::add(const store::WindowCounts& window, const relay::TopicTemplate& topic) {
+void Survey::add(const store::WindowCounts& window, const messages::TopicTemplate& topic) {
     untimed += window.untimed;
     if (window.events == 0) {
         return;
@@ -96,7 +96,7 @@ std::string report(const Survey& survey, const Target& target, const Outlook& ou
     return text;
 }
 
-Survey take_survey(store::History& history, const Selection& selection, const relay::TopicTemplate& topic,
+Survey take_survey(store::History& history, const Selection& selection, const messages::TopicTemplate& topic,
                    std::int64_t last_seq, const std::function<bool(const Survey&)>& go_on) {
     Survey survey;
     std::int64_t left = selection.limit.value_or(std::numeric_limits<std::int64_t>::max());

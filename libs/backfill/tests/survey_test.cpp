@@ -18,7 +18,7 @@ store::WindowCounts window(std::int64_t first, std::int64_t last, std::vector<st
 
 TEST(Survey, AddsWindowsUp) {
     Survey survey;
-    const relay::TopicTemplate own;
+    const messages::TopicTemplate own;
     survey.add(window(0, 0, {}), own);
     survey.add(
         window(5, 9,
@@ -40,7 +40,7 @@ TEST(Survey, CountsTheTopicsThatTheRelaySendsTo) {
                       {{"user", "created", "all", "", 3, 300},
                        {"user", "renamed", "all", "", 1, 90},
                        {"order", "created", "all", "", 2, 200}}),
-               relay::TopicTemplate("RELAY_TOPIC_TEMPLATE", "outbox.event.${aggregate_type}"));
+               messages::TopicTemplate("RELAY_TOPIC_TEMPLATE", "outbox.event.${aggregate_type}"));
     EXPECT_EQ(survey.topics,
               (std::map<std::string, std::int64_t>{{"outbox.event.order", 2}, {"outbox.event.user", 4}}));
 }

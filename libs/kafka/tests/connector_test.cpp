@@ -1,4 +1,4 @@
-#include "connector.hpp"
+#include "wire/connector.hpp"
 
 #include <outbox/kafka/error.hpp>
 

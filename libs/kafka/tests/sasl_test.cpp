@@ -1,5 +1,5 @@
-#include "sasl.hpp"
-#include "wire.hpp"
+#include "wire/sasl.hpp"
+#include "wire/wire.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

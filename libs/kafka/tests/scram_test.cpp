@@ -1,4 +1,4 @@
-#include "scram.hpp"
+#include "wire/scram.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "troubles.hpp"
+#include "client/troubles.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -14,8 +14,8 @@
 namespace outbox::relays {
 namespace {
 
+using messages::OutgoingEvent;
 using relay::Options;
-using relay::OutgoingEvent;
 using relay::Relay;
 using testing::Contains;
 using testing::HasSubstr;
@@ -37,7 +37,7 @@ protected:
         return options;
     }
 
-    [[nodiscard]] Options with_hook(relay::BeforePublish hook, const Variables& changes = {}) const {
+    [[nodiscard]] Options with_hook(messages::BeforePublish hook, const Variables& changes = {}) const {
         Options result = options(changes);
         result.on_before_publish = std::move(hook);
         return result;

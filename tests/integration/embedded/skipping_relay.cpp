@@ -12,7 +12,7 @@ int main() {
     sigprocmask(SIG_BLOCK, &signals, nullptr); // before other threads start: they inherit it
 
     outbox::relay::Options options;
-    options.on_before_publish = [](outbox::relay::OutgoingEvent& event) {
+    options.on_before_publish = [](outbox::messages::OutgoingEvent& event) {
         if (event.seq() % 3 == 0) {
             event.skip("every third");
         }

@@ -3,9 +3,9 @@
 #include <outbox/backfill/pace.hpp>
 #include <outbox/backfill/position.hpp>
 #include <outbox/backfill/request.hpp>
+#include <outbox/delivery/topics.hpp>
 #include <outbox/kafka/admin.hpp>
 #include <outbox/postgres/connection.hpp>
-#include <outbox/relay/topics.hpp>
 #include <outbox/store/backfills.hpp>
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Surroundings {
     postgres::ConnectOptions primary;
     std::optional<postgres::ConnectOptions> replica; ///< events are read from it
     kafka::ClientOptions kafka;
-    relay::TopicPolicy topics;
+    delivery::TopicPolicy topics;
     std::string outbox; ///< its name in Kafka
 
     /// `outbox.<name>.backfill`: the control topic, and the beginning of all transactional ids.
@@ -72,7 +72,7 @@ private:
     Reporter reporter_;
     std::function<bool()> go_on_;
     kafka::Admin admin_;
-    relay::Topics topics_;
+    delivery::Topics topics_;
     std::int64_t published_ = 0;
 };
 

@@ -2,7 +2,7 @@
 
 #include <outbox/core/command_line.hpp>
 #include <outbox/core/deadline.hpp>
-#include <outbox/relay/messages.hpp>
+#include <outbox/messages/messages.hpp>
 #include <outbox/store/history.hpp>
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct Selection {
 /// Where to, and in which shape.
 struct Target {
     std::optional<std::string> topic; ///< nothing: where the relay sent each event
-    relay::Messages messages{};       ///< the relay's, but for what the command line says
+    messages::Messages messages{};    ///< the relay's, but for what the command line says
     bool original_timestamp = false;  ///< of the record; else the time of the replay
     std::string text;                 ///< as above
 };

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <outbox/backfill/request.hpp>
-#include <outbox/relay/topic_template.hpp>
+#include <outbox/messages/topic_template.hpp>
 #include <outbox/store/backfills.hpp>
 #include <outbox/store/history.hpp>
 
@@ -28,7 +28,7 @@ struct Survey {
     Days days;
     std::map<std::string, Days> topic_days; ///< of each topic
 
-    void add(const store::WindowCounts& window, const relay::TopicTemplate& topic);
+    void add(const store::WindowCounts& window, const messages::TopicTemplate& topic);
 };
 
 /// The first and the last event, in words, and how fast it will go.
@@ -47,7 +47,7 @@ std::string report(const Survey& survey, const Target& target, const Outlook& ou
 
 /// Counts what is selected, up to `last_seq`, in short statements.
 /// @param topic  the relay's, @param go_on  is told what was counted so far; false ends it early
-Survey take_survey(store::History& history, const Selection& selection, const relay::TopicTemplate& topic,
+Survey take_survey(store::History& history, const Selection& selection, const messages::TopicTemplate& topic,
                    std::int64_t last_seq, const std::function<bool(const Survey&)>& go_on);
 
 } // namespace outbox::backfill

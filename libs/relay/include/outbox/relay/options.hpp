@@ -1,10 +1,10 @@
 #pragma once
 
 #include <outbox/core/settings.hpp>
+#include <outbox/delivery/settings.hpp>
 #include <outbox/kafka/lane.hpp>
+#include <outbox/messages/messages.hpp>
 #include <outbox/postgres/connection.hpp>
-#include <outbox/relay/messages.hpp>
-#include <outbox/relay/topics.hpp>
 #include <outbox/store/shard.hpp>
 
 #include <string>
@@ -15,7 +15,7 @@ namespace outbox::relay {
 struct RelayOptions {
     postgres::ConnectOptions database;
     kafka::ClientOptions kafka;
-    TopicPolicy topics;
+    delivery::TopicPolicy topics;
     store::ClaimLimits claim;
     milliseconds poll_interval{5'000};
     milliseconds lease{10'000};
@@ -27,16 +27,11 @@ struct RelayOptions {
     std::string dead_letter_topic;  ///< empty: none
     int first_shards = 8;
     std::string name; ///< of the outbox
-    Messages messages;
+    messages::Messages messages;
     kafka::LaneFactory make_lane = kafka::make_lane;
 
     [[nodiscard]] std::string control_topic() const { return "outbox." + name + ".control"; }
 };
-
-// What the relay shares with other programs that send events.
-std::string outbox_name(const Settings& settings);  ///< OUTBOX_NAME, else DB_NAME
-std::string event_source(const Settings& settings); ///< OUTBOX_SOURCE, else `/outbox/<name>`
-TopicPolicy topic_policy(const Settings& settings);
 
 /// @throws UsageError when OUTBOX_NAME cannot be part of a topic's name.
 RelayOptions relay_options(const Settings& settings);

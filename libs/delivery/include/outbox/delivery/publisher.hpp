@@ -1,0 +1,92 @@
+#pragma once
+
+#include <outbox/delivery/batch.hpp>
+#include <outbox/delivery/signal.hpp>
+#include <outbox/kafka/lane.hpp>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace outbox::delivery {
+
+struct BatchEnd {
+    std::unique_ptr<Batch> batch;
+    kafka::TransactionEnd end;
+};
+
+/// A transaction whose records brokers have, and whose commit nobody has asked for yet.
+struct UnderWay {
+    const Batch& batch;
+    const kafka::Lane& lane;
+    std::string transactional_id;
+    SteadyClock::time_point began;
+};
+
+struct PublisherOptions {
+    kafka::ClientOptions client;
+    std::string transactional_prefix; ///< "outbox-<id>-<shard>"; a lane adds its number
+    std::string transactional_family; ///< as rights name these ids and those of the others of their kind
+    milliseconds transaction_timeout{20'000};
+    kafka::LaneFactory make_lane = kafka::make_lane;
+    /// Looks at it, on the publisher's thread. @throws KafkaError: it is not committed
+    std::function<void(const UnderWay&)> before_commit = [](const UnderWay&) {};
+};
+
+/// With which the transactional ids of all relays of an outbox begin.
+std::string transactional_family(const Uuid& outbox_id);
+/// Of the producers of one shard; stable for ever.
+std::string transactional_prefix(const Uuid& outbox_id, int shard);
+/// The transactional ids of its lanes.
+std::vector<std::string> lane_ids(const std::string& prefix);
+
+/// Sends the batches of one shard in order: two producers (lanes) take turns, and nothing is produced on one
+/// before the other's commit was answered. One batch at a time; runs on a thread of its own.
+/// After any failed or doubtful transaction both lanes are gone: start() makes new ones.
+class Publisher {
+public:
+    /// @param done  told whenever a batch has ended
+    Publisher(PublisherOptions options, Signal& done);
+    Publisher(const Publisher&) = delete;
+    Publisher& operator=(const Publisher&) = delete;
+    ~Publisher();
+
+    /// The transactional ids of both lanes.
+    [[nodiscard]] std::vector<std::string> lane_ids() const;
+
+    /// Destroys both lanes, makes new ones and initialises them: earlier producers are fenced and decided
+    /// after it.
+    /// @throws KafkaError
+    void start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on);
+
+    /// Destroys both lanes, after the batch under way has ended. What it left is dropped.
+    void stop();
+
+    [[nodiscard]] bool busy() const;
+    /// @pre !busy() and no end waits to be taken
+    void submit(std::unique_ptr<Batch> batch);
+    /// The last batch's end, once.
+    std::optional<BatchEnd> take_end();
+
+private:
+    void run(const std::stop_token& stop);
+    kafka::TransactionEnd send(Batch& batch);
+    void wait_idle();
+
+    PublisherOptions options_;
+    Signal& done_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::array<std::unique_ptr<kafka::Lane>, 2> lanes_;
+    std::unique_ptr<Batch> next_;
+    bool sending_ = false;
+    std::optional<BatchEnd> end_;
+    std::jthread thread_;
+};
+
+} // namespace outbox::delivery

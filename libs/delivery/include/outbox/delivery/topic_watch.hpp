@@ -1,0 +1,75 @@
+#pragma once
+
+#include <outbox/delivery/identities.hpp>
+#include <outbox/delivery/signal.hpp>
+#include <outbox/kafka/topic_ids.hpp>
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+
+namespace outbox::delivery {
+
+/// Of topics.
+std::set<std::string, std::less<>> names_of(const TopicIdentities& identities);
+
+/// Knows which topics are still those that they were: asks brokers for their ids on behalf of all shards of a
+/// relay, on a thread of its own. Who asks while a question is under way shares the next one. Where brokers
+/// tell no ids (Kafka before 2.8) nothing is known of any topic: that is logged once, and tried again now and
+/// then. Thread-safe.
+class TopicWatch {
+public:
+    TopicWatch(const kafka::Admin& admin, const kafka::ClientOptions& client);
+    TopicWatch(const TopicWatch&) = delete;
+    TopicWatch& operator=(const TopicWatch&) = delete;
+    ~TopicWatch();
+
+    using Names = std::set<std::string, std::less<>>;
+
+    /// Asks about these soon, by a question that begins after this call.
+    /// @param bell  rings when it was answered; lives until leave()
+    void want(const Names& topics, Signal* bell = nullptr);
+    /// The bell rings no more.
+    void leave(const Signal& bell);
+
+    /// The same, and waits for it. @return whether it was answered, or never will be
+    bool ask(const Names& topics, Deadline deadline);
+
+    /// Ids under which these topics are known now, asked for where nothing certain is known.
+    /// @throws KafkaError: brokers do not answer
+    TopicIdentities identify(const Names& topics, Deadline deadline);
+
+    /// Whether the topics are still these, as far as is known from questions since then.
+    [[nodiscard]] IdentityVerdict compare(const TopicIdentities& before, SteadyClock::time_point since) const;
+
+    /// Where answers since then are missing they are waited for.
+    IdentityVerdict compare_afresh(const TopicIdentities& before, SteadyClock::time_point since,
+                                   Deadline deadline);
+
+private:
+    void run(const std::stop_token& stop);
+    void note(const Names& asked, const kafka::Identities& found, SteadyClock::time_point when);
+    void failed(const std::exception& error);
+    static void ring(const std::set<Signal*>& bells);
+    [[nodiscard]] std::optional<SeenIdentity> seen(const std::string& topic) const;
+    [[nodiscard]] Names uncertain(const Names& topics) const;
+
+    kafka::TopicIds ids_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    Names wanted_;
+    std::set<Signal*> bells_; ///< of those who want them
+    std::map<std::string, SeenIdentity, std::less<>> known_;
+    bool able_ = true;                   ///< brokers tell ids, as far as is known
+    bool answered_ = false;              ///< ever
+    std::string said_;                   ///< why they do not
+    SteadyClock::time_point next_try_{}; ///< while they do not
+    std::optional<SteadyClock::time_point>
+        silence_; ///< nobody could be asked since then, though Kafka is there
+    std::jthread thread_;
+};
+
+} // namespace outbox::delivery

@@ -1,0 +1,202 @@
+#include "outbox/delivery/topic_watch.hpp"
+
+#include <outbox/kafka/error.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace outbox::delivery {
+namespace {
+
+constexpr milliseconds patience{3'000};
+constexpr milliseconds pause{50};
+/// Leaders that do not agree, as while a topic is made, soon will.
+constexpr milliseconds between_questions{20};
+constexpr milliseconds disagreement{500};
+constexpr std::chrono::seconds next_try{60};
+/// For so long nobody can be asked, though Kafka is there, before this relay does without.
+constexpr std::chrono::seconds first_silence{3};
+constexpr std::chrono::seconds longest_silence{60};
+
+/// Writers may name ever new topics.
+constexpr std::size_t most_known = 10'000;
+
+} // namespace
+
+std::set<std::string, std::less<>> names_of(const TopicIdentities& identities) {
+    std::set<std::string, std::less<>> names;
+    for (const auto& [topic, id] : identities) {
+        names.insert(topic);
+    }
+    return names;
+}
+
+TopicWatch::TopicWatch(const kafka::Admin& admin, const kafka::ClientOptions& client)
+    : ids_(admin, client),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+TopicWatch::~TopicWatch() {
+    thread_.request_stop();
+    thread_.join();
+}
+
+void TopicWatch::want(const Names& topics, Signal* bell) {
+    const std::lock_guard lock(mutex_);
+    if (topics.empty() || (!able_ && SteadyClock::now() < next_try_)) {
+        return;
+    }
+    wanted_.insert(topics.begin(), topics.end());
+    if (bell != nullptr) {
+        bells_.insert(bell);
+    }
+    changed_.notify_all();
+}
+
+void TopicWatch::leave(const Signal& bell) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(bells_, [&bell](const Signal* each) { return each == &bell; });
+}
+
+bool TopicWatch::ask(const Names& topics, Deadline deadline) {
+    const auto since = SteadyClock::now();
+    want(topics);
+    std::unique_lock lock(mutex_);
+    return changed_.wait_until(lock, deadline.time(), [&] {
+        return !able_ || std::all_of(topics.begin(), topics.end(), [&](const std::string& topic) {
+            const auto known = known_.find(topic);
+            return known != known_.end() && known->second.asked >= since;
+        });
+    });
+}
+
+TopicWatch::Names TopicWatch::uncertain(const Names& topics) const {
+    const std::lock_guard lock(mutex_);
+    Names unsure;
+    for (const std::string& topic : topics) {
+        const auto known = known_.find(topic);
+        if (able_ &&
+            (known == known_.end() || (!known->second.ids.empty() && known->second.id() == Uuid()))) {
+            unsure.insert(topic);
+        }
+    }
+    return unsure;
+}
+
+TopicIdentities TopicWatch::identify(const Names& topics, Deadline deadline) {
+    const Deadline agreed = Deadline::in(disagreement);
+    for (auto unsure = uncertain(topics); !unsure.empty(); unsure = uncertain(topics)) {
+        if (!ask(unsure, deadline)) {
+            throw kafka::KafkaError(kafka::timed_out, "brokers do not say which topics there are");
+        }
+        if (uncertain(topics).empty() || agreed.passed()) {
+            break;
+        }
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, between_questions, [] { return false; });
+    }
+    TopicIdentities identities;
+    const std::lock_guard lock(mutex_);
+    for (const std::string& topic : topics) {
+        if (const auto now = seen(topic); now && !now->ids.empty()) {
+            identities[topic] = now->id();
+        }
+    }
+    return identities;
+}
+
+std::optional<SeenIdentity> TopicWatch::seen(const std::string& topic) const {
+    if (!able_) {
+        return std::nullopt;
+    }
+    const auto known = known_.find(topic);
+    return known == known_.end() ? SeenIdentity{} : known->second;
+}
+
+IdentityVerdict TopicWatch::compare(const TopicIdentities& before, SteadyClock::time_point since) const {
+    const std::lock_guard lock(mutex_);
+    return delivery::compare(
+        before, [this](const std::string& topic) { return seen(topic); }, since);
+}
+
+IdentityVerdict TopicWatch::compare_afresh(const TopicIdentities& before, SteadyClock::time_point since,
+                                           Deadline deadline) {
+    auto verdict = compare(before, since);
+    if (verdict.kind == IdentityVerdict::Kind::open) {
+        ask(names_of(before), deadline);
+        verdict = compare(before, since);
+    }
+    return verdict;
+}
+
+void TopicWatch::run(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (changed_.wait(lock, stop, [this] { return !wanted_.empty(); })) {
+        const auto names = std::exchange(wanted_, {});
+        const auto bells = std::exchange(bells_, {});
+        const auto began = SteadyClock::now();
+        lock.unlock();
+        try {
+            const auto found = ids_.ask({names.begin(), names.end()}, Deadline::in(patience));
+            lock.lock();
+            note(names, found, began);
+            ring(bells);
+        } catch (const std::exception& error) {
+            lock.lock();
+            failed(error);
+            wanted_.insert(names.begin(), names.end());
+            bells_.insert(bells.begin(), bells.end());
+            if (!able_) {
+                wanted_.clear();
+                ring(std::exchange(bells_, {}));
+            } else {
+                changed_.wait_for(lock, stop, pause, [] { return false; });
+            }
+        }
+        changed_.notify_all();
+    }
+}
+
+void TopicWatch::ring(const std::set<Signal*>& bells) {
+    for (Signal* bell : bells) {
+        bell->notify();
+    }
+}
+
+void TopicWatch::note(const Names& asked, const kafka::Identities& found, SteadyClock::time_point when) {
+    if (known_.size() > most_known) {
+        known_.clear();
+    }
+    for (const std::string& topic : asked) {
+        const auto told = found.find(topic);
+        known_[topic] = {told == found.end() ? std::set<Uuid>() : told->second, when};
+    }
+    able_ = true;
+    answered_ = true;
+    silence_.reset();
+}
+
+/// Kafka that is away is no reason to do without its ids; connections of this kind that do not come about
+/// while librdkafka's do are one.
+void TopicWatch::failed(const std::exception& error) {
+    const auto* const of_kafka = dynamic_cast<const kafka::KafkaError*>(&error);
+    const int code = of_kafka != nullptr ? of_kafka->code() : 0;
+    const auto now = SteadyClock::now();
+    if (code == kafka::bad_answer) {
+        silence_ = silence_.value_or(now);
+        if (now - *silence_ < (answered_ ? longest_silence : first_silence)) {
+            return;
+        }
+    } else if (code != kafka::unsupported) {
+        return;
+    }
+    able_ = false;
+    next_try_ = now + next_try;
+    if (said_ != error.what()) {
+        said_ = error.what();
+        log::warn("it is not noticed when a topic is deleted and made again while a transaction is open",
+                  {{"reason", said_}});
+    }
+}
+
+} // namespace outbox::delivery

@@ -1,0 +1,263 @@
+#include "outbox/kafka/transactions.hpp"
+
+#include "outbox/kafka/error.hpp"
+#include "wire/connector.hpp"
+#include "wire/wire.hpp"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <map>
+
+namespace outbox::kafka {
+namespace {
+
+constexpr Api find_coordinator{10, 2, false};
+constexpr Api init_producer_id{22, 1, false};
+constexpr Api write_txn_markers{27, 1, true};
+constexpr Api describe_producers{61, 0, true};
+constexpr Api describe_transactions{65, 0, true};
+
+constexpr int transactional_id_not_found = 105;
+
+void check(int code, const std::string& what) {
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw KafkaError(code, what);
+    }
+}
+
+template <class Read>
+auto reading(Read read) {
+    try {
+        return read();
+    } catch (const wire::Malformed& error) {
+        throw KafkaError(RD_KAFKA_RESP_ERR__BAD_MSG, error.what());
+    }
+}
+
+TransactionState::Kind kind_of(std::string_view state) {
+    using Kind = TransactionState::Kind;
+    if (state == "Ongoing") {
+        return Kind::ongoing;
+    }
+    if (state == "CompleteCommit") {
+        return Kind::committed;
+    }
+    if (state == "CompleteAbort") {
+        return Kind::aborted;
+    }
+    return state.starts_with("Prepare") ? Kind::ending : Kind::none;
+}
+
+using Partitions = std::map<std::string, std::vector<std::int32_t>>;
+
+/// Name and partitions of topics, as several requests have them.
+void encode(wire::Encoder& body, const Partitions& topics) {
+    body.compact_size(topics.size());
+    for (const auto& [name, partitions] : topics) {
+        body.compact_string(name);
+        body.compact_size(partitions.size());
+        for (const std::int32_t partition : partitions) {
+            body.int32(partition);
+        }
+        body.no_tags();
+    }
+}
+
+void read_producers(wire::Decoder& in, const OpenTransaction& where, std::span<const std::int64_t> wanted,
+                    std::vector<OpenTransaction>& found) {
+    for (auto count = in.compact_size(); count > 0; --count) {
+        OpenTransaction open = where;
+        open.producer_id = in.int64();
+        open.producer_epoch = static_cast<std::int16_t>(in.int32());
+        in.int32();                                       // last sequence
+        in.int64();                                       // last timestamp
+        open.coordinator_epoch = std::max(in.int32(), 0); // -1: no marker of this producer yet
+        open.start_offset = in.int64();
+        in.tags();
+        if (open.start_offset >= 0 &&
+            std::find(wanted.begin(), wanted.end(), open.producer_id) != wanted.end()) {
+            found.push_back(open);
+        }
+    }
+}
+
+void read_described_producers(std::string_view answer, std::span<const std::int64_t> wanted,
+                              OpenTransactions& open) {
+    wire::Decoder in(answer);
+    in.int32(); // throttle time
+    for (auto topics = in.compact_size(); topics > 0; --topics) {
+        OpenTransaction where;
+        where.topic = in.compact_string();
+        for (auto partitions = in.compact_size(); partitions > 0; --partitions) {
+            where.partition = in.int32();
+            // Without READ there the rest goes on: one topic must not hold up all others.
+            if (const int code = in.int16(); code != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+                check(code, fmt::format("producers of {} [{}]", where.topic, where.partition));
+            } else {
+                open.hidden.push_back({where.topic, where.partition});
+            }
+            in.compact_string(); // error message
+            read_producers(in, where, wanted, open.found);
+            in.tags();
+        }
+        in.tags();
+    }
+}
+
+/// nullopt also for a topic that this client may not see.
+std::optional<TopicState> visible(const Admin& admin, const std::string& topic, Deadline deadline) {
+    try {
+        return admin.topic(topic, deadline);
+    } catch (const KafkaError& error) {
+        if (error.blame() != Blame::topic) {
+            throw;
+        }
+        return std::nullopt;
+    }
+}
+
+} // namespace
+
+Transactions::Transactions(const Admin& admin, const ClientOptions& options)
+    : admin_(admin),
+      connector_(std::make_shared<const Connector>(options)) {}
+
+bool Transactions::able() const noexcept {
+    return connector_->able();
+}
+
+Address Transactions::coordinator(const std::string& transactional_id, Deadline deadline) const {
+    constexpr std::int8_t of_transactions = 1;
+    wire::Encoder body;
+    body.string(transactional_id);
+    body.int8(of_transactions);
+    auto broker = connector_->open(admin_.brokers(deadline).begin()->second, deadline);
+    const std::string answer = broker.ask(find_coordinator, body.bytes(), deadline);
+    return reading([&] {
+        wire::Decoder in(answer);
+        in.int32(); // throttle time
+        check(in.int16(), "coordinator of " + transactional_id);
+        in.string(); // error message
+        in.int32();  // node id
+        Address address;
+        address.host = in.string();
+        address.port = in.int32();
+        return address;
+    });
+}
+
+TransactionState Transactions::describe(const std::string& transactional_id, Deadline deadline) const {
+    wire::Encoder body;
+    body.compact_size(1);
+    body.compact_string(transactional_id);
+    body.no_tags();
+    auto broker = connector_->open(coordinator(transactional_id, deadline), deadline);
+    const std::string answer = broker.ask(describe_transactions, body.bytes(), deadline);
+    return reading([&] {
+        wire::Decoder in(answer);
+        in.int32(); // throttle time
+        if (in.compact_size() != 1) {
+            throw wire::Malformed();
+        }
+        const int code = in.int16();
+        if (code == transactional_id_not_found) {
+            return TransactionState{};
+        }
+        check(code, "transaction of " + transactional_id);
+        in.compact_string(); // the id
+        TransactionState state;
+        state.kind = kind_of(in.compact_string());
+        in.int32(); // timeout
+        in.int64(); // start time
+        state.producer_id = in.int64();
+        return state;
+    });
+}
+
+void Transactions::fence(const std::string& transactional_id, Deadline deadline) const {
+    constexpr std::int32_t timeout_ms = 20'000;
+    wire::Encoder body;
+    body.string(transactional_id);
+    body.int32(timeout_ms);
+    auto broker = connector_->open(coordinator(transactional_id, deadline), deadline);
+    const std::string answer = broker.ask(init_producer_id, body.bytes(), deadline);
+    reading([&] {
+        wire::Decoder in(answer);
+        in.int32(); // throttle time
+        if (const int code = in.int16(); code != RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS) {
+            check(code, "fence " + transactional_id);
+        }
+    });
+}
+
+OpenTransactions Transactions::open(std::span<const Partition> where,
+                                    std::span<const std::int64_t> producer_ids, Deadline deadline) const {
+    OpenTransactions open;
+    const auto brokers = admin_.brokers(deadline);
+    std::map<std::int32_t, Partitions> by_leader;
+    for (const auto& [topic, number] : where) {
+        const auto state = visible(admin_, topic, deadline);
+        for (std::int32_t partition = 0; state && partition < state->partitions(); ++partition) {
+            if (number != Partition::every && number != partition) {
+                continue;
+            }
+            const auto leader = state->leaders.at(static_cast<std::size_t>(partition));
+            if (brokers.contains(leader)) {
+                by_leader[leader][topic].push_back(partition);
+            } else {
+                open.unasked.push_back({topic, partition});
+            }
+        }
+    }
+    for (const auto& [leader, partitions] : by_leader) {
+        wire::Encoder body;
+        encode(body, partitions);
+        body.no_tags();
+        const std::string answer =
+            connector_->open(brokers.at(leader), deadline).ask(describe_producers, body.bytes(), deadline);
+        reading([&] { read_described_producers(answer, producer_ids, open); });
+    }
+    return open;
+}
+
+void Transactions::write_marker(const OpenTransaction& open, bool commit, Deadline deadline) const {
+    const std::string what = fmt::format("write the lost marker of {} [{}]", open.topic, open.partition);
+    const auto state = admin_.topic(open.topic, deadline);
+    const auto brokers = admin_.brokers(deadline);
+    const auto broker =
+        state ? brokers.find(state->leaders.at(static_cast<std::size_t>(open.partition))) : brokers.end();
+    if (broker == brokers.end()) {
+        throw KafkaError(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, what);
+    }
+    wire::Encoder body;
+    body.compact_size(1);
+    body.int64(open.producer_id);
+    body.int16(open.producer_epoch);
+    body.int8(commit ? 1 : 0);
+    encode(body, {{open.topic, {open.partition}}});
+    body.int32(open.coordinator_epoch);
+    body.no_tags();
+    body.no_tags();
+    const std::string answer =
+        connector_->open(broker->second, deadline).ask(write_txn_markers, body.bytes(), deadline);
+    reading([&] {
+        wire::Decoder in(answer);
+        for (auto markers = in.compact_size(); markers > 0; --markers) {
+            in.int64(); // producer id
+            for (auto topics = in.compact_size(); topics > 0; --topics) {
+                in.compact_string();
+                for (auto partitions = in.compact_size(); partitions > 0; --partitions) {
+                    in.int32();
+                    check(in.int16(), what);
+                    in.tags();
+                }
+                in.tags();
+            }
+            in.tags();
+        }
+    });
+}
+
+} // namespace outbox::kafka

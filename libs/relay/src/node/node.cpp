@@ -1,0 +1,446 @@
+#include "node/node.hpp"
+
+#include "node/preconditions.hpp"
+#include "outbox/delivery/control_topic.hpp"
+#include "outbox/delivery/name_claim.hpp"
+#include "outbox/delivery/retry_policy.hpp"
+
+#include <outbox/core/event.hpp>
+#include <outbox/store/schema.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace outbox::relay {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr milliseconds beat_interval = 500ms;
+constexpr milliseconds look_interval = 40s;
+constexpr milliseconds first_look = 10s; ///< nothing depends on this session yet, so the server may be slow
+constexpr milliseconds parked_look_interval = 2s;
+constexpr std::size_t claimed_per_processor = std::size_t{3584} << 10;
+const delivery::Backoff reconnect_wait(milliseconds(100), milliseconds(1'000));
+const delivery::Backoff refused_wait(milliseconds(1'000), milliseconds(60'000));
+
+std::string host_and_process() {
+    std::array<char, 256> host{};
+    gethostname(host.data(), host.size() - 1);
+    return fmt::format("{}:{}", host.data(), getpid());
+}
+
+} // namespace
+
+Node::Node(RelayOptions options)
+    : options_(std::move(options)),
+      admin_(options_.kafka),
+      kafka_watch_(admin_),
+      topics_(admin_, options_.kafka, options_.topics, [this] { wakeup_.ring(); }),
+      topic_watch_(admin_, options_.kafka),
+      budget_(std::max(2U, std::thread::hardware_concurrency()) * claimed_per_processor) {}
+
+Node::~Node() = default;
+
+void Node::stop() noexcept {
+    stopping_ = true;
+    wakeup_.ring();
+}
+
+void Node::connect() {
+    relays_.reset();
+    noted_outages_.reset();
+    connection_ = postgres::Connection::open(options_.database, Deadline::in(5s));
+    // Heartbeats only: they need not be durable, and compiling the small query would cost more than running
+    // it.
+    connection_->script("SET synchronous_commit = off; SET jit = off",
+                        Deadline::in(options_.statement_timeout));
+    relays_.emplace(*connection_, identity_, options_.statement_timeout);
+    look_at_database(Deadline::in(first_look));
+    if (!parked_) {
+        mend_numbering();
+    }
+}
+
+/// Of all events, unless that takes too long: then of those that indexes lead to.
+void Node::mend_numbering() {
+    mend_numbering(store::Look::unsent);
+    try {
+        mend_numbering(store::Look::everywhere);
+    } catch (const postgres::DatabaseError& error) {
+        if (error.action() != Action::retry) {
+            throw;
+        }
+        log::warn("not checked: whether numbers of events are given out again",
+                  {{"reason", error.what()}, {"mend", "outbox-migrate up checks it, and takes its time"}});
+    }
+}
+
+void Node::mend_numbering(store::Look look) {
+    if (const auto newest =
+            store::mend_identity(*connection_, look, Deadline::in(options_.statement_timeout * 2))) {
+        log::error("the identity of outbox_events.seq stood below the newest event, as after a move of the "
+                   "database by logical replication; it was moved past it. What was written before this "
+                   "moment may overtake older events of its key",
+                   {{"seq", *newest}});
+    }
+}
+
+/// What endangers the promise ends what is under way, and nothing is taken up until it is mended.
+void Node::look_at_database(Deadline deadline) {
+    const bool clear = preflight_.clear(*connection_, deadline);
+    if (!clear) {
+        for (auto& [shard, worker] : workers_) {
+            worker->request_release();
+        }
+    }
+    parked_ = !clear;
+    next_look_ = SteadyClock::now() + (clear ? look_interval : parked_look_interval);
+}
+
+/// Until something was sent the name may turn out to be another outbox's: that is found out before anything
+/// is written under it.
+void Node::take_name(postgres::Connection& session) {
+    const auto beginner = store::find_beginner(session, options_.statement_timeout);
+    if (!beginner) {
+        return;
+    }
+    const std::string control = options_.control_topic();
+    const Deadline deadline = Deadline::in(20s);
+    const auto go_on = [this] { return !stopping_; };
+    auto id = beginner->outbox_id;
+    auto holder = delivery::find_holder(options_.kafka, admin_, control, deadline, go_on);
+    if (!holder) {
+        if (!beginner->named && !beginner->at_home) {
+            id = store::renew_copied_id(session, options_.statement_timeout);
+        }
+        delivery::ensure_control_topic(admin_, {control, options_.first_shards}, options_.topics, deadline);
+        holder = delivery::claim_name(options_.kafka, admin_, {control, id, relay_, beginner->place},
+                                      deadline, go_on);
+    }
+    if (holder->outbox_id != id) {
+        throw Error(Action::stop,
+                    delivery::name_is_taken(options_.name, *holder,
+                                            delivery::free_name(options_.name, options_.database.schema, id),
+                                            beginner->named));
+    }
+}
+
+/// Who we are, in a database and a cluster that both answer. @return whether the database is fit for it
+bool Node::establish() {
+    auto session = postgres::Connection::open(options_.database, Deadline::in(5s));
+    store::check_schema(session, options_.statement_timeout);
+    if (!preflight_.clear(session, Deadline::in(first_look))) {
+        return false;
+    }
+    const auto cluster = admin_.cluster_id(Deadline::in(5s));
+    take_name(session);
+    identity_ = store::establish_identity(session, {{}, options_.name, cluster, options_.first_shards},
+                                          options_.statement_timeout);
+    delivery::ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
+                                   Deadline::in(20s));
+    warn_of_lossy_servers(session, admin_, Deadline::in(5s));
+    context_.emplace(RelayContext{options_, identity_, admin_, topics_, topic_watch_, pauses_, budget_,
+                                  relay_, wakeup_, outlived_, kafka_watch_.returns()});
+    topic_watch_.want({options_.control_topic()}); // where nothing can be known, that is said now
+    watcher_ = std::jthread([this](const std::stop_token& stop) { topics_.watch(stop); });
+    log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
+                               {"name", identity_.name},
+                               {"cluster", identity_.cluster_id},
+                               {"shards", identity_.shard_count},
+                               {"relay", relay_.to_string()}});
+    messages::warn_of_order(*options_.messages.strategy);
+    return true;
+}
+
+/// stop() ends it.
+void Node::rest(milliseconds span) {
+    pollfd entry{wakeup_.fd(), POLLIN, 0};
+    poll(&entry, 1, static_cast<int>(span.count()));
+    wakeup_.clear();
+}
+
+std::size_t Node::run() {
+    int failures = 0;
+    while (!stopping_) {
+        const unsigned returns = kafka_watch_.returns();
+        try {
+            if (!context_ && !establish()) {
+                rest(parked_look_interval);
+                continue;
+            }
+            connect();
+            relays_->join(relay_, host_and_process(), options_.lease);
+            for (auto& [shard, worker] : workers_) {
+                worker->ring(); // rings may have been lost with the connection
+            }
+            failures = 0;
+            waits_.over();
+            serve();
+        } catch (const Error& error) {
+            // What the database refuses may be given back; a contradiction of settings stays one.
+            const bool refused = dynamic_cast<const postgres::DatabaseError*>(&error) != nullptr;
+            if (error.action() == Action::stop && !refused) {
+                throw;
+            }
+            wait_for_servers(error, ++failures, returns);
+        }
+    }
+    return drain();
+}
+
+/// What was refused for its password or certificate stays refused until somebody acts: an error, and asked
+/// for ever more rarely, because brokers count failed logins. One asks on behalf of all, and hears of the
+/// mend.
+void Node::wait_for_servers(const Error& error, int failures, unsigned returns) {
+    const auto* const of_kafka = dynamic_cast<const kafka::KafkaError*>(&error);
+    const bool refused = of_kafka != nullptr && of_kafka->refused();
+    if (waits_.worth_saying(error.what(), SteadyClock::now())) {
+        (refused ? log::error : log::warn)("relay waits for PostgreSQL and Kafka",
+                                           {{"reason", error.what()}, {"failures", failures}});
+    }
+    if (!refused) {
+        rest(reconnect_wait.after(failures, delivery::dice()));
+        return;
+    }
+    constexpr milliseconds look{200};
+    const auto until = Deadline::in(refused_wait.after(failures, delivery::dice()));
+    while (!stopping_ && !until.passed() && kafka_watch_.returns() == returns) {
+        rest(look);
+    }
+}
+
+void Node::serve() {
+    next_beat_ = {};
+    while (!stopping_) {
+        if (SteadyClock::now() >= next_beat_) {
+            if (SteadyClock::now() >= next_look_) {
+                look_at_database(Deadline::in(options_.statement_timeout));
+            }
+            beat();
+            next_beat_ = SteadyClock::now() + beat_interval;
+        }
+        hear(connection_->wait_notifications(wakeup_.fd(), Deadline::at(next_beat_)));
+        wakeup_.clear();
+        reap();
+        note_outages();
+    }
+}
+
+/// What takes nothing is written where operators look, and shards look again at what they left out.
+void Node::note_outages() {
+    auto outages = topics_.outages();
+    if (noted_outages_ == outages) {
+        drop_outages_of_nobody();
+        return;
+    }
+    if (noted_outages_ || !outages.empty()) {
+        std::vector<store::TopicOutage> rows;
+        const auto now = SteadyClock::now();
+        for (const delivery::Outage& outage : outages) {
+            rows.push_back({outage.topic, std::chrono::duration_cast<milliseconds>(now - outage.since),
+                            outage.cause.code, outage.cause.reason, outage.given_up});
+        }
+        relays_->note_outages(relay_, rows);
+        for (auto& [shard, worker] : workers_) {
+            worker->ring();
+        }
+    }
+    noted_outages_ = std::move(outages);
+}
+
+/// An operator may have skipped every event that waited for a parked topic.
+void Node::drop_outages_of_nobody() {
+    if (noted_outages_->empty() || SteadyClock::now() < next_outage_look_) {
+        return;
+    }
+    next_outage_look_ = SteadyClock::now() + 5s;
+    for (const auto& [topic, row_topics] : topics_.parked_row_topics()) {
+        if (!row_topics.empty() && !relays_->events_wait_for(row_topics)) {
+            topics_.drop_outage(topic);
+        }
+    }
+}
+
+/// Kafka may be away while nobody asks for anything.
+std::vector<store::HinderedShard> Node::hindered() const {
+    std::vector<store::HinderedShard> all;
+    const auto away = kafka_watch_.away();
+    for (const auto& [shard, worker] : workers_) {
+        if (const auto told = worker->hindrance()) {
+            all.push_back({shard, told->why, told->lasts});
+        } else if (away && worker->needs_kafka()) {
+            all.push_back({shard, away->why, away->lasts});
+        }
+    }
+    return all;
+}
+
+void Node::beat() {
+    outlived_.tell(SteadyClock::now());
+    const auto membership = relays_->beat(relay_, hindered());
+    if (!membership) {
+        relays_->join(relay_, host_and_process(),
+                      options_.lease); // somebody forgot us: we were away for long
+        noted_outages_.reset();
+        return;
+    }
+    if (pauses_.update(membership->pauses)) {
+        log::info("pauses changed", {{"paused_shards", membership->pauses.shards.size()},
+                                     {"paused_topics", membership->pauses.topics.size()}});
+        for (auto& [shard, worker] : workers_) {
+            worker->ring();
+        }
+    }
+    if (!follow_reshard(membership->shard_count)) {
+        return;
+    }
+    if (static_cast<int>(membership->shards.size()) < membership->shard_count) {
+        make_missing_shards();
+    }
+    for (const store::ShardView& view : membership->shards) {
+        if (const auto worker = workers_.find(view.shard); worker != workers_.end() && view.owner != relay_) {
+            worker->second->doubt();
+        }
+    }
+    if (!parked_) {
+        apply(plan_shares(relay_, *membership));
+    }
+    if (SteadyClock::now() >= next_forget_) {
+        relays_->forget_dead();
+        mend_numbering(store::Look::unsent);
+        next_forget_ = SteadyClock::now() + 60s;
+    }
+}
+
+void Node::make_missing_shards() {
+    for (const int shard : relays_->make_missing_shards()) {
+        log::error("somebody deleted a shard from outbox_shards; it is made anew, and recovery reads from "
+                   "the control "
+                   "topic where it stood",
+                   {{"shard", shard}});
+    }
+}
+
+/// The buckets were moved to another number of shards: every worker ends first, then this relay goes on with
+/// its share of the new ones. @return whether it knows the new number
+bool Node::follow_reshard(int shard_count) {
+    if (shard_count == identity_.shard_count) {
+        return true;
+    }
+    if (!workers_.empty()) {
+        for (auto& [shard, worker] : workers_) {
+            worker->doubt();
+        }
+        return false; // their end is announced, and heard here
+    }
+    log::info("shards changed", {{"shards", shard_count}, {"before", identity_.shard_count}});
+    identity_.shard_count = shard_count;
+    lost_.clear();
+    return true;
+}
+
+void Node::apply(const SharePlan& plan) {
+    for (const int shard : plan.release) {
+        if (const auto worker = workers_.find(shard); worker != workers_.end()) {
+            worker->second->request_release();
+        }
+    }
+    for (const int shard : plan.take) {
+        if (!workers_.contains(shard) && lost_[shard] <= SteadyClock::now()) {
+            workers_.emplace(shard, std::make_unique<ShardWorker>(*context_, shard));
+        }
+    }
+    budget_.share_among(workers_.size());
+}
+
+void Node::reap() {
+    const auto ended = std::erase_if(workers_, [this](auto& entry) {
+        if (entry.second->ended()) {
+            lost_[entry.first] = SteadyClock::now() + 200ms;
+            return true;
+        }
+        return false;
+    });
+    if (ended > 0) {
+        relays_->announce();
+    }
+}
+
+void Node::hear(const std::vector<std::string>& payloads) {
+    for (const std::string& payload : payloads) {
+        if (payload == "members") {
+            next_beat_ = {};
+            continue;
+        }
+        if (payload == "topics") {
+            topics_.ask_anew();
+            continue;
+        }
+        if (payload == "again") {
+            for (auto& [shard, worker] : workers_) {
+                worker->look_again();
+            }
+            continue;
+        }
+        int bucket = 0; // and what is no number wakes one worker for nothing
+        std::from_chars(payload.data(), payload.data() + payload.size(), bucket);
+        if (const auto worker = workers_.find(bucket % identity_.shard_count); worker != workers_.end()) {
+            worker->second->ring();
+        }
+    }
+}
+
+bool Node::drained() const noexcept {
+    return std::all_of(workers_.begin(), workers_.end(),
+                       [](const auto& entry) { return entry.second->ended(); });
+}
+
+std::size_t Node::drain() {
+    log::info("relay drains", {{"shards", workers_.size()}, {"timeout_ms", options_.drain_timeout.count()}});
+    const Deadline deadline = Deadline::in(options_.drain_timeout);
+    for (auto& [shard, worker] : workers_) {
+        worker->request_release();
+    }
+    while (!drained() && !deadline.passed()) {
+        try {
+            if (relays_ && connection_ && connection_->usable() && SteadyClock::now() >= next_beat_) {
+                relays_->beat(relay_);
+                next_beat_ = SteadyClock::now() + beat_interval;
+            }
+        } catch (const Error& error) {
+            log::warn("no heartbeat while draining", {{"reason", error.what()}});
+        }
+        poll(nullptr, 0, 5);
+    }
+    outlived_.tell_all();
+    std::size_t left = 0;
+    for (const auto& [shard, worker] : workers_) {
+        if (!worker->ended()) {
+            left += worker->in_flight();
+            log::warn("shard not drained", {{"shard", shard}, {"events_in_flight", worker->in_flight()}});
+        }
+    }
+    try {
+        if (relays_ && connection_ && connection_->usable()) {
+            relays_->leave(relay_);
+        }
+    } catch (const Error& error) {
+        log::warn("the relays' register was not left", {{"reason", error.what()}});
+    }
+    if (!drained()) {
+        log::warn("relay ends before its shards; recovery settles what was left",
+                  {{"events_in_flight", left}});
+    } else {
+        log::info("relay drained", {{"events_in_flight", left}});
+    }
+    return left;
+}
+
+} // namespace outbox::relay

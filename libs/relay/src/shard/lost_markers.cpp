@@ -1,0 +1,190 @@
+#include "shard/lost_markers.hpp"
+
+#include <outbox/kafka/error.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace outbox::relay {
+namespace {
+
+using kafka::OpenTransaction;
+using kafka::TransactionState;
+using store::LostMarker;
+using Kind = TransactionState::Kind;
+
+constexpr milliseconds pace{20};
+
+bool decided(const TransactionState& state) {
+    return state.kind != Kind::ongoing && state.kind != Kind::ending;
+}
+
+bool same(const TransactionState& a, const TransactionState& b) {
+    return a.kind == b.kind && a.producer_id == b.producer_id;
+}
+
+/// Whether a note is about this open transaction.
+bool names(const LostMarker& marker, const OpenTransaction& open) {
+    return marker.topic == open.topic && marker.partition == open.partition &&
+           marker.producer_id == open.producer_id &&
+           (marker.start_offset == open.start_offset || marker.start_offset < 0);
+}
+
+[[noreturn]] void stop_at(const OpenTransaction& open) {
+    throw Contradiction(
+        fmt::format("{} [{}] holds an open transaction of this shard from offset {} on, and nobody knows"
+                    " whether it was committed: see docs/operations.md, 'A transaction that nobody ends'",
+                    open.topic, open.partition, open.start_offset));
+}
+
+/// Asks again while a coordinator or leader moves.
+template <class Ask>
+auto patiently(const Patience& patience, Ask ask) {
+    while (true) {
+        try {
+            return ask();
+        } catch (const kafka::KafkaError& error) {
+            if (!kafka::passes_soon(error.code()) || patience.deadline.passed()) {
+                throw;
+            }
+        }
+        patience.pause();
+    }
+}
+
+} // namespace
+
+void Patience::pause() const {
+    if (!go_on()) {
+        throw Error(Action::retry, "recovery given up: the relay stops, or the shard is another's");
+    }
+    std::this_thread::sleep_for(pace);
+}
+
+TransactionState LostMarkers::decided(const std::string& lane) const {
+    while (true) {
+        const auto state = patiently(patience_, [&] {
+            auto found = transactions_.describe(lane, patience_.deadline);
+            if (found.kind == Kind::ongoing) {
+                transactions_.fence(lane, patience_.deadline);
+            }
+            return found;
+        });
+        if (relay::decided(state)) {
+            return state;
+        }
+        if (patience_.deadline.passed()) {
+            throw Error(Action::retry, "the coordinator does not end the last transaction of " + lane);
+        }
+        patience_.pause();
+    }
+}
+
+kafka::OpenTransactions LostMarkers::open() const {
+    const auto where = everywhere();
+    return patiently(patience_, [&] { return transactions_.open(where, producers_, patience_.deadline); });
+}
+
+/// Where this shard's events and manifests went.
+std::vector<kafka::Partition> LostMarkers::everywhere() const {
+    std::vector<kafka::Partition> partitions{{context_.options.control_topic(), ownership_.shard}};
+    for (const std::string& topic : store_.topics()) {
+        partitions.push_back({topic, kafka::Partition::every});
+    }
+    return partitions;
+}
+
+void LostMarkers::note() {
+    if (!transactions_.able()) {
+        return;
+    }
+    while (true) {
+        std::vector<TransactionState> states;
+        producers_.clear();
+        for (const std::string& lane : lanes_) {
+            states.push_back(decided(lane));
+            producers_.push_back(states.back().producer_id);
+        }
+        const auto seen = open();
+        suspicious_ = !seen.found.empty() || !seen.unasked.empty();
+        if (!suspicious_ || keep(seen, states)) {
+            return;
+        }
+    }
+}
+
+/// The outcome counts that is read after the partitions: it is that of what they wait for.
+/// @return false when a lane began something in between
+bool LostMarkers::keep(const kafka::OpenTransactions& seen, const std::vector<TransactionState>& before) {
+    std::vector<LostMarker> lost;
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        const auto state = transactions_.describe(lanes_[i], patience_.deadline);
+        if (!same(state, before[i])) {
+            return false;
+        }
+        if (state.kind != Kind::committed && state.kind != Kind::aborted) {
+            continue; // an earlier recovery noted it, or write() misses it
+        }
+        const bool committed = state.kind == Kind::committed;
+        for (const OpenTransaction& found : seen.found) {
+            if (found.producer_id == state.producer_id) {
+                lost.push_back(
+                    {found.topic, found.partition, found.producer_id, found.start_offset, committed});
+            }
+        }
+        for (const kafka::Partition& unasked : seen.unasked) {
+            lost.push_back({unasked.topic, unasked.number, state.producer_id, -1, committed});
+        }
+    }
+    store::Turn guarded(store_, ownership_);
+    guarded.note_lost(lost);
+    guarded.commit();
+    return true;
+}
+
+std::vector<std::string> LostMarkers::write() {
+    if (!transactions_.able()) {
+        return {};
+    }
+    auto noted = store_.lost_markers();
+    if (noted.empty() && !suspicious_) {
+        return {};
+    }
+    for (const LostMarker& marker : noted) {
+        producers_.push_back(marker.producer_id);
+    }
+    const auto seen = open();
+    for (const OpenTransaction& found : seen.found) {
+        const auto marker = std::find_if(
+            noted.begin(), noted.end(), [&](const LostMarker& candidate) { return names(candidate, found); });
+        if (marker == noted.end()) {
+            stop_at(found);
+        }
+        log::warn(
+            "a broker ended a transaction without its marker in every partition; the marker is written now",
+            {{"shard", ownership_.shard},
+             {"topic", found.topic},
+             {"partition", found.partition},
+             {"offset", found.start_offset},
+             {"outcome", marker->committed ? "commit" : "abort"}});
+        transactions_.write_marker(found, marker->committed, patience_.deadline);
+    }
+    std::vector<std::string> waiting;
+    for (const kafka::Partition& unasked : seen.unasked) {
+        const auto kept = std::erase_if(noted, [&](const LostMarker& marker) {
+            return marker.topic == unasked.topic && marker.partition == unasked.number;
+        });
+        if (kept > 0) {
+            waiting.push_back(unasked.topic);
+        }
+    }
+    store::Turn guarded(store_, ownership_);
+    guarded.forget_lost(noted);
+    guarded.commit();
+    return waiting;
+}
+
+} // namespace outbox::relay
