@@ -208,6 +208,14 @@ std::size_t for_each_shard(Connection& connection, const Events& events, const A
     return changed;
 }
 
+/// What to say when a selection of several events chose none.
+Outcome nothing_chosen(const Selection& selection, const char* which) {
+    return {fmt::format("no event that {} chooses is {}: nothing to do; `outbox-relay failed` lists what is "
+                        "FAILED",
+                        text_of(selection), which),
+            {}};
+}
+
 /// Opens the audit, and has relays ask again what topics accept before the first event comes back.
 AuditEntry begin(Connection& connection, const char* verb, const Selection& selection, const Motive& motive) {
     Transaction transaction(connection, Deadline::in(short_answer));
@@ -239,6 +247,9 @@ Outcome retry(Connection& connection, const Selection& selection, const Motive& 
     const auto changed = for_each_shard(
         connection, events, begin(connection, "retry", selection, motive),
         [](Transaction& transaction, const std::string& ids, int) { return transaction.run(to_new, {ids}); });
+    if (changed + left == 0) {
+        return nothing_chosen(selection, "FAILED");
+    }
     Outcome outcome{are(changed) + " NEW again", {}};
     if (left > 0) {
         outcome.refused =
@@ -284,6 +295,9 @@ Outcome skip(Connection& connection, const Selection& selection, const Motive& m
     };
     const auto changed =
         for_each_shard(connection, events, begin(connection, "skip", selection, motive), skip_some);
+    if (changed + left == 0) {
+        return nothing_chosen(selection, selection.failed_since ? "FAILED" : "FAILED or unsent");
+    }
     Outcome outcome{are(changed) + " SKIPPED", {}};
     if (left > 0) {
         outcome.refused =

@@ -83,16 +83,34 @@ bool knows(Transaction& transaction, const std::string& topic) {
     return transaction.run(knows_topic, {topic}).boolean(0, 0);
 }
 
+/// @return why there is no such shard
+std::optional<std::string> no_such_shard(Transaction& transaction, const Target& target) {
+    if (target.scope != Target::Scope::shard) {
+        return std::nullopt;
+    }
+    const auto shards = transaction.run(count_shards, {}).integer(0, 0);
+    return std::stoll(target.name) < shards
+               ? std::nullopt
+               : std::optional(fmt::format("there is no shard {}: this outbox has {}", target.name, shards));
+}
+
+/// @return why nothing of that name could have been paused
+std::optional<std::string> no_such_target(Transaction& transaction, const Target& target) {
+    if (target.scope == Target::Scope::topic && !knows(transaction, target.name)) {
+        return fmt::format("topic {} is not paused, no event was ever sent there and none waits for it: is "
+                           "that its name?",
+                           target.name);
+    }
+    return no_such_shard(transaction, target);
+}
+
 } // namespace
 
 Outcome pause(postgres::Connection& connection, const Target& target, const Motive& motive) {
     Transaction transaction(connection, Deadline::in(milliseconds(10'000)),
                             "BEGIN; SET LOCAL enable_seqscan = off");
-    if (target.scope == Target::Scope::shard) {
-        const auto shards = transaction.run(count_shards, {}).integer(0, 0);
-        if (std::stoll(target.name) >= shards) {
-            return {{}, fmt::format("there is no shard {}: this outbox has {}", target.name, shards)};
-        }
+    if (auto why = no_such_shard(transaction, target)) {
+        return {{}, std::move(why)};
     }
     const bool known = target.scope != Target::Scope::topic || knows(transaction, target.name);
     const bool changed = change(transaction, "pause", write_pause,
@@ -105,11 +123,15 @@ Outcome pause(postgres::Connection& connection, const Target& target, const Moti
 }
 
 Outcome resume(postgres::Connection& connection, const Target& target, const Motive& motive) {
-    Transaction transaction(connection, Deadline::in(milliseconds(10'000)));
+    Transaction transaction(connection, Deadline::in(milliseconds(10'000)),
+                            "BEGIN; SET LOCAL enable_seqscan = off");
     const std::string tried = try_again(transaction, target);
     const bool changed =
         change(transaction, "resume", end_pause, {scope_of(target), target.name}, target, motive);
     const auto others = transaction.run(find_others, {}).maybe_text(0, 0);
+    if (auto why = changed || !tried.empty() ? std::nullopt : no_such_target(transaction, target)) {
+        return {{}, fmt::format("{}; {}", *why, others ? "paused: " + *others : "nothing is paused")};
+    }
     transaction.commit();
     const std::string resumed =
         fmt::format("{} is {}", text_of(target), changed ? "resumed" : "not paused: nothing to do");

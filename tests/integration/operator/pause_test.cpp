@@ -167,5 +167,27 @@ TEST_F(Pause, OfAShardThatThereIsNotIsRefused) {
     EXPECT_THAT(audit(), IsEmpty());
 }
 
+TEST_F(Pause, ResumeOfWhatThereIsNotIsRefusedAndNamesWhatIsPaused) {
+    {
+        Process relay = ready_relay();
+        ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
+        EXPECT_EQ(stop(relay).exit_code, 0);
+    }
+    const std::string before = "outbox-relay: resume: ";
+    const std::string no_topic = before + "topic nosuch is not paused, no event was ever sent there and none "
+                                          "waits for it: is that its name?; ";
+    EXPECT_EQ(refused({"resume", "--topic", "nosuch"}), no_topic + "nothing is paused\n");
+    done({"pause", "--topic", topic});
+    done({"pause", "--shard", "1"});
+    const std::string paused = fmt::format("paused: shard 1, topic {}\n", topic);
+    EXPECT_EQ(refused({"resume", "--topic", "nosuch"}), no_topic + paused);
+    EXPECT_EQ(refused({"resume", "--shard", "4"}),
+              before + "there is no shard 4: this outbox has 4; " + paused);
+    EXPECT_EQ(audit().size(), 2U) << "of what was refused there is no row";
+    // What was paused is resumed, whether anything is known of it or not.
+    done({"pause", "--topic", "nosuch"});
+    EXPECT_THAT(done({"resume", "--topic", "nosuch"}), HasSubstr("topic nosuch is resumed; still paused: "));
+}
+
 } // namespace
 } // namespace outbox::relays

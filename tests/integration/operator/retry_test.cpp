@@ -65,7 +65,8 @@ TEST_F(Retry, TakesEventsByTypeAndByTheTimeSinceWhichTheyAreFailed) {
     database.query("UPDATE outbox_events SET event_type = 'user.deleted' WHERE id = $1", {other});
     widen(narrow);
     EXPECT_EQ(done({"retry", "--event-type", "user.created", "--failed-since", "2999-01-01"}),
-              "retry: 0 events are NEW again\n");
+              "retry: no event that --event-type=user.created --failed-since=2999-01-01 chooses is FAILED: "
+              "nothing to do; `outbox-relay failed` lists what is FAILED\n");
     const auto since = database.value("SELECT now() - interval '1 hour'");
     EXPECT_EQ(done({"retry", "--event-type", "user.created", "--failed-since", since}),
               "retry: 1 event is NEW again\n");

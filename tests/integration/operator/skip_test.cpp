@@ -60,7 +60,8 @@ TEST_F(Skip, OfAFailedEventIsAlwaysPossible) {
               "skip: 1 event is SKIPPED\n");
     EXPECT_EQ(status(id), "SKIPPED");
     EXPECT_EQ(done({"skip", "--event-type", "user.created", "--reason", "gone"}),
-              "skip: 0 events are SKIPPED\n");
+              "skip: no event that --event-type=user.created chooses is FAILED or unsent: nothing to do; "
+              "`outbox-relay failed` lists what is FAILED\n");
     expect_exactly_once();
 }
 
