@@ -58,9 +58,11 @@ std::vector<std::string> statuses(const Arguments& arguments) {
     const std::string text = option(arguments, "status").value_or("SENT");
     static const std::vector<std::string> done{"SENT", "FAILED", "SKIPPED"};
     std::vector<std::string> chosen;
-    for (std::size_t at = 0; at <= text.size();) {
+    for (std::size_t at = 0; at < text.size();) {
         const std::size_t comma = std::min(text.find(',', at), text.size());
-        std::string status = text.substr(at, comma - at);
+        const std::size_t first = std::min(text.find_first_not_of(' ', at), comma);
+        std::string status = text.substr(first, comma - first);
+        status.erase(status.find_last_not_of(' ') + 1);
         std::transform(status.begin(), status.end(), status.begin(),
                        [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
         if (std::find(done.begin(), done.end(), status) == done.end()) {

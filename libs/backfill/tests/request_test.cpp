@@ -23,7 +23,7 @@ Request request_of(std::map<std::string, std::string> options, std::vector<std::
 
 TEST(Request, SaysTheSelectionAgainInAFixedOrder) {
     const auto request =
-        request_of({{"topic", "t"}, {"limit", "5"}, {"event-type", "it's"}, {"status", "failed,SENT"}});
+        request_of({{"topic", "t"}, {"limit", "5"}, {"event-type", "it's"}, {"status", "failed, SENT,"}});
     EXPECT_EQ(request.selection.text, "--event-type='it'\\''s' --status=FAILED,SENT --limit=5");
     EXPECT_EQ(request.target.text,
               "--topic=t --format=cloudevents --partition-strategy=hash --timestamp=now");

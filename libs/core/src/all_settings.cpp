@@ -12,7 +12,10 @@ constexpr Program kafka_users = writers_and_relay | Program::backfill;
 constexpr Program senders = Program::relay | Program::backfill;
 
 constexpr std::array settings = std::to_array<Setting>({
-    {.name = "DB_HOST", .fallback = "localhost", .meaning = "PostgreSQL host or socket folder"},
+    {.name = "DB_HOST",
+     .kind = Kind::hosts,
+     .fallback = "localhost",
+     .meaning = "PostgreSQL host or socket folder"},
     {.name = "DB_PORT",
      .kind = Kind::integer,
      .fallback = "5432",

@@ -129,7 +129,7 @@ public:
         refuse_unknown();
         verb_of(spec_, arguments_);
         load_settings();
-        arguments_.warnings = unknown_variables();
+        arguments_.warnings = environment_warnings();
         return std::move(arguments_);
     }
 

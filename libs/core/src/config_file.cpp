@@ -189,9 +189,11 @@ void add_group_variables(ConfigFile& file) {
         const auto equals = variable.find('=');
         if (variable.starts_with(producer) && equals != std::string_view::npos &&
             equals + 1 < variable.size()) {
-            file.groups["KAFKA_PRODUCER"]
-                       [std::string(variable.substr(producer.size(), equals - producer.size()))] =
-                variable.substr(equals + 1);
+            const auto value = variable.substr(equals + 1);
+            const std::string name(variable.substr(producer.size(), equals - producer.size()));
+            // What files and Kubernetes' secrets leave behind a value does not count, but in a password.
+            file.groups["KAFKA_PRODUCER"][name] =
+                name.ends_with("PASSWORD") ? value : value.substr(0, value.find_last_not_of("\r\n") + 1);
         }
     }
 }

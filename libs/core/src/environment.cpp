@@ -41,6 +41,12 @@ bool is_setting(std::string_view name) {
     return std::ranges::any_of(all_settings(), [&](const Setting& setting) { return setting.name == name; });
 }
 
+bool is_secret(std::string_view name) {
+    return std::ranges::any_of(all_settings(), [&](const Setting& setting) {
+        return setting.name == name && setting.kind == Setting::Kind::secret;
+    });
+}
+
 /// "BATCH_SIZE" of RELAY_BATCH_SIZE; empty when the name is of neither family, for a port or a name is
 /// everybody's.
 std::string_view without_prefix(std::string_view name) {
@@ -107,13 +113,18 @@ bool is_service_link(std::string_view name, std::string_view value) {
            (name.ends_with("_PORT") && is_link_address(value));
 }
 
-std::vector<std::string> unknown_variables(std::span<const std::string_view> entries) {
+std::vector<std::string> environment_warnings(std::span<const std::string_view> entries) {
     std::vector<std::string> warnings;
     std::vector<std::string_view> rest;
     for (const std::string_view entry : entries) {
         const auto equals = std::min(entry.find('='), entry.size());
         const auto name = entry.substr(0, equals);
         const auto value = entry.substr(std::min(equals + 1, entry.size()));
+        if (is_secret(name) && (value.ends_with('\n') || value.ends_with('\r'))) {
+            warnings.push_back(fmt::format("{0} ends in a line's end, which counts as a part of it; without: "
+                                           "mend the value, or have {0}_FILE name a file with it",
+                                           name));
+        }
         if (value.empty() || !begins_with_one_of(name, prefixes) || begins_with_one_of(name, families) ||
             is_setting(name) || is_service_link(name, value)) {
             continue;
@@ -133,12 +144,12 @@ std::vector<std::string> unknown_variables(std::span<const std::string_view> ent
     return warnings;
 }
 
-std::vector<std::string> unknown_variables() {
+std::vector<std::string> environment_warnings() {
     std::vector<std::string_view> entries;
     for (char** entry = environ; *entry != nullptr; ++entry) {
         entries.emplace_back(*entry);
     }
-    return unknown_variables(entries);
+    return environment_warnings(entries);
 }
 
 } // namespace outbox

@@ -5,6 +5,7 @@
 #include "read_file.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -78,7 +79,6 @@ bool is_broker(std::string_view text) {
 
 bool is_broker_list(std::string_view list) {
     while (true) {
-        list.remove_prefix(std::min(list.find_first_not_of(' '), list.size()));
         const auto comma = std::min(list.find(','), list.size());
         if (!is_broker(list.substr(0, comma))) {
             return false;
@@ -102,6 +102,8 @@ bool is_allowed(const Setting& setting, std::string_view value) {
         return is_uri_reference(value);
     case Setting::Kind::brokers:
         return is_broker_list(value);
+    case Setting::Kind::hosts:
+        return !value.starts_with(',') && !value.ends_with(',') && value.find(",,") == std::string_view::npos;
     case Setting::Kind::integer:
         return is_number<std::int64_t>(value, setting.min, setting.max);
     case Setting::Kind::seconds:
@@ -141,6 +143,48 @@ std::string link_hint(const Setting& setting, std::string_view value) {
         service.empty() ? "" : " named ", service, setting.name);
 }
 
+constexpr std::string_view line_ends = "\r\n";
+constexpr std::string_view blanks = " \t\r\n";
+
+std::string_view trimmed(std::string_view text, std::string_view what) {
+    text.remove_prefix(std::min(text.find_first_not_of(what), text.size()));
+    return text.substr(0, text.find_last_not_of(what) + 1);
+}
+
+/// A list of hosts without blanks around its commas, and without the comma that may end it.
+std::string tidy_list(std::string_view list) {
+    std::vector<std::string_view> parts;
+    for (auto comma = list.find(','); comma != std::string_view::npos; comma = list.find(',')) {
+        parts.push_back(trimmed(list.substr(0, comma), blanks));
+        list.remove_prefix(comma + 1);
+    }
+    if (const auto last = trimmed(list, blanks); !last.empty() || parts.empty() || parts.back().empty()) {
+        parts.push_back(last);
+    }
+    return fmt::format("{}", fmt::join(parts, ","));
+}
+
+/// Without what files, YAML and Kubernetes' secrets leave around a value. A secret stays as it is, and a name
+/// may end in a blank but in no line's end.
+std::string tidied(const Setting& setting, std::string_view value) {
+    switch (setting.kind) {
+    case Setting::Kind::secret:
+        return std::string(value);
+    case Setting::Kind::text:
+        return std::string(value.substr(0, value.find_last_not_of(line_ends) + 1));
+    case Setting::Kind::brokers:
+    case Setting::Kind::hosts:
+        return tidy_list(value);
+    case Setting::Kind::uri:
+    case Setting::Kind::integer:
+    case Setting::Kind::seconds:
+    case Setting::Kind::choice:
+        break;
+    }
+    return std::string(trimmed(value, blanks));
+}
+
+/// @param value  tidied already
 std::string checked(const Setting& setting, std::string value) {
     value = canonical(setting, std::move(value));
     if (!is_allowed(setting, value)) {
@@ -191,6 +235,8 @@ std::string Setting::allowed() const {
         return "a URI reference, such as /outbox/orders";
     case Kind::brokers:
         return "host:port, or several with commas between";
+    case Kind::hosts:
+        return "a host or a socket's folder, or several with commas between";
     case Kind::text:
     case Kind::secret:
         break;
@@ -210,6 +256,8 @@ std::string Setting::type_name() const {
         return "URI";
     case Kind::brokers:
         return "HOST:PORT,...";
+    case Kind::hosts:
+        return "HOST,...";
     case Kind::text:
     case Kind::secret:
         break;
@@ -227,17 +275,18 @@ Settings Settings::load(Program program, const std::map<std::string, std::string
             continue;
         }
         const std::string name{setting.name};
-        const char* variable = environment(name.c_str());
+        const char* given = environment(name.c_str());
+        const std::string variable = given != nullptr ? tidied(setting, given) : "";
         std::string& value = settings.values_[name];
         Source& source = sources[name];
         if (const auto flag = flags.find(name); flag != flags.end()) {
-            value = checked(setting, flag->second);
+            value = checked(setting, tidied(setting, flag->second));
             source = Source::flag;
-        } else if (variable != nullptr && *variable != '\0') {
+        } else if (!variable.empty()) {
             value = checked(setting, variable);
             source = Source::environment;
         } else if (const auto written = file.settings.find(name); written != file.settings.end()) {
-            value = checked(setting, written->second);
+            value = checked(setting, tidied(setting, written->second));
             source = Source::file;
         } else {
             value = std::string(setting.fallback);

@@ -64,7 +64,10 @@ TEST(Settings, WhatKubernetesSaysOfAServiceIsRefusedWithTheWayOut) {
 }
 
 TEST(Settings, AnEmptyFlagIsAValueThatOnlySecretsAndWhatHasNoDefaultMayHave) {
-    EXPECT_EQ(message_of({{"DB_HOST", ""}}), "DB_HOST= is not allowed: it must be text, not empty");
+    EXPECT_EQ(
+        message_of({{"DB_HOST", ""}}),
+        "DB_HOST= is not allowed: it must be a host or a socket's folder, or several with commas between");
+    EXPECT_EQ(message_of({{"DB_NAME", "\n"}}), "DB_NAME= is not allowed: it must be text, not empty");
     EXPECT_EQ(message_of({{"DB_PORT", ""}}),
               "DB_PORT= is not allowed: it must be a whole number from 1 to 65535");
     const auto settings =
@@ -76,12 +79,14 @@ TEST(Settings, AnEmptyFlagIsAValueThatOnlySecretsAndWhatHasNoDefaultMayHave) {
 }
 
 TEST(Settings, BrokersAreHostsWithPorts) {
-    for (const char* good : {"localhost", "localhost:9092", "a:1,b:2", "a:1, b:2", "[::1]:9092", "[::1]",
-                             "PLAINTEXT://a:9092", "kafka-1.example.org:9092"}) {
+    for (const char* good :
+         {"localhost", "localhost:9092", "a:1,b:2", "a:1, b:2", "[::1]:9092", "[::1]", "PLAINTEXT://a:9092",
+          "a:1,", " a:1 ,\tb:2 ,\n", "a:1\r\n", "kafka-1.example.org:9092"}) {
         EXPECT_EQ(message_of({{"KAFKA_BROKERS", good}}), "accepted") << good;
     }
     for (const char* bad : {":::",          ",",
-                            "a,",           " ",
+                            "a,,",          "a,,b",
+                            ",a",           ",,",
                             ":9092",        "a:",
                             "a:port",       "a:0",
                             "a:65536",      "::1",
@@ -94,6 +99,43 @@ TEST(Settings, BrokersAreHostsWithPorts) {
                   std::string("KAFKA_BROKERS=") + bad +
                       " is not allowed: it must be host:port, or several with commas between");
     }
+}
+
+TEST(Settings, WhatFilesAndYamlLeaveAroundAValueDoesNotCount) {
+    const auto settings = Settings::load(Program::relay,
+                                         {{"KAFKA_BROKERS", " a:1 , b:2,\n"},
+                                          {"DB_HOST", "one, two,\n"},
+                                          {"DB_PORT", "5433\r\n"},
+                                          {"DB_NAME", "shop\n"},
+                                          {"RELAY_POLL_INTERVAL", "\t0.5 "},
+                                          {"RELAY_ON_FAILED", "Block-Key\n"},
+                                          {"OUTBOX_SOURCE", "/outbox/shop\n"}},
+                                         nothing);
+    EXPECT_EQ(settings.text("KAFKA_BROKERS"), "a:1,b:2");
+    EXPECT_EQ(settings.text("DB_HOST"), "one,two");
+    EXPECT_EQ(settings.integer("DB_PORT"), 5433);
+    EXPECT_EQ(settings.text("DB_NAME"), "shop");
+    EXPECT_EQ(settings.seconds("RELAY_POLL_INTERVAL"), std::chrono::milliseconds(500));
+    EXPECT_EQ(settings.text("RELAY_ON_FAILED"), "block-key");
+    EXPECT_EQ(settings.text("OUTBOX_SOURCE"), "/outbox/shop");
+}
+
+TEST(Settings, ANameMayHaveBlanksAndASecretStaysByteForByte) {
+    const auto settings = Settings::load(
+        Program::relay, {{"DB_NAME", " my shop "}, {"DB_PASSWORD", " p \n"}, {"KAFKA_SASL_PASSWORD", "\n"}},
+        nothing);
+    EXPECT_EQ(settings.text("DB_NAME"), " my shop ");
+    EXPECT_EQ(settings.text("DB_PASSWORD"), " p \n");
+    EXPECT_EQ(settings.text("KAFKA_SASL_PASSWORD"), "\n");
+}
+
+TEST(Settings, AVariableOfBlanksAloneCountsAsUnset) {
+    const auto settings = Settings::load(Program::relay, {}, [](const char* name) -> const char* {
+        return std::string_view(name) == "DB_PASSWORD" ? nullptr : "\n";
+    });
+    EXPECT_EQ(settings.text("KAFKA_BROKERS"), "localhost:9092");
+    EXPECT_EQ(settings.integer("RELAY_SHARDS"), 8);
+    EXPECT_EQ(settings.text("DB_NAME"), "outbox_db");
 }
 
 TEST(Settings, TheSourceIsAUriReference) {

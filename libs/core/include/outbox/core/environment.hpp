@@ -16,11 +16,12 @@ bool is_service_link(std::string_view name, std::string_view value);
 bool is_link_address(std::string_view value);
 
 /// What to say of variables that look like settings (RELAY_, OUTBOX_, DB_, KAFKA_, SERVER_) and are none of
-/// any program: a line for each that is like one, and one line for all others. Never names a value.
+/// any program: a line for each that is like one, and one line for all others; and of secrets that end in a
+/// line's end, as a Kubernetes secret made by `echo` does. Never names a value.
 /// @param entries  "NAME=value" each; an empty value counts as unset
-std::vector<std::string> unknown_variables(std::span<const std::string_view> entries);
+std::vector<std::string> environment_warnings(std::span<const std::string_view> entries);
 
 /// The same of this process's environment. Not thread-safe beside setenv.
-std::vector<std::string> unknown_variables();
+std::vector<std::string> environment_warnings();
 
 } // namespace outbox

@@ -19,7 +19,7 @@ constexpr Program operator|(Program a, Program b) {
 
 /// One environment variable, which is also a flag: DB_HOST and --db-host.
 struct Setting {
-    enum class Kind { text, secret, uri, brokers, integer, seconds, choice };
+    enum class Kind { text, secret, uri, brokers, hosts, integer, seconds, choice };
 
     std::string_view name;
     Kind kind = Kind::text;
@@ -61,7 +61,9 @@ class Settings {
 public:
     /// Flags win over the environment, that over the file, that over the defaults. An empty variable counts
     /// as unset; an empty flag is a value, which only a secret and what has no default may have.
-    /// A secret X may be read from the file that X_FILE names; the stronger source of the two wins.
+    /// Blanks and lines' ends around a value do not count, nor does one comma at the end of a list; a text
+    /// loses lines' ends alone, and a secret nothing. A secret X may be read from the file that X_FILE names;
+    /// the stronger source of the two wins.
     /// @param flags        values by setting name ("DB_HOST")
     /// @param environment  looks a variable up; nullptr when unset
     /// @throws UsageError naming variable, value and what is allowed.
