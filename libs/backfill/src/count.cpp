@@ -55,6 +55,22 @@ std::vector<std::string> notes_of(const Members& members) {
     return notes;
 }
 
+/// Each row of the archive would be sent, and nobody knows which of them is meant.
+void require_one_number_each(store::Backfills& runs, const Selection& selection, std::int64_t last) {
+    if (selection.filter.archived.empty()) {
+        return;
+    }
+    const auto upto = std::min(selection.to_seq, last);
+    const auto twice = runs.ids_twice_in_archive(selection.filter, selection.from_seq - 1, upto);
+    if (twice.ids > 0) {
+        throw Error(
+            Action::stop,
+            fmt::format("--archive={} holds {} events under several numbers each, such as {}: they would"
+                        " be sent as often; delete all but one row of each",
+                        selection.archive.value_or(""), twice.ids, twice.examples));
+    }
+}
+
 void keep_on(const std::function<bool()>& go_on) {
     if (!go_on()) {
         throw Error(Action::stop, "stopped while counting; nothing was changed");
@@ -115,6 +131,7 @@ Members find_members(const Surroundings& surroundings, store::Backfills& runs, p
     summarize(runs, members.selection, reporter, go_on);
     members.still = runs.stand_still(filter.archived, Deadline::in(patience));
     filter.waiting = members.still.waiting.value_or(store::SeqRanges());
+    require_one_number_each(runs, members.selection, members.still.last_seq);
 
     auto history = history_of(surroundings, primary, members, go_on);
     members.survey =

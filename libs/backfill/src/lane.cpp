@@ -20,7 +20,25 @@ Error error_of(const delivery::Batch& batch, const kafka::TransactionEnd& end) {
     return {final ? Action::stop : Action::reconnect, end.failure->message};
 }
 
+constexpr std::chrono::seconds patience{5};        ///< with brokers that are asked for ids before a batch
+constexpr std::chrono::seconds proof_patience{60}; ///< and after it
+
+std::set<std::string, std::less<>> topics_of(const delivery::Batch& batch) {
+    std::set<std::string, std::less<>> topics;
+    for (const kafka::Record& record : batch.records) {
+        topics.emplace(record.topic);
+    }
+    return topics;
+}
+
 } // namespace
+
+delivery::PublisherOptions Lane::guarded(delivery::PublisherOptions options, delivery::TopicWatch& watch) {
+    options.before_commit = [&watch](const delivery::UnderWay& under_way) {
+        watch.require_same(under_way.batch.identities);
+    };
+    return options;
+}
 
 void Lane::pump(std::int64_t settled) {
     if (sending_ || waiting_.empty()) {
@@ -38,18 +56,52 @@ void Lane::pump(std::int64_t settled) {
     control.partition = place_.partition;
     control.key = batch->manifest_key;
     control.value = batch->manifest;
+    topics_ = watch_.identify(topics_of(*batch), Deadline::in(patience));
+    batch->manifest_topics = encode_topics(topics_);
+    control.headers.push_back({topics_header, batch->manifest_topics});
     batch->records.push_back(std::move(control));
+    batch->identities = topics_;
     publisher_.submit(std::move(batch));
+    watch_.freshen(topics_);
 }
 
-std::shared_ptr<OpenPage> Lane::collect() {
+/// @return whether what is under way was committed
+bool Lane::ended() {
+    if (ended_) {
+        return true;
+    }
     const auto end = publisher_.take_end();
     if (!end) {
-        return nullptr;
+        return false;
     }
     if (end->end.failure || end->end.strays) {
         throw error_of(*end->batch, end->end);
     }
+    ended_ = SteadyClock::now();
+    watch_.want(delivery::names_of(topics_), &done_);
+    return true;
+}
+
+/// A commit succeeds although a topic was deleted and made again meanwhile, with what stood there before.
+bool Lane::proven() {
+    const auto verdict = watch_.compare(topics_, *ended_);
+    if (verdict.kind == delivery::IdentityVerdict::Kind::changed) {
+        throw Error(Action::reconnect, delivery::made_again(verdict.topic));
+    }
+    if (verdict.kind == delivery::IdentityVerdict::Kind::same) {
+        return true;
+    }
+    if (SteadyClock::now() - *ended_ > proof_patience) {
+        throw Error(Action::reconnect, "brokers do not say which topics there are");
+    }
+    return false;
+}
+
+std::shared_ptr<OpenPage> Lane::collect() {
+    if (!sending_ || !ended() || !proven()) {
+        return nullptr;
+    }
+    ended_.reset();
     position_ = next_;
     auto page = std::move(sending_->of);
     sending_.reset();

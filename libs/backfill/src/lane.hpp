@@ -3,6 +3,7 @@
 #include "outbox/backfill/position.hpp"
 
 #include <outbox/delivery/publisher.hpp>
+#include <outbox/delivery/topic_watch.hpp>
 #include <outbox/store/history.hpp>
 
 #include <deque>
@@ -36,10 +37,15 @@ struct ControlPlace {
 /// Not thread-safe.
 class Lane {
 public:
-    Lane(int number, ControlPlace place, delivery::PublisherOptions options, delivery::Signal& done)
+    /// @param options  whose before_commit is the lane's own
+    /// @param done     rings when something may be collected
+    Lane(int number, ControlPlace place, delivery::PublisherOptions options, delivery::TopicWatch& watch,
+         delivery::Signal& done)
         : number_(number),
           place_(std::move(place)),
-          publisher_(std::move(options), done) {}
+          watch_(watch),
+          done_(done),
+          publisher_(guarded(std::move(options), watch), done) {}
 
     /// Fences and decides what an earlier process left.
     void start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on) {
@@ -51,8 +57,11 @@ public:
     /// Forgets what is not under way.
     void drop_waiting() { waiting_.clear(); }
     /// Begins the next transaction when none is under way. @param settled  as LanePosition says
+    /// @throws Error when brokers do not say which topics there are
     void pump(std::int64_t settled);
-    /// The page whose part was published since the last call. @throws Error when it was not, or is in doubt
+    /// The page whose part was published since the last call, into topics that are still those that they
+    /// were.
+    /// @throws Error when it was not, or is in doubt
     std::shared_ptr<OpenPage> collect();
 
     [[nodiscard]] bool idle() const noexcept { return !sending_ && waiting_.empty(); }
@@ -60,12 +69,21 @@ public:
     [[nodiscard]] const LanePosition& position() const noexcept { return position_; }
 
 private:
+    static delivery::PublisherOptions guarded(delivery::PublisherOptions options,
+                                              delivery::TopicWatch& watch);
+    bool ended();
+    bool proven();
+
     int number_;
     ControlPlace place_;
+    delivery::TopicWatch& watch_;
+    delivery::Signal& done_;
     LanePosition position_;
     std::deque<Part> waiting_;
-    std::optional<Part> sending_;   ///< its batch is the publisher's
-    LanePosition next_;             ///< once `sending_` is published
+    std::optional<Part> sending_;                  ///< its batch is the publisher's
+    LanePosition next_;                            ///< once `sending_` is published
+    delivery::TopicIdentities topics_;             ///< of `sending_`, before any of its records was sent
+    std::optional<SteadyClock::time_point> ended_; ///< when the answer to its commit was taken
     delivery::Publisher publisher_; ///< last, so that it goes before what its records point into
 };
 

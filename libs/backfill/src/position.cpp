@@ -60,6 +60,27 @@ std::optional<ControlEntry> decode(std::string_view text) {
     return entry;
 }
 
+std::string encode_topics(const delivery::TopicIdentities& topics) {
+    std::string text;
+    for (const auto& [name, id] : topics) {
+        if (id != Uuid()) {
+            text += fmt::format("{}{} {}", text.empty() ? "" : " ", name, id.to_string());
+        }
+    }
+    return text;
+}
+
+delivery::TopicIdentities decode_topics(std::string_view text) {
+    delivery::TopicIdentities topics;
+    for (Words words(text); !words.at_end();) {
+        const std::string name(words.next());
+        if (const auto id = Uuid::parse(words.next()); id && !name.empty()) {
+            topics[name] = *id;
+        }
+    }
+    return topics;
+}
+
 std::int64_t Resume::published() const noexcept {
     return std::accumulate(lanes.begin(), lanes.end(), std::int64_t{0},
                            [](std::int64_t sum, const LanePosition& lane) { return sum + lane.published; });
@@ -95,6 +116,10 @@ std::variant<Resume, CannotResume> plan_resume(const Uuid& run, int lanes, std::
                                             record.offset, entry->lane, lanes)};
         }
         resume.lanes[static_cast<std::size_t>(entry->lane)] = entry->position;
+        const auto header = record.headers.find(std::string(topics_header));
+        for (auto& [name, id] : decode_topics(header == record.headers.end() ? "" : header->second)) {
+            resume.topics.try_emplace(name, id); // the first is the one that no later one may differ from
+        }
     }
     if (resume.published() < published) {
         return CannotResume{fmt::format("{} events were published, but the control topic knows of {} only",

@@ -1,11 +1,12 @@
 #include "outbox/backfill/replay.hpp"
 
 #include "lane.hpp"
+#include "resume.hpp"
 #include "shaper.hpp"
 #include "source.hpp"
 
 #include <outbox/core/error.hpp>
-#include <outbox/core/event.hpp>
+#include <outbox/delivery/retry_policy.hpp>
 #include <outbox/faults/faults.hpp>
 #include <outbox/store/history.hpp>
 #include <outbox/store/lag.hpp>
@@ -29,6 +30,7 @@ constexpr auto patience = 60s;        ///< with Kafka, when a run begins or goes
 constexpr auto tend_interval = 1s;    ///< between looks at what others do
 constexpr std::size_t open_pages = 2; ///< in memory: one is published while the next is read
 constexpr int most_failures = 5;      ///< in a row without progress
+const delivery::Backoff between_tries(500ms, 10s);
 
 store::HistoryFilter filter_of(const Request& request, const store::BackfillRun& run) {
     store::HistoryFilter filter = request.selection.filter;
@@ -48,25 +50,12 @@ void pause(std::chrono::milliseconds span) {
 
 } // namespace
 
-std::int32_t control_partition(const Uuid& run) noexcept {
-    return static_cast<std::int32_t>(id_digest(run) % control_partitions);
-}
-
-Resume read_position(const Surroundings& surroundings, const kafka::Admin& admin,
-                     const store::BackfillRun& run, const std::function<bool()>& go_on) {
-    const auto tail =
-        kafka::read_control(surroundings.kafka, admin, surroundings.prefix(), control_partition(run.id),
-                            run.control_offset, Deadline::in(patience), go_on);
-    auto plan = plan_resume(run.id, run.lanes, run.control_offset, run.published, tail);
-    if (const auto* cannot = std::get_if<CannotResume>(&plan)) {
-        throw Error(Action::stop, fmt::format("run {} cannot go on: {}", run.run, cannot->reason));
-    }
-    return std::get<Resume>(std::move(plan));
-}
-
 /// One attempt: everything that is made anew after an error.
 struct Replay::State {
     explicit State(Replay& owner);
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    ~State() { owner.watch_.leave(signal); }
 
     void hold();
     void start_lanes();
@@ -140,7 +129,7 @@ void Replay::State::start_lanes() {
             delivery::PublisherOptions{surroundings.kafka,
                                        fmt::format("{}.{}.{}", surroundings.prefix(), owner.run_.run, i),
                                        surroundings.prefix() + "."},
-            signal);
+            owner.watch_, signal);
     }
     for (Lane& lane : lanes) {
         lane.start(batch_bytes, Deadline::in(patience), owner.go_on_);
@@ -148,6 +137,7 @@ void Replay::State::start_lanes() {
     faults::point("after-init");
     // Only now, when every earlier transaction of the run is decided.
     const Resume resume = read_position(surroundings, owner.admin_, owner.run_, owner.go_on_);
+    require_same_topics(owner.watch_, owner.run_, resume);
     for (std::size_t i = 0; i < lanes.size(); ++i) {
         lanes[i].go_on_from(resume.lanes[i]);
     }
@@ -310,9 +300,18 @@ Replay::Replay(Surroundings surroundings, const Request& request, store::Backfil
       reporter_(std::move(reporter)),
       go_on_(std::move(go_on)),
       admin_(surroundings_.kafka),
-      topics_(admin_, surroundings_.kafka, surroundings_.topics) {}
+      topics_(admin_, surroundings_.kafka, surroundings_.topics),
+      watch_(admin_, surroundings_.kafka) {}
 
 Replay::~Replay() = default;
+
+/// @return false: it is to stop
+bool Replay::wait(milliseconds span) {
+    for (const Deadline until = Deadline::in(span); go_on_() && !until.passed();) {
+        pause(std::min<milliseconds>(until.left(), 200ms));
+    }
+    return go_on_();
+}
 
 Ending Replay::attempt() {
     State state(*this);
@@ -346,13 +345,13 @@ Ending Replay::run() {
                     fmt::format("run {} is interrupted at {} of {} events: {}; the same command goes on",
                                 run_.run, published_, run_.events, error.what()));
             }
-            if (!go_on_()) {
-                return Ending::stopped;
-            }
+            topics_.forget(); // one may have another id by now, and other partitions
             log::warn("the replay goes on from the last transaction",
                       {{"run", run_.run}, {"reason", error.what()}});
         }
-        pause(500ms * (1 << std::min(failures, 3)));
+        if (!wait(between_tries.after(failures, delivery::dice()))) {
+            return Ending::stopped;
+        }
     }
 }
 

@@ -87,6 +87,9 @@ std::vector<Uuid> ids_in(const std::string& path) {
     std::vector<Uuid> ids;
     std::string line;
     for (std::size_t at = 1; std::getline(file, line); ++at) {
+        if (constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; line.starts_with(byte_order_mark)) {
+            line.erase(0, byte_order_mark.size());
+        }
         const auto first = line.find_first_not_of(" \t\r");
         if (first == std::string::npos) {
             continue;

@@ -3,6 +3,8 @@
 #include <outbox/kafka/error.hpp>
 #include <outbox/telemetry/log.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -19,6 +21,11 @@ constexpr std::chrono::seconds next_try{60};
 constexpr std::chrono::seconds first_silence{3};
 constexpr std::chrono::seconds longest_silence{60};
 
+/// What is known of topics may be so old when a transaction is about to be committed: nobody deletes a topic
+/// and makes it again in much less.
+constexpr milliseconds fresh{100};
+constexpr milliseconds patience_before_commit{1'000};
+
 /// Writers may name ever new topics.
 constexpr std::size_t most_known = 10'000;
 
@@ -30,6 +37,11 @@ std::set<std::string, std::less<>> names_of(const TopicIdentities& identities) {
         names.insert(topic);
     }
     return names;
+}
+
+std::string made_again(const std::string& topic) {
+    return fmt::format("topic {} was deleted, or deleted and made again, while a transaction was open",
+                       topic);
 }
 
 TopicWatch::TopicWatch(const kafka::Admin& admin, const kafka::ClientOptions& client)
@@ -127,6 +139,23 @@ IdentityVerdict TopicWatch::compare_afresh(const TopicIdentities& before, Steady
         verdict = compare(before, since);
     }
     return verdict;
+}
+
+void TopicWatch::freshen(const TopicIdentities& topics) {
+    if (compare(topics, SteadyClock::now() - fresh).kind == IdentityVerdict::Kind::open) {
+        want(names_of(topics));
+    }
+}
+
+void TopicWatch::require_same(const TopicIdentities& before) {
+    const auto verdict =
+        compare_afresh(before, SteadyClock::now() - fresh, Deadline::in(patience_before_commit));
+    if (verdict.kind != IdentityVerdict::Kind::changed) {
+        return;
+    }
+    if (before.find(verdict.topic)->second != Uuid()) { // else nothing is known against it
+        throw kafka::KafkaError(kafka::torn, made_again(verdict.topic) + ": it is not committed");
+    }
 }
 
 void TopicWatch::run(const std::stop_token& stop) {

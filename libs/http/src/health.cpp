@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace outbox::http {
 Health::Health(std::vector<std::unique_ptr<Dependency>> dependencies, milliseconds fresh_for,
                milliseconds check_timeout)
@@ -16,17 +18,24 @@ Health::Health(std::vector<std::unique_ptr<Dependency>> dependencies, millisecon
     }
 }
 
+milliseconds Health::fresh_for(int failures) const {
+    constexpr int most_doublings = 2;
+    return fresh_for_ * (1 << std::clamp(failures - 1, 0, most_doublings));
+}
+
 bool Health::is_up(Entry& entry) const {
     const std::lock_guard lock(entry.mutex);
-    if (entry.checked && SteadyClock::now() - *entry.checked < fresh_for_) {
+    if (entry.checked && SteadyClock::now() - *entry.checked < fresh_for(entry.failures)) {
         return entry.error.empty();
     }
     const bool was_there = entry.error.empty();
     try {
         entry.dependency->check(Deadline::in(check_timeout_));
         entry.error.clear();
+        entry.failures = 0;
     } catch (const std::exception& error) {
         entry.error = one_line(error.what());
+        ++entry.failures;
     }
     entry.checked = SteadyClock::now();
     if (was_there && !entry.error.empty()) {

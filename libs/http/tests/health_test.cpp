@@ -78,5 +78,20 @@ TEST_F(HealthTest, AnAnswerIsKeptForAWhile) {
     EXPECT_EQ(database.checks, 1);
 }
 
+TEST_F(HealthTest, ADependencyThatIsAwayIsAskedEverMoreRarely) {
+    constexpr milliseconds fresh_for{50};
+    Health subject = health(fresh_for);
+    kafka.up = false;
+    for (const Deadline end = Deadline::in(fresh_for * 20); !end.passed();) {
+        std::ignore = subject.report();
+    }
+    EXPECT_GT(database.checks, 2 * kafka.checks);
+    EXPECT_GE(kafka.checks, 3) << "and never given up";
+    kafka.up = true;
+    for (const Deadline end = Deadline::in(fresh_for * 20); subject.report().status != 200;) {
+        ASSERT_FALSE(end.passed());
+    }
+}
+
 } // namespace
 } // namespace outbox::http

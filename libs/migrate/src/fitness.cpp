@@ -54,13 +54,29 @@ void mend_meta(postgres::Connection& connection, const Runner::Progress& progres
     progress("outbox_meta was empty: this is a new outbox now");
 }
 
+namespace {
+
+// As migration 0024 made it; that also adds a column, so it cannot run again.
+constexpr const char* refuse_old_relay =
+    "CREATE OR REPLACE FUNCTION outbox_refuse_old_relay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " RAISE EXCEPTION 'relay % was built for an older version of this outbox: upgrade the program, or take it"
+    " out of service', NEW.name USING ERRCODE = 'object_not_in_prerequisite_state'; END $$;"
+    " DROP TRIGGER IF EXISTS outbox_refuse_old_relay ON outbox_relays;"
+    " CREATE TRIGGER outbox_refuse_old_relay BEFORE INSERT ON outbox_relays FOR EACH ROW"
+    " WHEN (NEW.made_for IS NULL) EXECUTE FUNCTION outbox_refuse_old_relay()";
+
+} // namespace
+
 void mend_triggers(postgres::Connection& connection, const std::vector<Migration>& files,
                    const Runner::Progress& progress, Deadline deadline) {
     std::string gone;
+    bool of_relays = false;
+    bool of_events = false;
     const auto facts = survey::read(connection, deadline);
     for (const survey::SilentTrigger& trigger : facts.silent_triggers) {
         if (!trigger.stands) {
-            gone += (gone.empty() ? "" : ", ") + trigger.name;
+            gone += fmt::format("{}{} on {}", gone.empty() ? "" : ", ", trigger.name, trigger.table);
+            (trigger.name == "outbox_refuse_old_relay" ? of_relays : of_events) = true;
         }
     }
     const auto maker = std::ranges::find_if(
@@ -71,17 +87,22 @@ void mend_triggers(postgres::Connection& connection, const std::vector<Migration
     try {
         // Writers that come later queue behind the lock that CREATE TRIGGER waits for.
         Transaction transaction(connection, deadline, "BEGIN; SET LOCAL lock_timeout = '3s'");
-        connection.script(maker->up, deadline);
+        if (of_events) {
+            connection.script(maker->up, deadline);
+        }
+        if (of_relays) {
+            connection.script(refuse_old_relay, deadline);
+        }
         transaction.commit();
-        progress(fmt::format("{} on {} was gone: made anew", gone, facts.events->name));
+        progress(gone + " was gone: made anew");
     } catch (const postgres::DatabaseError& error) {
         if (error.sqlstate() != "55P03") {
             throw;
         }
         progress(
-            fmt::format("{} on {} is gone, and is not made anew: transactions that write there were in the "
-                        "way; type: outbox-migrate up",
-                        gone, facts.events->name));
+            fmt::format("{} is gone, and is not made anew: transactions that write there were in the way;"
+                        " type: outbox-migrate up",
+                        gone));
     }
 }
 

@@ -147,6 +147,12 @@ constexpr const char* count_ids =
     " ON e.id = w.id GROUP BY w.id) AS x WHERE x.status IS NULL OR NOT x.status = ANY ($2::text[])"
     " GROUP BY 1 ORDER BY 1";
 
+// One walk over the archive, which may be large and have no index on ids.
+constexpr milliseconds walk_time{600'000};
+constexpr const char* count_ids_twice =
+    "SELECT count(*), coalesce(array_to_string((array_agg(d.id::text ORDER BY d.id))[1:3], ', '), '') FROM"
+    " (SELECT o.id FROM ({}) AS o WHERE {} GROUP BY o.id HAVING min(o.seq) < max(o.seq)) AS d";
+
 BackfillRun run_of(const Result& found, int at) {
     BackfillRun run;
     run.run = found.text(at, 0);
@@ -300,6 +306,17 @@ std::vector<IdCount> Backfills::ids_left_out(const std::vector<Uuid>& ids,
         counts.push_back({found.text(i, 0), found.integer(i, 1), found.text(i, 2)});
     }
     return counts;
+}
+
+IdCount Backfills::ids_twice_in_archive(const HistoryFilter& filter, std::int64_t after, std::int64_t upto) {
+    const Condition where = condition(filter, after, upto);
+    postgres::Transaction transaction(
+        connection_, Deadline::in(walk_time),
+        fmt::format("BEGIN READ ONLY; SET LOCAL statement_timeout = {}", walk_time.count()));
+    const Result found = transaction.query(
+        fmt::format(fmt::runtime(count_ids_twice), filter.archived, where.sql), where.params);
+    transaction.commit();
+    return {"", found.integer(0, 0), found.text(0, 1)};
 }
 
 std::vector<BackfillRun> Backfills::all() {

@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace outbox::store {
 namespace {
@@ -15,12 +16,14 @@ namespace {
 using postgres::Format;
 using postgres::Params;
 using postgres::Result;
-using postgres::Transaction;
 
 // Numbers that one statement looks at. The index tells pages only, so all that lie in a window are read and
 // sorted.
 constexpr std::int64_t least_window = 1'000;
 constexpr std::int64_t most_window = 50'000;
+constexpr std::int64_t shortest_window = 10; // of statements that took too long, as over very large events
+
+constexpr auto query_canceled = "57014";
 
 constexpr int most_conflicts = 20; // in a row, a tenth of a second apart
 constexpr int most_refusals = 3;   // of a new session, which may be ended in its beginning as well
@@ -83,16 +86,51 @@ std::string strings_of(const std::vector<Uuid>& ids) {
     return array_of(ids, [](std::string& text, const Uuid& id) { text += id.to_string(); });
 }
 
-/// Drops the last number, of which there may be more events. @return the one before it
-std::int64_t end_at_a_number(std::vector<Row>& rows) {
-    const std::int64_t last = rows.back().seq;
-    while (rows.back().seq == last) {
-        rows.pop_back();
-    }
-    return rows.back().seq;
+constexpr std::size_t small = 2'000; // PostgreSQL compresses nothing less
+
+/// That large events keep in memory.
+std::size_t large_bytes(const std::vector<Row>& rows) {
+    return std::accumulate(rows.begin(), rows.end(), std::size_t{0}, [](std::size_t sum, const Row& row) {
+        return sum + (row.bytes() > small ? row.bytes() : 0);
+    });
 }
 
 } // namespace
+
+PagePlan plan_page(const std::vector<StoredEvent>& events, const PageLimits& limits, double expansion) {
+    PagePlan plan;
+    double room = static_cast<double>(limits.bytes);
+    const bool more = events.size() > limits.rows; // so the last number may have events that are not here
+    for (std::size_t i = 0; i < events.size();) {
+        std::int64_t large = 0;
+        double bytes = 0;
+        std::size_t next = i;
+        for (; next < events.size() && events[next].seq == events[i].seq; ++next) {
+            const std::int64_t stored = events[next].bytes;
+            const bool is_large = static_cast<std::size_t>(stored) > small;
+            large += is_large ? stored : 0;
+            bytes += is_large ? static_cast<double>(stored) * expansion : static_cast<double>(stored);
+        }
+        const bool fits = bytes <= room && !(more && next == events.size());
+        if (!fits && i > 0) {
+            plan.whole = false;
+            return plan;
+        }
+        plan.through = events[i].seq;
+        plan.large_bytes += large;
+        room -= bytes;
+        i = next;
+    }
+    plan.whole = !more;
+    return plan;
+}
+
+double next_expansion(double last, std::int64_t stored, std::size_t in_memory) {
+    constexpr double least = 2;
+    constexpr double most = 100; // PostgreSQL's own compression does no better
+    const double now = stored > 0 ? static_cast<double>(in_memory) / static_cast<double>(stored) : 0;
+    return std::clamp(std::max(now, last / 2), least, most);
+}
 
 Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_t upto) {
     Builder builder;
@@ -128,12 +166,13 @@ auto History::again(const Ask& ask) {
             }
             return ask();
         } catch (const postgres::DatabaseError& error) {
-            const bool ended = error.sqlstate().starts_with("40") || !connection_ || !connection_->usable();
+            const bool ended = error.sqlstate().starts_with("40") || error.sqlstate() == query_canceled ||
+                               !connection_ || !connection_->usable();
             if (!ended || conflicts > (connection_ ? most_conflicts : most_refusals)) {
                 throw;
             }
         }
-        window_ = std::max(window_ / 2, least_window);
+        window_ = std::max(window_ / 4, shortest_window);
         poll(nullptr, 0, 100);
     }
 }
@@ -186,49 +225,45 @@ std::int64_t History::skip_gap(std::int64_t after, std::int64_t upto) {
     return upto;
 }
 
-bool History::fetch(RowSet& found, const PageLimits& limits) {
-    std::size_t bytes = 0;
-    while (found.rows.size() < limits.rows && bytes < limits.bytes) {
-        const std::size_t fits = std::clamp<std::size_t>((limits.bytes - bytes) / row_bytes_, 1, 1'000);
-        const std::size_t wanted = std::min(fits, limits.rows - found.rows.size());
-        const Result fetched = connection_->query(fmt::format("FETCH {} FROM outbox_history", wanted), {},
-                                                  Deadline::in(timeout_), Format::binary);
-        const auto count = static_cast<std::size_t>(fetched.rows());
-        if (count > 0) {
-            const std::size_t size = add_rows(found, fetched);
-            row_bytes_ = size / count;
-            bytes += size;
-        }
-        if (count < wanted) {
-            return true;
-        }
+/// What the next events take, without reading them.
+std::vector<StoredEvent> History::stored(const Condition& where, std::size_t most) {
+    const Result found =
+        connection_->query(fmt::format("SELECT s.seq, s.stored FROM (SELECT {}o.seq, " OUTBOX_STORED
+                                       " AS stored FROM {} AS o WHERE {} ORDER BY {} LIMIT {}) AS s",
+                                       distinct(), events_with(filter_.archived), where.sql, order(), most),
+                           where.params, Deadline::in(timeout_));
+    std::vector<StoredEvent> events;
+    for (int i = 0; i < found.rows(); ++i) {
+        events.push_back({found.integer(i, 0), found.integer(i, 1)});
     }
-    return false;
+    return events;
 }
 
 Page History::read(std::int64_t after, std::int64_t upto, const PageLimits& limits) {
     return again([&] { return read_window(after, upto, limits); });
 }
 
+/// First how large the next events are, then as many of them as there is room for. Between the two only
+/// deletions change what is done.
 Page History::read_window(std::int64_t after, std::int64_t upto, const PageLimits& limits) {
     const std::int64_t end = window_end(after, upto);
-    const Condition where = condition(filter_, after, end);
+    const auto events = stored(condition(filter_, after, end), limits.rows + 1);
     Page page;
-    Transaction transaction(*connection_, Deadline::in(timeout_), "BEGIN READ ONLY");
-    transaction.query(fmt::format("DECLARE outbox_history NO SCROLL CURSOR FOR SELECT {}" OUTBOX_ALL_COLUMNS
-                                  " FROM {} AS o WHERE {} ORDER BY {}",
-                                  distinct(), events_with(filter_.archived), where.sql, order()),
-                      where.params);
-    const bool whole = fetch(page.found, limits);
-    transaction.commit();
-    if (!whole && page.found.rows.front().seq == page.found.rows.back().seq) {
-        return read_window(after, page.found.rows.back().seq, {limits.rows * 2, limits.bytes * 2});
-    }
-    page.through = whole ? end : end_at_a_number(page.found.rows);
-    fit_window(page.found.rows.size(), whole, limits.rows);
-    if (page.found.empty()) {
+    page.through = end;
+    if (events.empty()) {
+        fit_window(0, true, limits.rows);
         page.through = std::max(page.through, skip_gap(page.through, upto));
+        return page;
     }
+    const PagePlan plan = plan_page(events, limits, expansion_);
+    const Condition where = condition(filter_, after, plan.through);
+    add_rows(page.found, connection_->query(
+                             fmt::format("SELECT {}" OUTBOX_ALL_COLUMNS " FROM {} AS o WHERE {} ORDER BY {}",
+                                         distinct(), events_with(filter_.archived), where.sql, order()),
+                             where.params, Deadline::in(timeout_), Format::binary));
+    expansion_ = next_expansion(expansion_, plan.large_bytes, large_bytes(page.found.rows));
+    page.through = plan.whole ? end : plan.through;
+    fit_window(page.found.rows.size(), plan.whole, limits.rows);
     return page;
 }
 

@@ -17,8 +17,7 @@ constexpr postgres::Statement look{
     // A function that looks its outbox up follows wherever that goes.
     " f.prosrc = s.body, strpos(s.body, 'IF to_regclass(') > 0"
     " OR strpos(s.body, format('INSERT INTO %I.outbox_events ', o.nspname)) > 0,"
-    " gone.names, changed.names, has_table_privilege(f.proowner, 'outbox_events'::regclass, 'INSERT'),"
-    " pg_get_userbyid(f.proowner), quote_ident(t.tgname)"
+    " gone.names, changed.names, lacks.statements, pg_get_userbyid(f.proowner), quote_ident(t.tgname)"
     " FROM outbox_captures AS s"
     " CROSS JOIN (SELECT n.oid, n.nspname FROM pg_class AS k JOIN pg_namespace AS n ON n.oid = k.relnamespace"
     " WHERE k.oid = 'outbox_events'::regclass) AS o"
@@ -54,6 +53,18 @@ constexpr postgres::Statement look{
     " AND w.value IN ('text', 'character varying')) AND NOT (format_type(a.atttypid, NULL) IN ('integer', "
     "'bigint', "
     "'smallint') AND w.value IN ('integer', 'bigint', 'smallint'))) AS changed(names) ON true"
+    // The function inserts with its owner's rights.
+    " LEFT JOIN LATERAL (SELECT string_agg(m.statement, ' ') FROM ("
+    "SELECT format('ALTER FUNCTION %s SECURITY DEFINER;', f.oid::regprocedure) WHERE NOT f.prosecdef"
+    " UNION ALL SELECT format('GRANT USAGE ON SCHEMA %I TO %s;', o.nspname, f.proowner::regrole)"
+    " WHERE NOT has_schema_privilege(f.proowner, o.oid, 'USAGE')"
+    " UNION ALL SELECT format('GRANT INSERT ON %I.outbox_events TO %s;', o.nspname, f.proowner::regrole)"
+    " WHERE NOT has_table_privilege(f.proowner, 'outbox_events'::regclass, 'INSERT')"
+    " UNION ALL SELECT format('GRANT EXECUTE ON FUNCTION %s TO %s;', p.oid::regprocedure, "
+    "f.proowner::regrole)"
+    " FROM pg_proc AS p WHERE p.pronamespace = o.oid AND p.proname = 'outbox_bucket'"
+    " AND NOT has_function_privilege(f.proowner, p.oid, 'EXECUTE')) AS m(statement)) AS lacks(statements) ON "
+    "true"
     " ORDER BY s.name"};
 
 constexpr postgres::Statement may_look{
@@ -75,7 +86,7 @@ enum Seen {
     same_schema,
     gone,
     changed,
-    may_insert,
+    lacks,
     owner,
     trigger
 };
@@ -142,11 +153,11 @@ std::optional<Unserved> trouble_of(const Result& seen, int row) {
     if (!text(changed).empty()) {
         return mended_by_up(": a column that becomes part of an event has another type: " + text(changed));
     }
-    if (!is(may_insert)) {
+    if (!text(lacks).empty()) {
         return because(
-            fmt::format(": inserts fail, for role {0} may not insert events; type: GRANT INSERT ON "
-                        "outbox_events TO {0}",
-                        text(owner)));
+            fmt::format(": inserts fail, for role {}, whose rights its trigger has, may not insert "
+                        "events; type: {}",
+                        text(owner), text(lacks)));
     }
     return std::nullopt;
 }

@@ -8,11 +8,17 @@ namespace {
 using postgres::Result;
 using postgres::Statement;
 
+// The relays' table has its trigger since the column came that it looks at.
 constexpr Statement read_silent{
     "outbox_survey_silent_triggers",
-    "SELECT w.name, t.oid IS NOT NULL FROM unnest('{outbox_doorbell,outbox_refuse_change}'::name[]) AS "
-    "w(name)"
-    " LEFT JOIN pg_trigger AS t ON t.tgrelid = $1::oid AND t.tgname = w.name AND NOT t.tgisinternal"
+    "SELECT w.name, t.oid IS NOT NULL, format('%I.%I', n.nspname, c.relname)"
+    " FROM (VALUES ('outbox_events', 'outbox_doorbell', 'seq'), ('outbox_events', 'outbox_refuse_change', "
+    "'seq'),"
+    " ('outbox_relays', 'outbox_refuse_old_relay', 'made_for')) AS w(relation, name, column_name)"
+    " JOIN pg_class AS e ON e.oid = $1::oid JOIN pg_namespace AS n ON n.oid = e.relnamespace"
+    " JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relation"
+    " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.column_name AND NOT a.attisdropped"
+    " LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = w.name AND NOT t.tgisinternal"
     " WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A') ORDER BY w.name"};
 
 constexpr Statement read_lacks{
@@ -34,9 +40,12 @@ constexpr Statement read_lacks{
     ") AS m(statement) WHERE t.tgrelid = $1::oid AND t.tgname = 'outbox_doorbell'"};
 
 const char* without(const std::string& trigger) {
-    return trigger == "outbox_doorbell"
-               ? "nobody wakes a relay that sleeps, and it finds new events when it looks by itself"
-               : "an event may be changed while it is being sent, and nobody can tell what consumers got";
+    if (trigger == "outbox_doorbell") {
+        return "nobody wakes a relay that sleeps, and it finds new events when it looks by itself";
+    }
+    return trigger == "outbox_refuse_change"
+               ? "an event may be changed while it is being sent, and nobody can tell what consumers got"
+               : "a relay of version 0.1 may begin beside newer ones, and events would be sent twice";
 }
 
 } // namespace
@@ -44,25 +53,24 @@ const char* without(const std::string& trigger) {
 void read_own_triggers(postgres::Transaction& transaction, const std::string& oid, Facts& facts) {
     const Result silent = transaction.run(read_silent, {oid});
     for (int i = 0; i < silent.rows(); ++i) {
-        facts.silent_triggers.push_back({silent.text(i, 0), silent.boolean(i, 1)});
+        facts.silent_triggers.push_back({silent.text(i, 0), silent.boolean(i, 1), silent.text(i, 2)});
     }
     const Result lacks = transaction.run(read_lacks, {oid});
     facts.doorbell_lacks = lacks.is_null(0, 0) ? "" : lacks.text(0, 0);
 }
 
 void judge_own_triggers(const Facts& facts, std::vector<Finding>& findings) {
-    const std::string& table = facts.events->name;
     for (const SilentTrigger& trigger : facts.silent_triggers) {
         findings.push_back(
-            {Severity::warn, fmt::format("trigger {} on {}", trigger.name, table),
+            {Severity::warn, fmt::format("trigger {} on {}", trigger.name, trigger.table),
              fmt::format("{}: {}", trigger.stands ? "is disabled" : "is gone", without(trigger.name)),
-             trigger.stands ? fmt::format("ALTER TABLE {} ENABLE TRIGGER {};", table, trigger.name)
+             trigger.stands ? fmt::format("ALTER TABLE {} ENABLE TRIGGER {};", trigger.table, trigger.name)
                             : mended_by_up,
              false});
     }
     if (!facts.doorbell_lacks.empty()) {
         findings.push_back(
-            {Severity::warn, "trigger outbox_doorbell on " + table,
+            {Severity::warn, "trigger outbox_doorbell on " + facts.events->name,
              "is mute, because its function may not do what it must: nobody wakes a relay that "
              "sleeps, and it finds new events when it looks by itself",
              facts.doorbell_lacks, false});

@@ -8,7 +8,7 @@
 
 namespace outbox::survey {
 
-/// Which of our triggers on outbox_events do not fire, and what the doorbell's function may not do.
+/// Which of our triggers do not fire, and what the doorbell's function may not do.
 /// @param oid  of outbox_events
 void read_own_triggers(postgres::Transaction& transaction, const std::string& oid, Facts& facts);
 

@@ -214,12 +214,17 @@ TEST(Judge, RefusesATypedTableThatColumnsAreToBeAddedTo) {
 
 TEST(Judge, NamesTriggersOfOursThatDoNotFire) {
     Facts facts = ours();
-    facts.silent_triggers = {{"outbox_doorbell", false}};
+    facts.silent_triggers = {{"outbox_doorbell", false, "public.outbox_events"}};
     EXPECT_EQ(
         only(facts, Severity::warn),
         "trigger outbox_doorbell on public.outbox_events: is gone: nobody wakes a relay that sleeps, and it "
         "finds new events when it looks by itself; type: outbox-migrate up");
-    facts.silent_triggers = {{"outbox_refuse_change", true}};
+    facts.silent_triggers = {{"outbox_refuse_old_relay", false, "public.outbox_relays"}};
+    EXPECT_THAT(
+        only(facts, Severity::warn),
+        HasSubstr(
+            "trigger outbox_refuse_old_relay on public.outbox_relays: is gone: a relay of version 0.1"));
+    facts.silent_triggers = {{"outbox_refuse_change", true, "public.outbox_events"}};
     EXPECT_THAT(only(facts, Severity::warn),
                 HasSubstr("ALTER TABLE public.outbox_events ENABLE TRIGGER outbox_refuse_change;"));
     facts.silent_triggers.clear();

@@ -83,6 +83,26 @@ TEST_F(BackfillArchive, MayHoldEventsThatTheOutboxHasUnderOtherNumbers) {
     expect_once();
 }
 
+TEST_F(BackfillArchive, ThatHoldsAnEventUnderSeveralNumbersIsRefused) {
+    fill(20);
+    make_archive();
+    move("true");
+    const auto id = database.value("SELECT id FROM retired WHERE seq = 7");
+    database.query("INSERT INTO retired SELECT seq + 100, id, aggregate_type, aggregate_id, event_type, "
+                   "event_data, status, topic, partition_key, created_at, processed_at FROM retired"
+                   " WHERE seq = 7");
+    const auto says =
+        AllOf(HasSubstr("--archive=retired holds 1 events under several numbers each, such as " + id),
+              HasSubstr("delete all but one row of each"));
+    EXPECT_THAT(failed(command), says);
+    EXPECT_THAT(failed({"--dry-run", "--archive", "retired"}), says);
+    EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 0);
+    EXPECT_THAT(done({"--topic", replays, "--archive", "retired", "--to-seq", "20"}),
+                HasSubstr("20 events published"));
+    database.query("DELETE FROM retired WHERE seq = 107");
+    EXPECT_THAT(done(command), HasSubstr("20 events published"));
+}
+
 TEST_F(BackfillArchive, TakesEachEventOnceWhileEventsAreMovedThere) {
     fill(12'000);
     make_archive();

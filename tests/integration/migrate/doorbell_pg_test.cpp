@@ -218,5 +218,24 @@ TEST_F(Doorbell, AndTheGuardThatAreGoneOrDisabledAreToldOf) {
                             HasSubstr("ENABLE TRIGGER outbox_refuse_change;")));
 }
 
+TEST_F(Doorbell, AndTheGuardAgainstOldRelaysThatIsGoneOrDisabledIsToldOf) {
+    const std::string old_relay =
+        "INSERT INTO outbox_relays (relay, name, lease) VALUES (gen_random_uuid(), 'host:7', '10 s')";
+    for (const std::string gone : {"DROP TRIGGER outbox_refuse_old_relay ON outbox_relays",
+                                   "DROP FUNCTION outbox_refuse_old_relay() CASCADE"}) {
+        database_.query(gone);
+        const auto status =
+            support::run({{support::program("outbox-relay"), "status"}, database_.environment()});
+        EXPECT_THAT(status.output,
+                    HasSubstr("trigger outbox_refuse_old_relay on public.outbox_relays: is gone: a "
+                              "relay of version 0.1 may begin"));
+        EXPECT_THAT(up(), HasSubstr("outbox_refuse_old_relay on public.outbox_relays was gone: made anew"));
+        EXPECT_EQ(state_of(database_, old_relay), "55000");
+        EXPECT_THAT(up(), Not(HasSubstr("outbox_refuse_old_relay")));
+    }
+    database_.query("ALTER TABLE outbox_relays DISABLE TRIGGER outbox_refuse_old_relay");
+    EXPECT_THAT(up(), HasSubstr("ALTER TABLE public.outbox_relays ENABLE TRIGGER outbox_refuse_old_relay;"));
+}
+
 } // namespace
 } // namespace outbox::migrations

@@ -62,6 +62,7 @@ protected:
     }
 
     Folder folder_;
+    Role owner_; ///< of the function, in one test; outlives the database
     TestDatabase database_;
 };
 
@@ -190,6 +191,46 @@ TEST_F(Served, APartitionWhoseTriggerIsOffIsNamed) {
     EXPECT_THAT(outcome.errors, HasSubstr("of its partition outbox_orders is off"));
     database_.query("ALTER TABLE outbox_orders ENABLE TRIGGER outbox_capture");
     expect_well();
+}
+
+/// The function of its trigger has its owner's rights.
+class ServedByARole : public Served {
+protected:
+    void expect_told(const std::string& statement) {
+        for (const auto& outcome : {migrate(database_, {"status"}), migrate(database_, {"up"})}) {
+            EXPECT_EQ(outcome.exit_code, 1);
+            EXPECT_THAT(outcome.errors,
+                        HasSubstr("table public.outbox: inserts fail, for role " + owner_.name()));
+            EXPECT_THAT(outcome.errors, HasSubstr(statement));
+        }
+        EXPECT_THAT(relay_status().output, HasSubstr("alarm: table public.outbox: inserts fail"));
+    }
+};
+
+TEST_F(ServedByARole, WhatItsOwnerMayNotDoAnyMoreIsNamedWithTheStatement) {
+    const auto function = database_.value("SELECT function FROM outbox_captures");
+    const std::string grant = "GRANT INSERT ON public.outbox_events TO " + owner_.name() + ";";
+    const std::string use = "GRANT USAGE ON SCHEMA public TO " + owner_.name() + ";";
+    const std::string execute = "GRANT EXECUTE ON FUNCTION outbox_bucket(text) TO " + owner_.name() + ";";
+    change({"ALTER FUNCTION {function} OWNER TO " + owner_.name()});
+    EXPECT_THROW(write(), std::exception);
+    expect_told(grant);
+    database_.query(grant);
+    write();
+    expect_well();
+    database_.query("REVOKE USAGE ON SCHEMA public FROM PUBLIC");
+    EXPECT_THROW(write(), std::exception);
+    expect_told(use);
+    database_.query(use);
+    write();
+    expect_well();
+    database_.query("REVOKE EXECUTE ON FUNCTION outbox_bucket(text) FROM PUBLIC");
+    expect_told(execute);
+    database_.query(execute);
+    write();
+    expect_well();
+    change({"ALTER FUNCTION {function} SECURITY INVOKER"});
+    expect_told("SECURITY DEFINER;");
 }
 
 TEST_F(Served, BeforeItWasWrittenDownIsKnownAfterUp) {

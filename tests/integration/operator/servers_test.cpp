@@ -51,7 +51,8 @@ TEST_F(Standby, IsToldByEveryProgramInOneLine) {
         EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
     }
     Variables variables = relays::Standby::environment(on_standby());
-    for (const Words& words : std::vector<Words>{{"outbox-migrate", "up"}, {"outbox-migrate", "status"}}) {
+    for (const Words& words : std::vector<Words>{
+             {"outbox-migrate", "up"}, {"outbox-migrate", "status"}, {"outbox-backfill", "--dry-run"}}) {
         const auto outcome = support::run({{support::program(words[0]), words[1]}, variables}, 60s);
         EXPECT_EQ(outcome.exit_code, 1) << words[1];
         EXPECT_THAT(outcome.errors, HasSubstr("this server is a standby; DB_HOST must name the primary"));

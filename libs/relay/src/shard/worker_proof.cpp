@@ -15,15 +15,6 @@ namespace {
 
 using Kind = delivery::IdentityVerdict::Kind;
 
-/// What is known of topics may be so old when a transaction is about to be committed: nobody deletes a topic
-/// and makes it again in much less.
-constexpr milliseconds fresh{100};
-
-std::string made_again(const std::string& topic) {
-    return fmt::format("topic {} was deleted, or deleted and made again, while a transaction was open",
-                       topic);
-}
-
 /// Longer ones are looked at: by hand nobody finds a transaction and writes a marker into it any sooner.
 constexpr milliseconds long_open{1'000};
 
@@ -68,18 +59,6 @@ void look_for_markers(const RelayContext& context, const delivery::UnderWay& und
     }
 }
 
-void look_at_topics(delivery::TopicWatch& watch, const delivery::Batch& batch) {
-    constexpr milliseconds patience{1'000};
-    const auto verdict =
-        watch.compare_afresh(batch.identities, SteadyClock::now() - fresh, Deadline::in(patience));
-    if (verdict.kind != Kind::changed) {
-        return;
-    }
-    if (batch.identities.find(verdict.topic)->second != Uuid()) { // else nothing is known against it
-        throw kafka::KafkaError(kafka::torn, made_again(verdict.topic) + ": it is not committed");
-    }
-}
-
 } // namespace
 
 FirstOffsets first_offsets(const delivery::Batch& batch, const std::vector<kafka::Delivery>& delivered) {
@@ -114,7 +93,7 @@ std::optional<kafka::Partition> torn_in(const FirstOffsets& first, const kafka::
 }
 
 void look_before_commit(const RelayContext& context, const delivery::UnderWay& under_way) {
-    look_at_topics(context.watch, under_way.batch);
+    context.watch.require_same(under_way.batch.identities);
     if (SteadyClock::now() - under_way.began > long_open) {
         look_for_markers(context, under_way);
     }
@@ -129,9 +108,7 @@ void ShardWorker::identify(delivery::Batch& batch) {
 
 /// The answer comes while the records are on their way.
 void ShardWorker::freshen(const delivery::TopicIdentities& topics) {
-    if (context_.watch.compare(topics, SteadyClock::now() - fresh).kind == Kind::open) {
-        context_.watch.want(delivery::names_of(topics));
-    }
+    context_.watch.freshen(topics);
 }
 
 /// A commit succeeds although a topic was deleted and made again meanwhile, and what stood there before is
@@ -144,7 +121,7 @@ void ShardWorker::prove() {
         const auto verdict = context_.watch.compare(batch.identities, batch.ended);
         if (verdict.kind == Kind::changed) {
             context_.topics.forget();
-            throw NeedsRecovery(made_again(verdict.topic) + ": what is left of it is looked for");
+            throw NeedsRecovery(delivery::made_again(verdict.topic) + ": what is left of it is looked for");
         }
         if (verdict.kind == Kind::open) {
             return;

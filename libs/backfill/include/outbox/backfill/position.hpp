@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/core/uuid.hpp>
+#include <outbox/delivery/identities.hpp>
 #include <outbox/kafka/control_reader.hpp>
 
 #include <cstdint>
@@ -36,9 +37,17 @@ std::string encode(const ControlEntry& entry);
 /// @return nullopt for anything that encode() did not write.
 std::optional<ControlEntry> decode(std::string_view text);
 
+/// Beside it, in a header: the topics that the events went to, with Kafka's ids of them. Those of which none
+/// is known are left out.
+inline constexpr std::string_view topics_header = "topics";
+std::string encode_topics(const delivery::TopicIdentities& topics);
+/// What it cannot read is left out.
+delivery::TopicIdentities decode_topics(std::string_view text);
+
 /// Where a run goes on.
 struct Resume {
     std::vector<LanePosition> lanes;
+    delivery::TopicIdentities topics = {}; ///< that hold what is published
 
     [[nodiscard]] std::int64_t published() const noexcept;
     /// Nothing at or below it is left to do.

@@ -3,6 +3,7 @@
 #include <outbox/backfill/pace.hpp>
 #include <outbox/backfill/position.hpp>
 #include <outbox/backfill/request.hpp>
+#include <outbox/delivery/topic_watch.hpp>
 #include <outbox/delivery/topics.hpp>
 #include <outbox/kafka/admin.hpp>
 #include <outbox/postgres/connection.hpp>
@@ -65,6 +66,7 @@ private:
     struct State; ///< connections, lanes and pages of one attempt
 
     Ending attempt();
+    bool wait(milliseconds span);
 
     Surroundings surroundings_;
     Request request_;
@@ -73,6 +75,7 @@ private:
     std::function<bool()> go_on_;
     kafka::Admin admin_;
     delivery::Topics topics_;
+    delivery::TopicWatch watch_;
     std::int64_t published_ = 0;
 };
 

@@ -16,6 +16,9 @@ namespace outbox::delivery {
 /// Of topics.
 std::set<std::string, std::less<>> names_of(const TopicIdentities& identities);
 
+/// What to say of a topic that is not the one that it was before a transaction.
+std::string made_again(const std::string& topic);
+
 /// Knows which topics are still those that they were: asks brokers for their ids on behalf of all shards of a
 /// relay, on a thread of its own. Who asks while a question is under way shares the next one. Where brokers
 /// tell no ids (Kafka before 2.8) nothing is known of any topic: that is logged once, and tried again now and
@@ -48,6 +51,13 @@ public:
     /// Where answers since then are missing they are waited for.
     IdentityVerdict compare_afresh(const TopicIdentities& before, SteadyClock::time_point since,
                                    Deadline deadline);
+
+    /// Asks again where what is known is not fresh: the answer comes while records are on their way.
+    void freshen(const TopicIdentities& topics);
+
+    /// Just before a commit, which would succeed although a part of its transaction is gone with its topic.
+    /// @throws KafkaError torn: one of them is known to be another by now
+    void require_same(const TopicIdentities& before);
 
 private:
     void run(const std::stop_token& stop);

@@ -24,8 +24,9 @@ public:
     virtual void check(Deadline deadline) = 0;
 };
 
-/// Asks the dependencies, at most once in `fresh_for`. What is wrong with one goes into the log; the answers
-/// say only that it is, for anybody may ask. Thread-safe.
+/// Asks the dependencies, at most once in `fresh_for`, and ever more rarely, down to a quarter, one that is
+/// away. What is wrong with one goes into the log; the answers say only that it is, for anybody may ask.
+/// Thread-safe.
 class Health {
 public:
     /// @param check_timeout  longest wait for one dependency.
@@ -43,8 +44,12 @@ private:
         std::unique_ptr<Dependency> dependency;
         std::mutex mutex = {};  ///< of the rest; held while it is asked
         std::string error = {}; ///< empty: it was there
+        int failures = 0;       ///< in a row
         std::optional<SteadyClock::time_point> checked = {};
     };
+
+    /// How long an answer counts.
+    [[nodiscard]] milliseconds fresh_for(int failures) const;
 
     [[nodiscard]] bool is_up(Entry& entry) const;
     template <class Choose>

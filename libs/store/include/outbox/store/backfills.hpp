@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/postgres/transaction.hpp>
+#include <outbox/store/history.hpp>
 #include <outbox/store/seq_ranges.hpp>
 
 #include <cstdint>
@@ -97,6 +98,8 @@ public:
     /// Of these ids those that name no event of the outbox or the archive, or one of another status.
     std::vector<IdCount> ids_left_out(const std::vector<Uuid>& ids, const std::vector<std::string>& statuses,
                                       const std::string& archived);
+    /// Of what the filter chooses in the archive those ids that stand there under several numbers.
+    IdCount ids_twice_in_archive(const HistoryFilter& filter, std::int64_t after, std::int64_t upto);
     std::vector<BackfillRun> all();
 
     /// Keeps others from registering what is found by the same words, until the connection ends.

@@ -38,8 +38,29 @@ Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_
 
 struct PageLimits {
     std::size_t rows = 6'000;
-    std::size_t bytes = 6'000'000;
+    std::size_t bytes = 6'000'000; ///< in memory; a single number may take more
 };
+
+/// What the table keeps of an event.
+struct StoredEvent {
+    std::int64_t seq = 0;
+    std::int64_t bytes = 0; ///< maybe compressed
+};
+
+/// How far a page goes, so that what it holds finds room. Pure.
+struct PagePlan {
+    std::int64_t through = 0;
+    std::int64_t large_bytes = 0; ///< that the table keeps of its large events
+    bool whole = true;            ///< all of these events are in it
+};
+
+/// Events of one number are not divided, and there is always one number.
+/// @param events     in their order, one more than limits.rows when there are more; not empty
+/// @param expansion  of content that is not small: bytes in memory for one in the table
+PagePlan plan_page(const std::vector<StoredEvent>& events, const PageLimits& limits, double expansion);
+
+/// The expansion to go on with, after a page whose content of so many bytes took so many in memory.
+double next_expansion(double last, std::int64_t stored, std::size_t in_memory);
 
 /// Some events in the order of seq, and how far the history has been looked through with them. Events of one
 /// number, as after a numbering that began anew, are in one page.
@@ -106,14 +127,14 @@ private:
     [[nodiscard]] std::int64_t window_end(std::int64_t after, std::int64_t upto) const;
     void fit_window(std::size_t found, bool whole, std::size_t wanted);
     std::int64_t skip_gap(std::int64_t after, std::int64_t upto);
-    bool fetch(RowSet& found, const PageLimits& limits);
+    std::vector<StoredEvent> stored(const Condition& where, std::size_t most);
 
     std::function<postgres::Connection()> open_;
     std::optional<postgres::Connection> connection_;
     HistoryFilter filter_;
     milliseconds timeout_;
     std::int64_t window_ = 5'000;
-    std::size_t row_bytes_ = 4'000; ///< of an event, as the last ones were
+    double expansion_ = 10; ///< of content in memory, as the last was
 };
 
 } // namespace outbox::store

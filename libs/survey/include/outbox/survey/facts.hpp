@@ -52,10 +52,11 @@ struct Numbering {
     std::optional<LastNumber> at_the_end = {};     ///< of the unsent and FAILED events
 };
 
-/// A trigger of ours on outbox_events that does not fire.
+/// A trigger of ours that does not fire.
 struct SilentTrigger {
     std::string name = {};
-    bool stands = false; ///< it is disabled, else it is gone
+    bool stands = false;    ///< it is disabled, else it is gone
+    std::string table = {}; ///< that it is missing on; schema and name, quoted where they must be
 };
 
 /// A CHECK about `status` alone.
