@@ -17,7 +17,7 @@ using http::Request;
 using http::Response;
 
 Origin origin_of(const Request& request) {
-    return {request.deadline, trace_headers(request.headers)};
+    return {request.deadline, trace_context_of(request.headers)};
 }
 
 std::optional<std::string> idempotency_key_of(const Request& request) {

@@ -2,17 +2,25 @@
 
 #include "outbox/users/user_store.hpp"
 
-#include <outbox/store/writer.hpp>
 #include <outbox/telemetry/log.hpp>
+#include <outbox/writer/insert.hpp>
 
 #include <nlohmann/json.hpp>
 
+#include <span>
 #include <thread>
 
 namespace outbox::users {
 namespace {
 
 constexpr int most_attempts = 5;
+const postgres::Statement insert_events{"outbox_add_events", insert_statement};
+
+/// The writer's, in a transaction of this program's own connections.
+void add_event(postgres::Transaction& transaction, const Event& event) {
+    const auto values = insert_parameters(std::span(&event, 1));
+    transaction.run(insert_events, postgres::Params(values.begin(), values.end()));
+}
 
 bool worth_another_try(const Error& error, int attempt, Deadline deadline) {
     const bool may_help = error.action() == Action::retry || error.action() == Action::reconnect;
@@ -73,16 +81,11 @@ auto UserService::in_transaction(Deadline deadline, Body body) {
 
 void UserService::write_event(postgres::Transaction& transaction, const User& user, const char* type,
                               const Origin& origin) const {
-    NewEvent event;
-    event.aggregate_type = "user";
-    event.aggregate_id = user.id.to_string();
-    event.event_type = type;
-    event.data = to_json(user);
-    event.topic = events_.topic;
-    event.partition_key = event.aggregate_id;
-    event.headers = origin.event_headers;
-    event.max_retries = events_.max_retries;
-    store::write_event(transaction, event);
+    const auto id = user.id.to_string();
+    Event event("user", id, type, to_json(user), events_.topic);
+    event.set_partition_key(id).set_max_retries(events_.max_retries);
+    event.set_trace(origin.trace.traceparent, origin.trace.tracestate);
+    add_event(transaction, event);
 }
 
 User UserService::insert(postgres::Transaction& transaction, const NewUser& user,

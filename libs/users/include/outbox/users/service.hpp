@@ -3,6 +3,7 @@
 #include <outbox/core/deadline.hpp>
 #include <outbox/postgres/pool.hpp>
 #include <outbox/users/idempotency.hpp>
+#include <outbox/users/trace_context.hpp>
 #include <outbox/users/user.hpp>
 
 #include <atomic>
@@ -23,7 +24,7 @@ struct EventSettings {
 /// What a change needs to know about the request it comes from.
 struct Origin {
     Deadline deadline;
-    std::optional<std::string> event_headers = {}; ///< JSON object of strings
+    TraceContext trace = {}; ///< goes into the events that the change causes
 };
 
 /// The Idempotency-Key has been used for another request.

@@ -2,14 +2,18 @@
 
 #include <outbox/http/message.hpp>
 
-#include <optional>
 #include <string>
 
 namespace outbox::users {
 
-/// The request's trace context as an event's headers: a JSON object of `traceparent` and, where it is
-/// well-formed, `tracestate`. @return nullopt without a valid traceparent: a broken one is ignored, as the
-/// standard asks.
-std::optional<std::string> trace_headers(const http::Headers& headers);
+/// A request's W3C trace context, as it came; empty where the request has none. Event::set_trace() leaves out
+/// what is malformed.
+struct TraceContext {
+    std::string traceparent = {};
+    std::string tracestate = {}; ///< of all headers of that name, joined
+};
+
+/// Reads the trace context from a request's headers. Two `traceparent` are none, as the standard asks.
+TraceContext trace_context_of(const http::Headers& headers);
 
 } // namespace outbox::users

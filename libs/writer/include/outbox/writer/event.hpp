@@ -63,8 +63,8 @@ public:
     /// The W3C trace context of the request that causes the event. As that standard asks, a malformed
     /// traceparent is ignored, and with it the state; of a malformed tracestate only the state.
     Event& set_trace(std::string_view traceparent, std::string_view tracestate = {});
-    /// How often the relay tries again after Kafka refused the event, 3 unless told. @throws InvalidEvent
-    /// below 0
+    /// How many attempts the event has in all before the relay gives it up, 3 unless told; 0 is as 1.
+    /// @throws InvalidEvent below 0
     Event& set_max_retries(std::int32_t retries);
 
     ///@{
