@@ -9,6 +9,7 @@
 #include <outbox/faults/faults.hpp>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <limits>
 #include <unordered_map>
@@ -84,9 +85,12 @@ constexpr Statement settle_waiting{"outbox_settle_waiting", OUTBOX_SETTLE
                                    "WHERE o.bucket = ANY ($1::smallint[]) AND o.seq = ANY ($2::bigint[])"
                                    " AND " OUTBOX_WAITING " RETURNING o.seq, o.id"};
 
+// No index finds a row of any state by its number: the table is read once, where the numbers may be.
 constexpr Statement find_manifested{
-    "outbox_find_manifested", "SELECT o.seq, o.id FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
-                              " JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"};
+    "outbox_find_manifested",
+    "SELECT o.seq, o.id FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[])"
+    " AND o.seq BETWEEN (SELECT min(m.seq) FROM unnest($2::bigint[]) AS m(seq))"
+    " AND (SELECT max(m.seq) FROM unnest($2::bigint[]) AS m(seq)) AND o.seq + 0 = ANY ($2::bigint[])"};
 constexpr Statement find_ready{
     "outbox_find_ready", "SELECT o.seq, o.id FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
                          " JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"
@@ -170,11 +174,19 @@ std::optional<std::int64_t> first_stranger(const Result& found, const Digests& d
     return std::nullopt;
 }
 
+/// The numbers and ids of those that are unsent.
+std::array<Result, 2> find_unsettled(postgres::Connection& connection, const std::string& buckets,
+                                     std::span<const ManifestedRow> rows, Deadline deadline) {
+    const std::string seqs = seqs_of(rows);
+    return {connection.run(find_ready, {buckets_of(rows), seqs}, deadline),
+            connection.run(find_waiting, {buckets, seqs}, deadline)};
+}
+
 /// Whether other events, and no others, have the manifests' numbers. In any state: what was sent already is
 /// there as well.
-bool was_emptied(Transaction& transaction, std::span<const ManifestedRow> rows) {
+bool was_emptied(Transaction& transaction, const std::string& buckets, std::span<const ManifestedRow> rows) {
     const auto digests = digests_of(rows);
-    const Result found = transaction.run(find_manifested, {buckets_of(rows), seqs_of(rows)});
+    const Result found = transaction.run(find_manifested, {buckets, seqs_of(rows)});
     int strangers = 0;
     for (int i = 0; i < found.rows(); ++i) {
         strangers += id_digest(found.uuid(i, 1)) != digests.at(found.integer(i, 0)) ? 1 : 0;
@@ -249,10 +261,8 @@ std::optional<std::string> ShardStore::stopped(const Ownership& ownership) {
 
 std::map<std::int64_t, Uuid> ShardStore::ids_of(std::span<const ManifestedRow> rows) {
     std::map<std::int64_t, Uuid> ids;
-    const std::string seqs = seqs_of(rows);
-    const Deadline deadline = Deadline::in(timeout_ * 10);
-    for (const Result& found : {connection_.run(find_ready, {buckets_of(rows), seqs}, deadline),
-                                connection_.run(find_waiting, {bucket_array_, seqs}, deadline)}) {
+    for (const Result& found :
+         find_unsettled(connection_, bucket_array_, rows, Deadline::in(timeout_ * 10))) {
         for (int i = 0; i < found.rows(); ++i) {
             ids.emplace(found.integer(i, 0), found.uuid(i, 1));
         }
@@ -275,7 +285,12 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
     for (const GoneRows& each : gone) {
         all.insert(all.end(), each.rows.begin(), each.rows.end());
     }
-    settled.emptied = !all.empty() && was_emptied(transaction, all);
+    const auto digests = digests_of(all);
+    const auto unsent = find_unsettled(connection_, bucket_array_, all, Deadline::in(timeout_ * 10));
+    const bool stranger = std::any_of(unsent.begin(), unsent.end(), [&](const Result& found) {
+        return first_stranger(found, digests).has_value();
+    });
+    settled.emptied = stranger && was_emptied(transaction, bucket_array_, all);
     const auto become = [&](std::span<const ManifestedRow> named, const char* state, const std::string& why,
                             int attempts) {
         if (settled.emptied || named.empty()) {
