@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../relay/fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <gmock/gmock.h>
 

@@ -1,5 +1,5 @@
 // kill -9 of a service whose relay skips events, right before and right after it writes so.
-#include "fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <csignal>
 

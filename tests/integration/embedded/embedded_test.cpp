@@ -1,8 +1,7 @@
 // A relay inside this process: its hook, a publisher and a partition strategy of its own.
-#include "fixture.hpp"
-
 #include <outbox/core/error.hpp>
 #include <outbox/relay/relay.hpp>
+#include <outbox/support/relays.hpp>
 
 #include <gmock/gmock.h>
 

@@ -1,6 +1,6 @@
 // Two outboxes in two schemas of one database, with a relay each.
 
-#include "../relay/fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
 // Programs and a database of other versions.
 
-#include "../relay/fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <gmock/gmock.h>
 

@@ -1,9 +1,8 @@
 // Three brokers, of which one or all go away: in mid-transaction, for a topic alone, with too few replicas
 // left. The servers are this program's own.
 
-#include "fixture.hpp"
-
 #include <outbox/support/environment.hpp>
+#include <outbox/support/relays.hpp>
 #include <outbox/support/stack.hpp>
 #include <outbox/support/topics.hpp>
 

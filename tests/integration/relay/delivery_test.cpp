@@ -1,7 +1,6 @@
 // From a committed row to a record: who may write it, in what order, and how soon.
 
-#include "fixture.hpp"
-
+#include <outbox/support/relays.hpp>
 #include <outbox/support/topics.hpp>
 
 #include <fmt/format.h>

@@ -1,8 +1,7 @@
 // Two deployments that take each other for themselves: the relays must stop, not share.
 
-#include "fixture.hpp"
-
 #include <outbox/support/environment.hpp>
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
 // Events that cannot be sent: they are tried again, given up, and never hold up another key.
 
-#include "fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,10 +1,9 @@
 // What others do with the same servers: it is waited for where it must be, and slows nothing where it need
 // not.
 
-#include "fixture.hpp"
-
 #include <outbox/core/handle.hpp>
 #include <outbox/support/environment.hpp>
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
 // What others do to the outbox's own tables while relays run: nothing is lost, repeated or overtaken by it.
 
-#include "fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

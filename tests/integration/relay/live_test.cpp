@@ -1,8 +1,7 @@
 // What may change in the database under relays and writers: they go on by themselves, and nothing is lost,
 // repeated or overtaken.
 
-#include "fixture.hpp"
-
+#include <outbox/support/relays.hpp>
 #include <outbox/support/role.hpp>
 
 #include <fmt/format.h>

@@ -1,8 +1,7 @@
 // Topics that are deleted and made again while a transaction is open: Kafka commits what is left of it.
-#include "fixture.hpp"
-
 #include <outbox/kafka/transactions.hpp>
 #include <outbox/support/environment.hpp>
+#include <outbox/support/relays.hpp>
 
 #include <gmock/gmock.h>
 

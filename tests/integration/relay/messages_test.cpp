@@ -1,8 +1,7 @@
 // What a message holds, where it goes, and how producers are set up.
 
-#include "fixture.hpp"
-
 #include <outbox/support/environment.hpp>
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,8 +1,7 @@
 // Kafka and PostgreSQL go away and come back; the servers are this program's own.
 
-#include "fixture.hpp"
-
 #include <outbox/support/environment.hpp>
+#include <outbox/support/relays.hpp>
 #include <outbox/support/stack.hpp>
 
 #include <fmt/format.h>

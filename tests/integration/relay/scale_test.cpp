@@ -1,7 +1,7 @@
 // Many relays: how shards spread, how fast the dead and the hung are replaced, and that nothing moves without
 // need.
 
-#include "fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 

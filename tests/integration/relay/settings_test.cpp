@@ -1,5 +1,5 @@
 // What an owner of the database has set or moved meanwhile.
-#include "fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
 // Changes of a shard's owner: what the one before began, had sent or does when it comes to again.
 
-#include "fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

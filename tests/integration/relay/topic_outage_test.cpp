@@ -1,6 +1,6 @@
 // Topics that take nothing: their events wait, spend no attempt and go on in order as soon as it is mended.
 
-#include "fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

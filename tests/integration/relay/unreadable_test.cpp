@@ -1,5 +1,5 @@
 // Events that the server cannot hand out.
-#include "fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -2,6 +2,8 @@
 
 #include <outbox/support/database.hpp>
 #include <outbox/support/process.hpp>
+#include <outbox/support/topic_reader.hpp>
+#include <outbox/support/topics.hpp>
 #include <outbox/support/wait.hpp>
 
 #include <gtest/gtest.h>
@@ -15,24 +17,25 @@
 namespace outbox::relays {
 
 using namespace std::chrono_literals;
+using support::add_partitions;
+using support::allow_all;
+using support::allow_reading_only;
+using support::alter_topic;
+using support::create_topic;
+using support::delete_topic;
+using support::first_offset_of;
+using support::leader_of;
+using support::Message;
 using support::Process;
+using support::produce;
+using support::read_topic;
+using support::read_visible;
 using support::slowness;
 using support::stay_quiet;
 using support::time_until;
 using support::wait_until;
 
 using Variables = std::map<std::string, std::string>;
-
-/// A record as a read_committed consumer sees it.
-struct Message {
-    std::string key;
-    std::string value;
-    bool tombstone = false; ///< it has no value
-    std::map<std::string, std::string> headers;
-    std::int64_t timestamp_ms = 0;
-    std::int32_t partition = -1;
-    std::int64_t offset = -1;
-};
 
 /// What a plain writer says about an event; all else is left out.
 struct Event {
@@ -44,30 +47,6 @@ struct Event {
 
 /// Statements in a session of the test's own.
 void script(postgres::Connection& session, const std::string& sql);
-
-/// @param brokers  the ids of those that hold each partition, its leader first; default: one, whichever
-void create_topic(const std::string& name, int partitions, const Variables& config = {},
-                  std::vector<std::int32_t> brokers = {});
-/// The id of the broker that leads the partition, -1: none.
-std::int32_t leader_of(const std::string& topic, std::int32_t partition);
-/// Until the topic has `partitions` of them.
-void add_partitions(const std::string& name, int partitions);
-void delete_topic(const std::string& name);
-/// A record that no relay sent.
-void produce(const std::string& name, const Variables& headers);
-/// @param config  all that is not the broker's default from now on
-void alter_topic(const std::string& name, const Variables& config);
-/// From now on everybody may see and read the topic, and nobody write to it.
-void allow_reading_only(const std::string& name);
-/// Takes back what restricted the topic.
-void allow_all(const std::string& name);
-/// The oldest committed record that the partition still has, -1: none.
-std::int64_t first_offset_of(const std::string& name, std::int32_t partition);
-/// Every committed record from the topic's beginning to its high watermark as of now: of a transaction that
-/// is open there it waits for the end, since commits are answered before all of their markers are written.
-std::vector<Message> read_topic(const std::string& name);
-/// What a consumer sees now, up to the last stable offset.
-std::vector<Message> read_visible(const std::string& name);
 
 /// Lines of a log that hold these words.
 int lines_with(const std::string& words, const std::string& log);
