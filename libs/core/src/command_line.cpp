@@ -1,7 +1,9 @@
 #include "outbox/core/command_line.hpp"
 
+#include "outbox/core/completion.hpp"
 #include "outbox/core/environment.hpp"
 #include "outbox/core/error.hpp"
+#include "outbox/core/man_page.hpp"
 #include "outbox/core/nearest.hpp"
 #include "outbox/core/one_line.hpp"
 
@@ -56,7 +58,7 @@ std::string list_of(const std::vector<Verb>& verbs) {
 }
 
 const Verb& verb_named(const CommandLineSpec& spec, const std::string& name) {
-    std::vector<std::string_view> names{"help"};
+    std::vector<std::string_view> names{"help", "man", "completion"};
     for (const Verb& verb : spec.verbs) {
         if (verb.name == name) {
             return verb;
@@ -122,9 +124,7 @@ public:
         } catch (const CLI::ParseError& error) {
             throw UsageError(fmt::format("{}; see {} --help", error.what(), spec_.name));
         }
-        if (!arguments_.words.empty() && arguments_.words[0] == "help") {
-            print_help({arguments_.words.begin() + 1, arguments_.words.end()});
-        }
+        print_what_is_asked_for();
         keep_options();
         refuse_unknown();
         verb_of(spec_, arguments_);
@@ -148,9 +148,30 @@ private:
         }
     }
 
-    [[noreturn]] void print_help(const std::vector<std::string>& words) const {
-        std::cout << help_of(spec_, words.empty() ? nullptr : &verb_named(spec_, words[0])) << std::flush;
+    [[noreturn]] static void print(const std::string& text) {
+        std::cout << text << std::flush;
         std::exit(std::cout ? 0 : 1); // NOLINT(concurrency-mt-unsafe): no thread has started
+    }
+
+    [[noreturn]] void print_help(const std::vector<std::string>& words) const {
+        print(help_of(spec_, words.empty() ? nullptr : &verb_named(spec_, words[0])));
+    }
+
+    /// Words that every program knows, whether it has verbs or not.
+    void print_what_is_asked_for() const {
+        const auto& words = arguments_.words;
+        if (words.empty()) {
+            return;
+        }
+        if (words[0] == "help") {
+            print_help({words.begin() + 1, words.end()});
+        }
+        if (words[0] == "man") {
+            print(man_page_of(spec_));
+        }
+        if (words[0] == "completion") {
+            print(completion_of(spec_, words.size() > 1 ? words[1] : ""));
+        }
     }
 
     void load_settings() {

@@ -78,7 +78,9 @@ std::string help_of_program(const CommandLineSpec& spec) {
             app.add_option(setting.flag(), meaning)->type_name(setting.type_name())->group("Settings");
         }
     }
-    app.footer(ending(spec.exit_codes, spec.example));
+    app.footer(
+        fmt::format("{0} man prints the manual page, {0} completion bash (zsh, fish) a completion.\n\n{1}",
+                    spec.name, ending(spec.exit_codes, spec.example)));
     return app.help();
 }
 

@@ -1,5 +1,7 @@
 #include <outbox/core/command_line.hpp>
+#include <outbox/core/completion.hpp>
 #include <outbox/core/error.hpp>
+#include <outbox/core/man_page.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -134,6 +136,28 @@ TEST(CommandLine, PrintsHelpHoweverItIsAskedFor) {
     EXPECT_EXIT(parse({"--version"}), testing::ExitedWithCode(0), "");
     EXPECT_THAT(refusal({"help", "puase"}), HasSubstr("did you mean pause?"));
     EXPECT_THAT(refusal({"puase", "--help"}), HasSubstr("did you mean pause?"));
+}
+
+TEST(CommandLine, TheManualPageHoldsNothingThatRoffWouldTakeForItsOwn) {
+    auto tool = spec();
+    tool.verbs[0].about = ".Begins with a dot\n'and with a quote; a \\n backslash.";
+    const auto page = man_page_of(tool);
+    EXPECT_THAT(page, HasSubstr("\n\\&.Begins with a dot\n\\&'and with a quote; a \\en backslash."));
+    EXPECT_THAT(page, HasSubstr(".SS down [N]"));
+    EXPECT_THAT(page, HasSubstr("\\fB\\-\\-topic\\fR \\fINAME\\fR\nthis topic"));
+}
+
+TEST(CommandLine, CompletionsQuoteWhatAShellWouldTakeForItsOwn) {
+    auto tool = spec();
+    tool.verbs[0].options[0].meaning = "it's [this]: one";
+    EXPECT_THAT(completion_of(tool, "zsh"), HasSubstr("'--topic=[it'\\''s \\[this\\]\\: one]:NAME: '"));
+    EXPECT_THAT(completion_of(tool, "fish"), HasSubstr("-l topic -d 'it\\'s [this]: one' -x\n"));
+}
+
+TEST(CommandLine, AVerbIsCompletedWithTheSettingsThatItReads) {
+    const auto script = completion_of(spec(), "fish");
+    EXPECT_THAT(script, HasSubstr("'__fish_seen_subcommand_from pause' -l db-host "));
+    EXPECT_THAT(script, Not(HasSubstr("'__fish_seen_subcommand_from pause' -l kafka-brokers ")));
 }
 
 } // namespace
