@@ -21,20 +21,11 @@
 namespace outbox {
 namespace {
 
-std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
-    const auto found = arguments.options.find(name);
-    return found == arguments.options.end() ? std::nullopt : std::optional(found->second);
-}
-
-bool given(const Arguments& arguments, const std::string& name) {
-    return arguments.options.contains(name);
-}
-
 verbs::Selection selection_of(const Arguments& arguments) {
     verbs::Selection selection;
-    selection.event_type = option(arguments, "event-type");
-    selection.failed_since = option(arguments, "failed-since");
-    if (const auto id = option(arguments, "id")) {
+    selection.event_type = arguments.option("event-type");
+    selection.failed_since = arguments.option("failed-since");
+    if (const auto id = arguments.option("id")) {
         selection.id = Uuid::parse(*id);
         if (!selection.id) {
             throw UsageError(fmt::format("--id={} is not allowed: it must be a UUID", *id));
@@ -56,13 +47,10 @@ std::optional<int> whole_number(const std::string& text) {
 }
 
 verbs::Target target_of(const Arguments& arguments) {
-    const auto topic = option(arguments, "topic");
-    const auto shard = option(arguments, "shard");
+    const auto topic = arguments.option("topic");
+    const auto shard = arguments.option("shard");
     if (topic && shard) {
         throw UsageError("--topic and --shard do not go together");
-    }
-    if (topic && topic->empty()) {
-        throw UsageError("--topic= is not allowed: it must be the name of a topic");
     }
     if (shard) {
         const auto number = whole_number(*shard);
@@ -76,7 +64,7 @@ verbs::Target target_of(const Arguments& arguments) {
 }
 
 verbs::Motive motive_of(const Arguments& arguments) {
-    return {option(arguments, "reason"), given(arguments, "force")};
+    return {arguments.option("reason"), arguments.given("force")};
 }
 
 int report(const char* verb, const verbs::Outcome& outcome) {
@@ -92,7 +80,7 @@ int report(const char* verb, const verbs::Outcome& outcome) {
 verbs::Limits limits_of(const Arguments& arguments) {
     verbs::Limits limits;
     const auto number = [&](const char* name) -> std::optional<int> {
-        const auto text = option(arguments, name);
+        const auto text = arguments.option(name);
         const auto given = text ? whole_number(*text) : std::nullopt;
         if (text && !given) {
             throw UsageError(
@@ -111,20 +99,20 @@ int status(const Arguments& arguments) {
     const auto limits = limits_of(arguments);
     auto session = verbs::open_session(arguments.settings);
     const auto seen = verbs::read_status(session, limits);
-    std::cout << (given(arguments, "json") ? verbs::to_json(seen) : verbs::to_table(seen)) << std::flush;
+    std::cout << (arguments.given("json") ? verbs::to_json(seen) : verbs::to_table(seen)) << std::flush;
     return seen.healthy() && std::cout ? 0 : 1;
 }
 
 int failed(const Arguments& arguments) {
-    if (given(arguments, "type") && given(arguments, "event-type")) {
+    if (arguments.given("type") && arguments.given("event-type")) {
         throw UsageError("--type and --event-type are one option: name it once");
     }
-    const verbs::FailedFilter filter{option(arguments, "topic"),
-                                     option(arguments, given(arguments, "type") ? "type" : "event-type"),
-                                     option(arguments, "since")};
+    const verbs::FailedFilter filter{arguments.option("topic"),
+                                     arguments.option(arguments.given("type") ? "type" : "event-type"),
+                                     arguments.option("since")};
     auto session = verbs::open_session(arguments.settings);
     const auto found = verbs::read_failed(session, filter);
-    std::cout << (given(arguments, "json") ? verbs::to_json(found) : verbs::to_text(found)) << std::flush;
+    std::cout << (arguments.given("json") ? verbs::to_json(found) : verbs::to_text(found)) << std::flush;
     return std::cout ? 0 : 1;
 }
 
@@ -190,7 +178,7 @@ int reconcile(const Arguments& arguments) {
     return report("reconcile", verbs::reconcile(session, *cluster,
                                                 {options.name, options.dead_letter_topic,
                                                  arguments.settings.text("RELAY_FORMAT") == "raw",
-                                                 given(arguments, "apply")},
+                                                 arguments.given("apply")},
                                                 motive_of(arguments)));
 }
 

@@ -17,23 +17,12 @@ namespace {
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t most_ids = 100'000;
 
-std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
-    const auto found = arguments.options.find(name);
-    if (found == arguments.options.end()) {
-        return std::nullopt;
-    }
-    if (found->second.empty()) {
-        throw UsageError(fmt::format("--{}= is not allowed: it must not be empty", name));
-    }
-    return found->second;
-}
-
 [[noreturn]] void refuse(const std::string& name, const std::string& value, const std::string& allowed) {
     throw UsageError(fmt::format("--{}={} is not allowed: it must be {}", name, value, allowed));
 }
 
 std::optional<std::int64_t> number(const Arguments& arguments, const std::string& name, std::int64_t min) {
-    const auto text = option(arguments, name);
+    const auto text = arguments.option(name);
     if (!text) {
         return std::nullopt;
     }
@@ -47,7 +36,7 @@ std::optional<std::int64_t> number(const Arguments& arguments, const std::string
 
 std::string choice(const Arguments& arguments, const std::string& name, const std::string& fallback,
                    const std::vector<std::string>& allowed) {
-    std::string value = option(arguments, name).value_or(fallback);
+    std::string value = arguments.option(name).value_or(fallback);
     if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
         refuse(name, value, fmt::format("{}", fmt::join(allowed, ", ")));
     }
@@ -55,7 +44,7 @@ std::string choice(const Arguments& arguments, const std::string& name, const st
 }
 
 std::vector<std::string> statuses(const Arguments& arguments) {
-    const std::string text = option(arguments, "status").value_or("SENT");
+    const std::string text = arguments.option("status").value_or("SENT");
     static const std::vector<std::string> done{"SENT", "FAILED", "SKIPPED"};
     std::vector<std::string> chosen;
     for (std::size_t at = 0; at < text.size();) {
@@ -144,12 +133,12 @@ void say(std::string& text, const std::string& name, const std::optional<std::st
 Selection selection_of(const Arguments& arguments) {
     Selection selection;
     auto& filter = selection.filter;
-    filter.aggregate_type = option(arguments, "aggregate-type");
-    filter.aggregate_id = option(arguments, "aggregate-id");
-    filter.event_type = option(arguments, "event-type");
+    filter.aggregate_type = arguments.option("aggregate-type");
+    filter.aggregate_id = arguments.option("aggregate-id");
+    filter.event_type = arguments.option("event-type");
     filter.statuses = statuses(arguments);
-    filter.since = option(arguments, "since");
-    filter.until = option(arguments, "until");
+    filter.since = arguments.option("since");
+    filter.until = arguments.option("until");
     selection.from_seq = number(arguments, "from-seq", 1).value_or(1);
     selection.to_seq = number(arguments, "to-seq", 1).value_or(most);
     selection.limit = number(arguments, "limit", 1);
@@ -173,11 +162,11 @@ Selection selection_of(const Arguments& arguments) {
     if (selection.limit) {
         say(text, "limit", std::to_string(*selection.limit));
     }
-    if (const auto path = option(arguments, "ids")) {
+    if (const auto path = arguments.option("ids")) {
         filter.ids = ids_in(*path);
         say(text, "ids", fmt::format("{}:{:016x}", filter.ids.size(), digest(filter.ids)));
     }
-    selection.archive = option(arguments, "archive");
+    selection.archive = arguments.option("archive");
     say(text, "archive", selection.archive);
     return selection;
 }
@@ -198,7 +187,7 @@ void read_messages(const Arguments& arguments, Target& target) {
     if (format == "debezium" && event_type_header) {
         say(target.text, "relay-debezium-event-type", settings.text("RELAY_DEBEZIUM_EVENT_TYPE"));
     }
-    if (const auto strategy = option(arguments, "partition-strategy")) {
+    if (const auto strategy = arguments.option("partition-strategy")) {
         target.messages.strategy = partition::parse_strategy("--partition-strategy", *strategy);
         say(target.text, "partition-strategy", *strategy);
         return;
@@ -211,7 +200,7 @@ void read_messages(const Arguments& arguments, Target& target) {
 
 Target target_of(const Arguments& arguments) {
     Target target;
-    target.topic = option(arguments, "topic");
+    target.topic = arguments.option("topic");
     if (target.topic && !kafka::is_topic_name(*target.topic)) {
         refuse("topic", *target.topic, "1 to 249 letters, digits, '.', '_' and '-'");
     }
@@ -232,7 +221,7 @@ std::string run_name(const std::string& option, const std::string& name) {
 }
 
 milliseconds max_lag_of(const Arguments& arguments, milliseconds fallback) {
-    const auto text = option(arguments, "max-lag");
+    const auto text = arguments.option("max-lag");
     if (!text) {
         return fallback;
     }
@@ -367,12 +356,12 @@ Request parse_request(const Arguments& arguments) {
     }
     request.selection = selection_of(arguments);
     request.target = target_of(arguments);
-    if (const auto name = option(arguments, "run")) {
+    if (const auto name = arguments.option("run")) {
         request.run = run_name("run", *name);
     }
     request.rate = number(arguments, "rate", 1);
     request.max_lag = max_lag_of(arguments, request.max_lag);
-    if (const auto host = option(arguments, "read-host")) {
+    if (const auto host = arguments.option("read-host")) {
         request.read_host = read_host_of(*host);
     }
     if (!request.target.topic && !request.yes && !request.dry_run) {

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <set>
 
 namespace outbox {
 namespace {
@@ -145,6 +146,9 @@ private:
                 app_.add_option("--" + option.name, values_[option.name])->type_name(option.value);
             }
             known_.push_back(option.name);
+            if (option.value == "TEXT") {
+                free_texts_.insert(option.name);
+            }
         }
     }
 
@@ -198,6 +202,9 @@ private:
             if (app_.count("--" + name) > 0) {
                 const auto value = values_.find(name);
                 arguments_.options[name] = value == values_.end() ? "" : value->second;
+                if (value != values_.end() && value->second.empty() && !free_texts_.contains(name)) {
+                    throw UsageError(fmt::format("--{}= is not allowed: it must not be empty", name));
+                }
             }
         }
     }
@@ -252,6 +259,7 @@ private:
     std::map<std::string, std::string> flags_;  ///< by setting name
     std::map<std::string, std::string> values_; ///< of the options that have one
     std::vector<std::string> known_;            ///< options beyond the settings
+    std::set<std::string> free_texts_;          ///< those of them that may be empty
     Arguments arguments_;
 };
 

@@ -83,6 +83,14 @@ TEST(CommandLine, RefusesAnOptionOfAnotherVerb) {
     EXPECT_EQ(refusal({"down", "--dry-run"}), "--dry-run belongs to tool without a verb, not to down");
 }
 
+TEST(CommandLine, RefusesAnOptionWithoutItsValueUnlessThatIsFreeText) {
+    EXPECT_EQ(refusal({"pause", "--topic="}), "--topic= is not allowed: it must not be empty");
+    auto tool = spec();
+    tool.verbs[0].options.push_back({"reason", "TEXT", "why"});
+    EXPECT_EQ(parse({"pause", "--reason="}, tool).option("reason"), "");
+    EXPECT_EQ(parse({"pause"}, tool).option("reason"), std::nullopt);
+}
+
 TEST(CommandLine, RefusesAWordTooManyAndAMissingVerb) {
     EXPECT_EQ(refusal({"pause", "x"}), "x is one word too many after pause");
     EXPECT_EQ(refusal({"down", "3", "4"}), "4 is one word too many after 3");

@@ -26,11 +26,6 @@ int count_of(const std::string& word) {
     return count;
 }
 
-std::optional<std::string> option(const Arguments& arguments, const std::string& name) {
-    const auto found = arguments.options.find(name);
-    return found == arguments.options.end() ? std::nullopt : std::optional(found->second);
-}
-
 } // namespace
 
 CommandLineSpec command_line() {
@@ -117,7 +112,7 @@ void check_choice(const std::string& option, const std::optional<std::string>& v
 }
 
 Sets sets_of(const Arguments& arguments) {
-    const auto set = option(arguments, "set");
+    const auto set = arguments.option("set");
     if (set && *set != "outbox" && *set != "example" && *set != "all") {
         throw UsageError(fmt::format("--set={} is not allowed: it must be outbox, example or all", *set));
     }
@@ -125,10 +120,10 @@ Sets sets_of(const Arguments& arguments) {
 }
 
 MapOptions map_options(const Arguments& arguments) {
-    MapOptions options{.existing = option(arguments, "existing"), .handover = {}};
+    MapOptions options{.existing = arguments.option("existing"), .handover = {}};
     check_choice("existing", options.existing, "send", "ignore");
-    const auto publication = option(arguments, "publication");
-    const auto slot = option(arguments, "slot");
+    const auto publication = arguments.option("publication");
+    const auto slot = arguments.option("slot");
     if (publication.has_value() != slot.has_value()) {
         throw UsageError(
             "--publication and --slot belong together: Debezium's publication.name and slot.name");
@@ -153,12 +148,12 @@ Request parse_request(const Arguments& arguments) {
     const auto& words = arguments.words;
     Request request{.command = command_named(words[0]),
                     .sets = sets_of(arguments),
-                    .yes = option(arguments, "yes").has_value(),
-                    .processing = option(arguments, "processing"),
-                    .convert = option(arguments, "convert").has_value(),
+                    .yes = arguments.given("yes"),
+                    .processing = arguments.option("processing"),
+                    .convert = arguments.given("convert"),
                     .mapping = {},
                     .table = {},
-                    .folder = option(arguments, "dir")};
+                    .folder = arguments.option("dir")};
     if (!request.sets.outbox && !arguments.settings.group("TABLE").empty() &&
         request.command == Command::up) {
         throw UsageError("--set=example does not go with a section [table]: tables are served by the outbox");

@@ -159,10 +159,9 @@ Connection Connection::open_one(const ConnectOptions& options, Deadline deadline
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
         if (state == PGRES_POLLING_FAILED || PQstatus(handle) == CONNECTION_BAD) {
-            throw DatabaseError(PQstatus(handle) == CONNECTION_BAD ? "" : "08001",
-                                fmt::format("connect to PostgreSQL at {}:{} as {}: {}{}", options.host,
-                                            options.port, options.user, trimmed(PQerrorMessage(handle)),
-                                            connect_advice(PQerrorMessage(handle))));
+            throw DatabaseError("", fmt::format("connect to PostgreSQL at {}:{} as {}: {}{}", options.host,
+                                                options.port, options.user, trimmed(PQerrorMessage(handle)),
+                                                connect_advice(PQerrorMessage(handle))));
         }
         const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         if (poll_one(PQsocket(handle), events, limit) == 0) {

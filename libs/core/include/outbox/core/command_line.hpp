@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,13 @@ struct Arguments {
     std::map<std::string, std::string> options; ///< extra options by name without dashes; switches are empty
     ConfigPlaces places = {};                   ///< of what the file of --config says and nothing else does
     std::vector<std::string> warnings = {};     ///< what is odd about it, a line each, to be told once
+
+    /// The value of an extra option, nullopt where it was not given.
+    [[nodiscard]] std::optional<std::string> option(const std::string& name) const {
+        const auto found = options.find(name);
+        return found == options.end() ? std::nullopt : std::optional(found->second);
+    }
+    [[nodiscard]] bool given(const std::string& name) const { return options.contains(name); }
 };
 
 /// An option beyond the settings. Verbs may share a name; then all take a value, or none does.

@@ -168,7 +168,7 @@ public:
     /// What is written there; nullopt: nothing, or an operator has taken it away. @throws NotOwner
     std::optional<std::string> stopped(const Ownership& ownership);
 
-    /// Looks without a lock; what it says is a hint. Rows in `in_flight` do not count.
+    /// Looks without a lock; what it says is a hint. Rows of `parked_topics` do not count.
     Peek peek(std::span<const std::string> parked_topics);
 
     /// Looks, now and then, how far the rows of these topics reach from the head of each bucket: claims and
