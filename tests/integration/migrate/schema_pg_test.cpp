@@ -74,6 +74,12 @@ TEST_F(Schema, UnsentRowsHaveAPartialIndex) {
                 testing::HasSubstr("(bucket, seq) WHERE"));
 }
 
+TEST_F(Schema, NoIndexFillsTheServersLogWithRequestsForAutovacuum) {
+    EXPECT_EQ(database_.query("SELECT relname FROM pg_class WHERE relkind = 'i' AND 'autosummarize=on' = ANY "
+                              "(reloptions)"),
+              Rows{});
+}
+
 TEST_F(Schema, ClaimsAreHotBecauseNoIndexSeesThem) {
     database_.query(
         "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic) "

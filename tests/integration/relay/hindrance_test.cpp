@@ -195,8 +195,6 @@ TEST_F(Hindrance, ManySentRowsWithoutAutovacuumAreNotReadAgain) {
     constexpr int events = 500; // a round
     constexpr int buckets = 64;
     database.query("ALTER TABLE outbox_events SET (autovacuum_enabled = off)");
-    database.query(
-        "ALTER INDEX outbox_events_seq SET (autosummarize = off)"); // a worker's scans count as well
     for (int left = old_rows; left > 0; left -= portion) {          // one statement may take 30 s
         database.query(
             "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, "

@@ -1,0 +1,1 @@
+ALTER INDEX IF EXISTS outbox_events_seq SET (autosummarize = on);
