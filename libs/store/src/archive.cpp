@@ -19,7 +19,13 @@ using postgres::Statement;
 constexpr Statement find_archive{
     "outbox_find_archive",
     "SELECT r.found, r.found = 'outbox_events'::regclass," OUTBOX_HAS("headers") "," OUTBOX_HAS(
-        "tombstone") "," OUTBOX_HAS("payload") "," OUTBOX_HAS("content_type") " FROM (SELECT "
+        "tombstone") "," OUTBOX_HAS("payload") "," OUTBOX_HAS("content_type") ", (SELECT "
+                                                                              "format_type(d.atttypid, NULL) "
+                                                                              "FROM pg_attribute AS d WHERE "
+                                                                              "d.attrelid ="
+                                                                              " 'outbox_events'::regclass "
+                                                                              "AND d.attname = 'event_data')"
+                                                                              " FROM (SELECT "
                                                                               "to_regclass($1)) AS r(found)"};
 
 // Of the types that outbox_events has, so that conditions reach the table's own indexes.
@@ -30,7 +36,7 @@ constexpr const char* archived =
              " 0 AS retry_count, NULL::integer AS max_retries, a.created_at::timestamptz AS created_at,"
              " a.topic::varchar AS topic, a.partition_key::varchar AS partition_key,"
              " a.aggregate_type::varchar AS aggregate_type, a.aggregate_id::varchar AS aggregate_id,"
-             " a.event_type::varchar AS event_type, a.event_data::jsonb AS event_data, {1} AS headers,"
+             " a.event_type::varchar AS event_type, a.event_data::{5} AS event_data, {1} AS headers,"
              " {2} AS tombstone, {3} AS payload, {4} AS content_type,"
              " a.status::varchar AS status, a.processed_at::timestamptz AS processed_at,"
              " coalesce(a.status, 'NEW') IN ('NEW', 'PROCESSING') AS unsent FROM {0} AS a";
@@ -65,7 +71,7 @@ std::string archived_events(postgres::Connection& connection, const std::string&
         };
         std::string sql = fmt::format(fmt::runtime(archived), found.text(0, 0), column(2, "headers", "jsonb"),
                                       column(3, "tombstone", "boolean"), column(4, "payload", "bytea"),
-                                      column(5, "content_type", "varchar"));
+                                      column(5, "content_type", "varchar"), found.text(0, 6));
         connection.query(sql + " LIMIT 0", {}, Deadline::in(timeout));
         return sql;
     } catch (const postgres::DatabaseError& error) {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -299,6 +300,47 @@ TEST_F(Outage, SigtermUnderLoadDrains) {
     expect_success(writer);
     const Process next = start_relay();
     expect_exactly_once();
+}
+
+/// Kafka's data is gone, as with a volume that was not mounted, or an address that went to another cluster.
+TEST_F(Outage, AnotherClusterAtTheSameAddressIsSaidAndSentNothing) {
+    Process relay = ready_relay();
+    ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
+    const auto first = database.value("SELECT cluster_id FROM outbox_meta");
+    const auto made = lines_with("topic created", relay.errors());
+    stack->run({"stop-kafka"});
+    std::filesystem::remove(stack->folder() / "kafka.initialised");
+    stack->run({"start-kafka"}); // empty, on the same port
+    const auto id = insert({.key = "a"});
+    const auto status = [&] {
+        return support::run({{support::program("outbox-relay"), "status"}, environment()}, 30s);
+    };
+    const auto says = testing::AllOf(HasSubstr("KAFKA_BROKERS leads to the Kafka cluster "),
+                                     HasSubstr(" now, and this outbox belongs to " + first),
+                                     HasSubstr("outbox-relay adopt"));
+    EXPECT_TRUE(wait_until([&] { return testing::Value(status().output, says); }, 90s))
+        << status().output << relay.errors();
+    EXPECT_EQ(status().exit_code, 1);
+    EXPECT_THAT(relay.errors(), says);
+    const auto unsent = database.value("SELECT status || ' ' || coalesce(retry_count, 0) FROM outbox_events"
+                                       " WHERE id = $1",
+                                       {id});
+    EXPECT_THAT(unsent, testing::AnyOf("NEW 0", "PROCESSING 0")) << "no event is blamed";
+    EXPECT_EQ(lines_with("topic created", relay.errors()), made) << "nothing is made there";
+    stop(relay);
+
+    Process again = start_relay();
+    const auto outcome = again.wait(Deadline::in(60s));
+    EXPECT_EQ(outcome.exit_code, 1) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("outbox-relay adopt"));
+    const auto adopted =
+        support::run({{support::program("outbox-relay"), "adopt", "--force", "--reason", "the first is gone"},
+                      environment()},
+                     60s);
+    EXPECT_EQ(adopted.exit_code, 0) << adopted.errors;
+    const Process third = start_relay();
+    EXPECT_TRUE(wait_sent(id, 60s)) << third.errors();
+    EXPECT_EQ(read_topic(topic).size(), 1U);
 }
 
 } // namespace
