@@ -18,6 +18,7 @@ namespace outbox {
 namespace {
 
 constexpr milliseconds patience{60'000};
+constexpr milliseconds first_answer{10'000}; ///< a person waits for it
 
 Deadline in_time() {
     return Deadline::in(patience);
@@ -31,7 +32,7 @@ class KafkaCluster final : public verbs::Cluster {
 public:
     explicit KafkaCluster(const relay::RelayOptions& options) : options_(options), admin_(options.kafka) {}
 
-    std::string id() override { return admin_.cluster_id(in_time()); }
+    std::string id() override { return admin_.cluster_id(Deadline::in(first_answer)); }
 
     std::optional<verbs::Holder> holder() override {
         const auto found =

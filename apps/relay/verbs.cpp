@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iostream>
+#include <tuple>
 
 namespace outbox {
 namespace {
@@ -158,6 +159,7 @@ int reshard(const Arguments& arguments) {
         return report("reshard", {{}, std::move(refused)}); // the topic of that name is another outbox's
     }
     const kafka::Admin admin(options.kafka);
+    std::ignore = admin.cluster_id(Deadline::in(milliseconds(10'000))); // whether anybody answers
     delivery::ensure_control_topic(admin, {options.control_topic(), *shards}, options.topics,
                                    Deadline::in(patience));
     return report("reshard", verbs::reshard(session, *shards, motive_of(arguments), patience,

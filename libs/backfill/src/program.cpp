@@ -52,6 +52,11 @@ Surroundings surroundings_of(const Settings& settings, const Request& request) {
                         " most 233 of them, because it names the topic {}",
                         all.outbox, all.prefix()));
     }
+    const std::string control = "outbox." + all.outbox + ".control";
+    if (const auto& topic = request.target.topic; topic && (*topic == all.prefix() || *topic == control)) {
+        throw UsageError(fmt::format(
+            "--topic={} is not allowed: it is this outbox's own, and says what was sent", *topic));
+    }
     return all;
 }
 

@@ -16,6 +16,7 @@ constexpr milliseconds pause{50};
 /// Leaders that do not agree, as while a topic is made, soon will.
 constexpr milliseconds between_questions{20};
 constexpr milliseconds disagreement{500};
+constexpr milliseconds hidden_for{1'000};
 constexpr std::chrono::seconds next_try{60};
 /// For so long nobody can be asked, though Kafka is there, before this relay does without.
 constexpr std::chrono::seconds first_silence{3};
@@ -28,6 +29,11 @@ constexpr milliseconds patience_before_commit{1'000};
 
 /// Writers may name ever new topics.
 constexpr std::size_t most_known = 10'000;
+
+/// Of what is hidden from us somebody may give the right, and of what leaders do not agree on they soon will.
+bool is_uncertain(const SeenIdentity& known) {
+    return known.ids.empty() ? SteadyClock::now() - known.asked > hidden_for : known.id() == Uuid();
+}
 
 } // namespace
 
@@ -87,8 +93,7 @@ TopicWatch::Names TopicWatch::uncertain(const Names& topics) const {
     Names unsure;
     for (const std::string& topic : topics) {
         const auto known = known_.find(topic);
-        if (able_ &&
-            (known == known_.end() || (!known->second.ids.empty() && known->second.id() == Uuid()))) {
+        if (able_ && (known == known_.end() || is_uncertain(known->second))) {
             unsure.insert(topic);
         }
     }
@@ -195,14 +200,32 @@ void TopicWatch::ring(const std::set<Signal*>& bells) {
 void TopicWatch::note(const Names& asked, const kafka::Identities& found, SteadyClock::time_point when) {
     if (known_.size() > most_known) {
         known_.clear();
+        hidden_.clear();
     }
     for (const std::string& topic : asked) {
         const auto told = found.find(topic);
         known_[topic] = {told == found.end() ? std::set<Uuid>() : told->second, when};
+        note_hidden(topic, told == found.end());
     }
     able_ = true;
     answered_ = true;
     silence_.reset();
+}
+
+/// Who may write to a topic may describe it, unless that is denied: what was known of it goes on being used.
+void TopicWatch::note_hidden(const std::string& topic, bool hidden) {
+    if (hidden && hidden_.insert(topic).second) {
+        log::warn("it is not noticed when this topic is deleted and made again while a transaction is open: "
+                  "Kafka does not tell this client its id",
+                  {{"topic", topic},
+                   {"type", fmt::format("kafka-acls.sh --add --allow-principal User:<this program's>"
+                                        " --operation Describe --topic {0}; or, where it is denied,"
+                                        " kafka-acls.sh --remove --deny-principal User:<this program's>"
+                                        " --operation Describe --topic {0}",
+                                        topic)}});
+    } else if (!hidden && hidden_.erase(topic) > 0) {
+        log::info("Kafka tells the id of this topic again", {{"topic", topic}});
+    }
 }
 
 /// Kafka that is away is no reason to do without its ids; connections of this kind that do not come about

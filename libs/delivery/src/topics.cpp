@@ -80,8 +80,10 @@ TopicVerdict judge_error(const std::string& name, int code, const TopicPolicy& p
     if (code == kafka::topic_not_authorised) {
         return verdict(
             Kind::parked, code,
-            fmt::format("this relay may not see topic {} (TOPIC_AUTHORIZATION_FAILED); allow it: {}", name,
-                        allow_command(name, policy)));
+            fmt::format(
+                "this relay may not see topic {} (TOPIC_AUTHORIZATION_FAILED); allow it, and take back"
+                " what denies Describe: {}",
+                name, allow_command(name, policy)));
     }
     return verdict(code == kafka::invalid_topic ? Kind::refused : Kind::parked, code,
                    fmt::format("the brokers refuse topic {}: {}", name, kafka::error_name(code)));

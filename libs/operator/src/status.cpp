@@ -19,19 +19,26 @@ using postgres::Transaction;
 
 constexpr Statement read_meta{"outbox_status_meta", "SELECT outbox_id, name, cluster_id FROM outbox_meta"};
 
+#define OUTBOX_SAID_OF_SHARD(alias, condition)                                                               \
+    " LEFT JOIN LATERAL jsonb_to_recordset(r.hindered) AS " alias "(shard integer, why text, since"          \
+    " timestamptz, slow boolean) ON " alias ".shard = s.shard AND " condition
+
 constexpr Statement read_shards{
     "outbox_status_shards",
     "SELECT s.shard, coalesce(r.name, s.owner::text), coalesce(" OUTBOX_RELAY_ALIVE
     ", false), s.epoch, " OUTBOX_UTC("s.owned_since") ", s.marked_batch, " OUTBOX_AGE_MS(
         "s.marked_at") ", s.stopped, " OUTBOX_SHARD_PAUSED
                        ", coalesce(s.quiet_epoch = s.epoch, false), h.why, " OUTBOX_AGE_MS(
-                           "h.since") ""
-                                      " FROM outbox_meta AS m JOIN outbox_shards AS s ON s.shard < "
-                                      "m.shard_count"
-                                      " LEFT JOIN outbox_relays AS r ON r.relay = s.owner"
-                                      " LEFT JOIN LATERAL jsonb_to_recordset(r.hindered) AS h(shard integer, "
-                                      "why text, since"
-                                      " timestamptz) ON h.shard = s.shard ORDER BY s.shard"};
+                           "h.since") ", w.why, " OUTBOX_AGE_MS("w.since") " FROM outbox_meta AS m JOIN "
+                                                                           "outbox_shards AS s ON s.shard < "
+                                                                           "m.shard_count"
+                                                                           " LEFT JOIN outbox_relays AS r ON "
+                                                                           "r.relay = "
+                                                                           "s.owner" OUTBOX_SAID_OF_SHARD(
+                                                                               "h", "h.slow IS NOT TRUE")
+                                                                               OUTBOX_SAID_OF_SHARD(
+                                                                                   "w", "w.slow") " ORDER BY "
+                                                                                                  "s.shard"};
 
 constexpr Statement read_unlogged{
     "outbox_status_unlogged",
@@ -122,6 +129,8 @@ std::vector<ShardStatus> shards_of(Transaction& transaction) {
         shard.quiet = rows.boolean(i, 9);
         shard.hindered = rows.maybe_text(i, 10);
         shard.hindered_for = age(rows, i, 11);
+        shard.slow = rows.maybe_text(i, 12);
+        shard.slow_for = age(rows, i, 13);
         shards.push_back(std::move(shard));
     }
     return shards;

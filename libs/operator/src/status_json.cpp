@@ -31,7 +31,9 @@ Json json_of(const ShardStatus& shard) {
             {"paused", shard.paused},
             {"stopped", json_of(shard.stopped)},
             {"recovering", json_of(shard.hindered)},
-            {"recovering_seconds", seconds_of(shard.hindered_for)}};
+            {"recovering_seconds", seconds_of(shard.hindered_for)},
+            {"slow", json_of(shard.slow)},
+            {"slow_seconds", seconds_of(shard.slow_for)}};
 }
 
 } // namespace

@@ -70,6 +70,10 @@ std::string shards_table(const Status& status) {
                 fmt::format("shard {} recovering for {}: {}\n", shard.shard,
                             text_of(shard.hindered_for.value_or(milliseconds(0))), one_line(*shard.hindered));
         }
+        if (shard.slow && shard.owner_alive) {
+            text += fmt::format("shard {} slow for {}: {}\n", shard.shard,
+                                text_of(shard.slow_for.value_or(milliseconds(0))), one_line(*shard.slow));
+        }
     }
     return text;
 }

@@ -72,9 +72,10 @@ constexpr Statement tell_members{"outbox_tell_members", OUTBOX_RING("'members'")
 constexpr Statement beat_relay{
     "outbox_beat",
     "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp(), hindered = (SELECT"
-    " jsonb_agg(jsonb_build_object('shard', h.shard, 'why', h.why, 'since',"
+    " jsonb_agg(jsonb_build_object('shard', h.shard, 'why', h.why, 'slow', h.slow = 1, 'since',"
     " clock_timestamp() - h.lasts * interval '1 millisecond'))"
-    " FROM unnest($3::integer[], $4::bigint[], $5::text[]) AS h(shard, lasts, why)) WHERE relay = $1 "
+    " FROM unnest($3::integer[], $4::bigint[], $5::text[], $6::integer[]) AS h(shard, lasts, why, slow))"
+    " WHERE relay = $1 "
     "AND EXISTS (SELECT FROM outbox_meta WHERE outbox_id = $2) RETURNING relay)"
     " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive,"
     " (SELECT shard_count FROM outbox_meta)::bigint AS since, false AS paused,"
@@ -221,13 +222,16 @@ std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const Hinder
     std::vector<int> shards;
     std::vector<std::int64_t> lasts;
     std::vector<std::string> reasons;
+    std::vector<int> slow;
     for (const HinderedShard& each : hindered) {
         shards.push_back(each.shard);
         lasts.push_back(each.lasts.count());
+        slow.push_back(each.slow ? 1 : 0);
         reasons.push_back(storable(each.why.substr(0, longest_reason))); // libraries speak any encoding
     }
     const Result seen = connection_.run(
-        beat_relay, {relay, identity_.outbox_id, numbers(shards), numbers(lasts), texts(reasons)},
+        beat_relay,
+        {relay, identity_.outbox_id, numbers(shards), numbers(lasts), texts(reasons), numbers(slow)},
         Deadline::in(timeout_));
     Membership membership;
     bool registered = false;

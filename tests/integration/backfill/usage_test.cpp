@@ -2,6 +2,8 @@
 
 #include <outbox/support/pgbouncer.hpp>
 
+#include <fmt/format.h>
+
 namespace outbox::relays {
 namespace {
 
@@ -15,7 +17,7 @@ TEST_F(Backfill, WhatIsNotUnderstoodEndsWith2AndOneLine) {
                                       {"--topic", "no topic"},
                                       {"--topic="},
                                       {"--topic", "x", "--status", "NEW"},
-                                      {"--topic", "x", "--status", "sent,"},
+                                      {"--topic", "x", "--status", "sent,,failed"},
                                       {"--topic", "x", "--since", "the day before"},
                                       {"--topic", "x", "--from-seq", "0"},
                                       {"--topic", "x", "--from-seq", "9", "--to-seq", "8"},
@@ -32,6 +34,12 @@ TEST_F(Backfill, WhatIsNotUnderstoodEndsWith2AndOneLine) {
                                       {"--nonsense"}};
     for (const Words& words : mistakes) {
         failed(words, 2);
+    }
+    for (const char* own : {"backfill", "control"}) { // neither exists, and neither is made
+        const auto name = fmt::format("outbox.{}.{}", database.name(), own);
+        EXPECT_THAT(failed({"--topic", name}, 2), HasSubstr("it is this outbox's own"));
+        EXPECT_NO_THROW(create_topic(name, 1));
+        delete_topic(name);
     }
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_backfills"), 0);
 }

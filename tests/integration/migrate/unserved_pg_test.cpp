@@ -208,7 +208,6 @@ protected:
 };
 
 TEST_F(ServedByARole, WhatItsOwnerMayNotDoAnyMoreIsNamedWithTheStatement) {
-    const auto function = database_.value("SELECT function FROM outbox_captures");
     const std::string grant = "GRANT INSERT ON public.outbox_events TO " + owner_.name() + ";";
     const std::string use = "GRANT USAGE ON SCHEMA public TO " + owner_.name() + ";";
     const std::string execute = "GRANT EXECUTE ON FUNCTION outbox_bucket(text) TO " + owner_.name() + ";";

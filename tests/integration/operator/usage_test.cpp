@@ -51,6 +51,18 @@ TEST_F(Usage, WhatIsNotUnderstoodEndsWith2AndOneLineAndDoesNothing) {
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_pauses"), 0);
 }
 
+TEST_F(Usage, VerbsThatNeedKafkaSaySoonThatNobodyAnswersThere) {
+    ASSERT_EQ(verb({"status"}).exit_code, 1) << "no relay has run";
+    for (const Words& words : {Words{"adopt"}, Words{"reconcile"}, Words{"reshard", "4"}}) {
+        const auto began = SteadyClock::now();
+        const auto outcome = verb(words, {{"KAFKA_BROKERS", "127.0.0.1:1"}});
+        EXPECT_LT(SteadyClock::now() - began, 30s) << words[0];
+        EXPECT_EQ(outcome.exit_code, 1) << words[0];
+        EXPECT_THAT(outcome.errors, HasSubstr("no Kafka broker answered in time at 127.0.0.1:1")) << words[0];
+        EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
+    }
+}
+
 TEST_F(Usage, APoolerBetweenRelayAndDatabaseIsNamedInOneLineWithoutWaitingForKafka) {
     const support::PgBouncer pooler;
     auto variables = pooler.variables();

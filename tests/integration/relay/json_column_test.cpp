@@ -1,6 +1,6 @@
 // An outbox_events that stood there with `event_data json`, which keeps a text as it was written and has no
 // equality, where ours is jsonb.
-#include "fixture.hpp"
+#include <outbox/support/relays.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

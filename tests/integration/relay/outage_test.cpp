@@ -302,6 +302,38 @@ TEST_F(Outage, SigtermUnderLoadDrains) {
     expect_exactly_once();
 }
 
+TEST_F(Outage, AQuotaThatHoldsARelayBackIsNamedByStatusWhichIsWellAllTheSame) {
+    const auto quota = [](const std::string& how) {
+        const auto outcome =
+            support::run({{OUTBOX_SOURCE_DIR "/tools/kafka-cli", "configs", "--bootstrap-server",
+                           support::required_variable("KAFKA_BROKERS"), "--alter", how,
+                           how == "--add-config" ? "producer_byte_rate=50000" : "producer_byte_rate",
+                           "--entity-type", "clients", "--entity-name", "outbox-relay"},
+                          {}},
+                         60s);
+        ASSERT_EQ(outcome.exit_code, 0) << outcome.output << outcome.errors;
+    };
+    const auto status = [&](const std::string& form) {
+        return support::run({{support::program("outbox-relay"), "status", form}, environment()}, 30s);
+    };
+    const Process relay = ready_relay({{"RELAY_SHARDS", "1"}});
+    ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
+    EXPECT_THAT(status("--json").output, HasSubstr(R"("slow": null)"));
+    quota("--add-config");
+    const auto names_it = [&] {
+        insert({.key = "a", .data = R"({"text": ")" + std::string(100'000, 'x') + R"("})"});
+        return status("--max-failed=0").output.find("\nshard 0 slow for ") != std::string::npos;
+    };
+    EXPECT_TRUE(wait_until(names_it, 60s)) << relay.errors();
+    const auto seen = status("--max-failed=0");
+    EXPECT_EQ(seen.exit_code, 0) << seen.output;
+    EXPECT_THAT(seen.output, HasSubstr("a quota of Kafka's held its last batch back for "));
+    EXPECT_THAT(status("--json").output, HasSubstr(R"("slow": "a quota of Kafka's)"));
+    quota("--delete-config");
+    EXPECT_TRUE(wait_until([&] { return count("status <> 'SENT'") == 0; }, 60s)) << relay.errors();
+    expect_exactly_once();
+}
+
 /// Kafka's data is gone, as with a volume that was not mounted, or an address that went to another cluster.
 TEST_F(Outage, AnotherClusterAtTheSameAddressIsSaidAndSentNothing) {
     Process relay = ready_relay();

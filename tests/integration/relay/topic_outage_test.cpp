@@ -79,6 +79,29 @@ TEST_F(TopicOutage, ARefusedTopicWaitsAloneWithEightShardsAndGoesOnAtOnceInOrder
     expect_exactly_once();
 }
 
+/// Producers may go on with what they know of it, but nobody can tell any more whether it is still the same.
+TEST_F(TopicOutage, ATopicThatMayNotBeDescribedAnyMoreIsNamedOnceWithTheRightThatLacks) {
+    create_topic(topic, 6);
+    create_topic(other(), 6);
+    const Process relay = ready_relay({{"RELAY_SHARDS", "4"}});
+    write(200, topic);
+    ASSERT_TRUE(wait_sent_to(topic, 200)) << relay.errors();
+    support::deny_describing(topic);
+    for (int i = 1; i <= 4; ++i) {
+        write(40, topic);
+        write(40, other());
+        EXPECT_TRUE(wait_sent_to(other(), std::int64_t{40} * i)) << relay.errors();
+    }
+    EXPECT_TRUE(wait_named_by_status(topic)) << operator_status().output << relay.errors();
+    EXPECT_THAT(operator_status().output, HasSubstr("--topic " + topic));
+    EXPECT_EQ(lines_with("Kafka does not tell this client its id", relay.errors()), 1) << relay.errors();
+    EXPECT_THAT(relay.errors(), HasSubstr("--operation Describe --topic " + topic));
+    allow_all(topic);
+    expect_goes_on(topic, 360, relay);
+    EXPECT_EQ(lines_with("Kafka tells the id of this topic again", relay.errors()), 1) << relay.errors();
+    expect_exactly_once();
+}
+
 TEST_F(TopicOutage, ARefusingControlTopicIsNoEventsFaultAndIsSaidOnce) {
     create_topic(topic, 6);
     const Process relay = ready_relay({{"RELAY_SHARDS", "8"}});

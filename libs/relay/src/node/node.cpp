@@ -278,6 +278,9 @@ std::vector<store::HinderedShard> Node::hindered() const {
         } else if (away && worker->needs_kafka()) {
             all.push_back({shard, away->why, away->lasts});
         }
+        if (const auto slow = worker->slowness()) {
+            all.push_back({shard, slow->why, slow->lasts, true});
+        }
     }
     return all;
 }

@@ -7,6 +7,7 @@ using namespace std::chrono_literals;
 
 constexpr auto worth_a_word = 1s;   ///< a takeover or a deadlock is over by then
 constexpr auto works_for_good = 1s; ///< what fails at each claim fails sooner
+constexpr auto slow_for = 60s;      ///< after it was said
 
 } // namespace
 
@@ -53,6 +54,23 @@ void Hindrance::limps(const std::string& why, Time now) {
 void Hindrance::walks() {
     const std::lock_guard lock(mutex_);
     part_.clear();
+}
+
+void Hindrance::slows(const std::string& why, Time now) {
+    const std::lock_guard lock(mutex_);
+    if (slow_.empty() || now - slow_said_ > slow_for) {
+        slow_since_ = now;
+    }
+    slow_ = why;
+    slow_said_ = now;
+}
+
+std::optional<Hindrance::Told> Hindrance::slow(Time now) const {
+    const std::lock_guard lock(mutex_);
+    if (slow_.empty() || now - slow_said_ > slow_for) {
+        return std::nullopt;
+    }
+    return Told{slow_, std::chrono::duration_cast<milliseconds>(now - slow_since_)};
 }
 
 std::optional<Hindrance::Told> Hindrance::told(Time now) const {

@@ -34,6 +34,11 @@ public:
     /// No part of it does not.
     void walks();
 
+    /// It gets on, and is held back by what a person can change. Said anew as long as that lasts.
+    void slows(const std::string& why, Time now);
+
+    /// What holds it back while it gets on, if it was said within the last minute.
+    [[nodiscard]] std::optional<Told> slow(Time now) const;
     /// @return nullopt when there is none, or none yet that is worth a word
     [[nodiscard]] std::optional<Told> told(Time now) const;
 
@@ -47,6 +52,9 @@ private:
     std::optional<Time> pass_since_; ///< of the one that is under way
     std::string part_;               ///< why a part does not get on; empty: all do
     Time part_since_{};
+    std::string slow_; ///< why it is slow; empty: it is not
+    Time slow_since_{};
+    Time slow_said_{};
 };
 
 } // namespace outbox::relay

@@ -369,6 +369,14 @@ void ShardWorker::on_too_much(const delivery::Batch& batch, const kafka::Failure
 void ShardWorker::note_throttle(milliseconds throttled) {
     constexpr std::chrono::minutes silence{1};
     const auto now = SteadyClock::now();
+    if (throttled.count() > 0) {
+        hindrance_.slows(
+            fmt::format("a quota of Kafka's held its last batch back for {} ms; it sends {} events "
+                        "a batch at most; raise producer_byte_rate or request_percentage of its "
+                        "user or client id (kafka-configs.sh --alter), or let it be slow",
+                        throttled.count(), batch_limit_.now()),
+            now);
+    }
     if (throttled.count() > 0 && now >= next_throttle_word_) {
         next_throttle_word_ = now + silence;
         log::warn(

@@ -93,6 +93,10 @@ public:
     [[nodiscard]] std::optional<Hindrance::Told> hindrance() const {
         return hindrance_.told(SteadyClock::now());
     }
+    /// What holds it back while it gets on.
+    [[nodiscard]] std::optional<Hindrance::Told> slowness() const {
+        return hindrance_.slow(SteadyClock::now());
+    }
 
 private:
     struct Pending; // batches between claim and mark

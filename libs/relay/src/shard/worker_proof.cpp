@@ -104,6 +104,9 @@ void ShardWorker::identify(delivery::Batch& batch) {
     auto topics = topics_of(batch);
     topics.insert(context_.options.control_topic());
     batch.identities = context_.watch.identify(topics, Deadline::in(std::chrono::seconds(5)));
+    if (!batch.identities.empty() && batch.identities.size() < topics.size()) {
+        context_.topics.forget(); // some of them may not be asked for any more: that parks them, by name
+    }
 }
 
 /// The answer comes while the records are on their way.

@@ -68,5 +68,20 @@ TEST(Hindrance, ThatHoldsUpEachPassForLongIsStillTheSame) {
     EXPECT_EQ(hindrance.told(start + 9s)->lasts, 9s);
 }
 
+TEST(Hindrance, WhatHoldsItBackIsToldForAMinuteAfterItWasSaidLast) {
+    Hindrance hindrance;
+    EXPECT_FALSE(hindrance.slow(start));
+    hindrance.slows("a quota", start);
+    hindrance.slows("a quota, still", start + 50s);
+    const auto slow = hindrance.slow(start + 110s);
+    ASSERT_TRUE(slow);
+    EXPECT_EQ(slow->why, "a quota, still");
+    EXPECT_EQ(slow->lasts, 110s);
+    EXPECT_FALSE(hindrance.told(start + 110s)) << "it gets on";
+    EXPECT_FALSE(hindrance.slow(start + 111s));
+    hindrance.slows("a quota", start + 200s);
+    EXPECT_EQ(hindrance.slow(start + 201s)->lasts, 1s);
+}
+
 } // namespace
 } // namespace outbox::relay

@@ -133,11 +133,12 @@ namespace {
 using Acl = Handle<rd_kafka_AclBinding_t, rd_kafka_AclBinding_destroy>;
 
 /// The broker takes rights for granted where nobody gave any.
-Acl allowed(const std::string& topic, rd_kafka_AclOperation_t operation) {
+Acl allowed(const std::string& topic, rd_kafka_AclOperation_t operation,
+            rd_kafka_AclPermissionType_t permission = RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW) {
     std::array<char, 512> reason{};
     return Acl(rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str(),
                                        RD_KAFKA_RESOURCE_PATTERN_LITERAL, "User:*", "*", operation,
-                                       RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, reason.data(), reason.size()));
+                                       permission, reason.data(), reason.size()));
 }
 
 } // namespace
@@ -151,6 +152,16 @@ void allow_reading_only(const std::string& name) {
     std::array wanted{owned[0].get(), owned[1].get(), owned[2].get()};
     rd_kafka_CreateAcls(admin.get(), wanted.data(), wanted.size(), nullptr, queue.get());
     reply(queue.get(), "restrict " + name);
+}
+
+void deny_describing(const std::string& name) {
+    const Client admin = make_client(RD_KAFKA_PRODUCER);
+    const Queue queue(rd_kafka_queue_new(admin.get()));
+    const std::array owned{allowed(name, RD_KAFKA_ACL_OPERATION_ALL),
+                           allowed(name, RD_KAFKA_ACL_OPERATION_DESCRIBE, RD_KAFKA_ACL_PERMISSION_TYPE_DENY)};
+    std::array wanted{owned[0].get(), owned[1].get()};
+    rd_kafka_CreateAcls(admin.get(), wanted.data(), wanted.size(), nullptr, queue.get());
+    reply(queue.get(), "hide " + name);
 }
 
 void allow_all(const std::string& name) {

@@ -62,6 +62,7 @@ public:
 private:
     void run(const std::stop_token& stop);
     void note(const Names& asked, const kafka::Identities& found, SteadyClock::time_point when);
+    void note_hidden(const std::string& topic, bool hidden);
     void failed(const std::exception& error);
     static void ring(const std::set<Signal*>& bells);
     [[nodiscard]] std::optional<SeenIdentity> seen(const std::string& topic) const;
@@ -73,6 +74,7 @@ private:
     Names wanted_;
     std::set<Signal*> bells_; ///< of those who want them
     std::map<std::string, SeenIdentity, std::less<>> known_;
+    Names hidden_; ///< brokers do not tell this client anything of these; that was logged
     bool able_ = true;                   ///< brokers tell ids, as far as is known
     bool answered_ = false;              ///< ever
     std::string said_;                   ///< why they do not

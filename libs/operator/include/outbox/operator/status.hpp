@@ -25,6 +25,8 @@ struct ShardStatus {
     std::optional<std::string> stopped;  ///< why
     std::optional<std::string> hindered; ///< why it does not get on at the moment; it tries again by itself
     std::optional<milliseconds> hindered_for;
+    std::optional<std::string> slow; ///< what holds it back while it gets on, such as a quota of Kafka's
+    std::optional<milliseconds> slow_for;
     bool paused = false; ///< itself, or everything
     bool quiet = false;  ///< paused, and nothing is in flight
 

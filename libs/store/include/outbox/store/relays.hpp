@@ -67,6 +67,7 @@ struct HinderedShard {
     int shard = 0;
     std::string why;
     milliseconds lasts{0};
+    bool slow = false; ///< it gets on, and this holds it back
 };
 
 /// A topic that takes nothing, as a relay sees it.

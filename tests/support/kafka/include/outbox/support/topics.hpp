@@ -35,6 +35,8 @@ void produce(const std::string& name, const std::map<std::string, std::string>& 
 void alter_topic(const std::string& name, const std::map<std::string, std::string>& config);
 /// From now on everybody may see and read the topic, and nobody write to it.
 void allow_reading_only(const std::string& name);
+/// From now on everybody may write to the topic and read it, and nobody may ask for it.
+void deny_describing(const std::string& name);
 /// Takes back what restricted the topic.
 void allow_all(const std::string& name);
 
