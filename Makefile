@@ -81,7 +81,7 @@ docs: ## Make the libraries' reference, into build/docs
 
 lint: ## Check format, scripts, containers and code
 	@tools/bootstrap build stack check containers
-	@tools/lint format scripts containers
+	@tools/lint format arrows sql scripts containers
 	@tools/build
 	@tools/lint code
 

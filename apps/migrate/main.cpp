@@ -3,6 +3,7 @@
 #include <outbox/migrate/request.hpp>
 #include <outbox/migrate/runner.hpp>
 #include <outbox/migrate/source.hpp>
+#include <outbox/migrate/statements.hpp>
 #include <outbox/postgres/options.hpp>
 
 #include <iostream>
@@ -33,6 +34,10 @@ int tell_unserved(migrations::Runner& runner) {
 int run(const Arguments& arguments) {
     const migrations::Request request = migrations::parse_request(arguments);
     print_warnings(migrations::command_line(), arguments);
+    if (request.command == migrations::Command::sql) {
+        std::cout << migrations::statement_text(request.statement) << std::flush;
+        return std::cout ? 0 : 1;
+    }
     const auto mapping = migrations::mapping_from(arguments.settings.group("TABLE"));
     migrations::Runner runner = make_runner(arguments, request);
     switch (request.command) {
@@ -56,6 +61,8 @@ int run(const Arguments& arguments) {
         break;
     case migrations::Command::unmap:
         runner.unmap(request.table);
+        break;
+    case migrations::Command::sql:
         break;
     }
     return std::cout ? 0 : 1;

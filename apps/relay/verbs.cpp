@@ -55,9 +55,9 @@ verbs::Target target_of(const Arguments& arguments) {
     }
     if (shard) {
         const auto number = whole_number(*shard);
-        if (!number || *number > 63) {
-            throw UsageError(
-                fmt::format("--shard={} is not allowed: it must be a whole number from 0 to 63", *shard));
+        if (!number || *number >= bucket_count) {
+            throw UsageError(fmt::format("--shard={} is not allowed: it must be a whole number from 0 to {}",
+                                         *shard, bucket_count - 1));
         }
         return {verbs::Target::Scope::shard, std::to_string(*number)};
     }

@@ -1,3 +1,4 @@
+#include "outbox/core/event.hpp"
 #include "outbox/core/settings.hpp"
 
 #include <array>
@@ -257,7 +258,7 @@ constexpr std::array settings = std::to_array<Setting>({
      .kind = Kind::integer,
      .fallback = "8",
      .min = 1,
-     .max = 64,
+     .max = bucket_count,
      .programs = Program::relay,
      .meaning = "number of shards at the first start; the database keeps it from then on"},
     {.name = "RELAY_LEASE",

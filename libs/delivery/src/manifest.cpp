@@ -1,5 +1,7 @@
 #include "outbox/delivery/manifest.hpp"
 
+#include <outbox/core/event.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -205,7 +207,7 @@ std::optional<Manifest> decode(std::string_view bytes, std::string_view topics) 
         read_run(reader, manifest.rows);
     }
     const bool known = std::all_of(manifest.rows.begin(), manifest.rows.end(), [](const ManifestRow& row) {
-        return row.bucket < 64 && row.outcome <= Outcome::skipped;
+        return row.bucket < bucket_count && row.outcome <= Outcome::skipped;
     });
     if (!reader.ok() || !known || (!topics.empty() && !read_topics(topics, manifest))) {
         return std::nullopt;

@@ -4,6 +4,7 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/uuid.hpp>
+#include <outbox/store/sql/migrate.hpp>
 
 #include <fmt/format.h>
 
@@ -154,32 +155,13 @@ namespace {
 /// outbox_captures: what `status` compares the table with later. Another table may have had this name before.
 void record(postgres::Connection& connection, const Table& table, const std::string& function,
             Deadline deadline) {
-    connection.query("DELETE FROM outbox_captures WHERE name = $1 AND source <> $2::oid"
-                     " AND NOT EXISTS (SELECT FROM pg_class WHERE oid = source)",
-                     {table.name, table.oid}, deadline);
-    connection.query(
-        "UPDATE outbox_captures SET name = (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c"
-        " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = source)"
-        " WHERE name = $1 AND source <> $2::oid",
-        {table.name, table.oid}, deadline);
-    const auto before = connection.query(
-        "DELETE FROM outbox_captures AS s WHERE source = $1::oid RETURNING function, NOT EXISTS (SELECT FROM"
-        " pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid JOIN pg_namespace AS n ON n.oid = "
-        "f.pronamespace"
-        " WHERE format('%I.%I', n.nspname, f.proname) = s.function)",
-        {table.oid}, deadline);
+    connection.query(store::sql::forget_dropped_capture.sql, {table.name, table.oid}, deadline);
+    connection.query(store::sql::rename_capture.sql, {table.name, table.oid}, deadline);
+    const auto before = connection.query(store::sql::forget_capture.sql, {table.oid}, deadline);
     if (!before.empty() && before.boolean(0, 1)) { // somebody dropped its trigger
         connection.query(fmt::format("DROP FUNCTION IF EXISTS {}()", before.text(0, 0)), {}, deadline);
     }
-    connection.query(
-        "INSERT INTO outbox_captures SELECT t.tgrelid, $1, format('%I.%I', fn.nspname, f.proname), f.prosrc,"
-        " (SELECT coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')"
-        " FROM pg_attribute AS a WHERE a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped"
-        " AND strpos(f.prosrc, 'n.\"' || replace(a.attname, '\"', '\"\"') || '\"') > 0)"
-        " FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid"
-        " JOIN pg_namespace AS fn ON fn.oid = f.pronamespace"
-        " WHERE t.tgrelid = $2::oid AND t.tgfoid = to_regprocedure($3 || '()')",
-        {table.name, table.oid, function}, deadline);
+    connection.query(store::sql::add_capture.sql, {table.name, table.oid, function}, deadline);
 }
 
 } // namespace
@@ -225,13 +207,7 @@ std::vector<std::string> follow_outbox(postgres::Connection& connection, Deadlin
         return followed; // the example alone
     }
     const Place place = place_of_outbox(connection, deadline);
-    const auto rows = connection.query(
-        "SELECT s.source::regclass::text, s.function, s.body, f.oid::regprocedure::text FROM outbox_captures "
-        "AS s"
-        " JOIN pg_trigger AS t ON t.tgrelid = s.source AND t.tgparentid = 0"
-        " JOIN pg_proc AS f ON f.oid = t.tgfoid AND f.prosrc = s.body"
-        " AND f.pronamespace = (SELECT relnamespace FROM pg_class WHERE oid = $1::oid) ORDER BY s.name",
-        {place.oid}, deadline);
+    const auto rows = connection.query(store::sql::list_captures.sql, {place.oid}, deadline);
     for (int i = 0; i < rows.rows(); ++i) {
         const auto function = rows.text(i, 1);
         const auto body = moved_body(rows.text(i, 2), function.substr(0, function.rfind('.')), place);
@@ -243,12 +219,7 @@ std::vector<std::string> follow_outbox(postgres::Connection& connection, Deadlin
                                      {rows.text(i, 3), rows.text(i, 2), *body}, deadline)
                               .text(0, 0),
                           deadline);
-        connection.query(
-            "UPDATE outbox_captures SET body = $2, function = (SELECT format('%I.%I', n.nspname, f.proname)"
-            " FROM pg_proc AS f JOIN pg_namespace AS n ON n.oid = f.pronamespace WHERE f.oid = "
-            "$3::regprocedure)"
-            " WHERE source = $1::regclass",
-            {rows.text(i, 0), *body, rows.text(i, 3)}, deadline);
+        connection.query(store::sql::move_capture.sql, {rows.text(i, 0), *body, rows.text(i, 3)}, deadline);
         followed.push_back(rows.text(i, 0));
     }
     return followed;

@@ -3,6 +3,8 @@
 #include <outbox/core/error.hpp>
 #include <outbox/postgres/transaction.hpp>
 #include <outbox/store/numbering.hpp>
+#include <outbox/store/sql/migrate.hpp>
+#include <outbox/store/sql/relays.hpp>
 #include <outbox/survey/survey.hpp>
 
 #include <fmt/format.h>
@@ -41,16 +43,16 @@ std::vector<std::string> require_fit(postgres::Connection& connection, bool conv
 
 void mend_meta(postgres::Connection& connection, const Runner::Progress& progress, Deadline deadline) {
     if (connection.query("SELECT to_regclass('outbox_meta')", {}, deadline).is_null(0, 0) ||
-        !connection.query("SELECT FROM outbox_meta", {}, deadline).empty()) {
+        !connection.query(store::sql::find_meta.sql, {}, deadline).empty()) {
         return;
     }
-    if (!connection.query("SELECT FROM outbox_shards WHERE marked_batch > 0", {}, deadline).empty()) {
+    if (!connection.query(store::sql::find_marks.sql, {}, deadline).empty()) {
         throw Error(
             Action::stop,
             "outbox_meta is empty, and with it the outbox's id is gone, by which Kafka knows what was "
             "sent: restore its row from a backup (pg_dump --data-only -t outbox_meta)");
     }
-    connection.query("INSERT INTO outbox_meta DEFAULT VALUES", {}, deadline);
+    connection.query(store::sql::add_meta.sql, {}, deadline);
     progress("outbox_meta was empty: this is a new outbox now");
 }
 

@@ -5,6 +5,7 @@
 #include <outbox/core/error.hpp>
 #include <outbox/operator/status.hpp>
 #include <outbox/operator/verbs.hpp>
+#include <outbox/store/sql/migrate.hpp>
 
 #include <fmt/format.h>
 
@@ -130,9 +131,7 @@ void Handover::check_slot(const std::string& name) {
 }
 
 bool Handover::is_ours(const std::string& table) {
-    return !connection_
-                .query("SELECT FROM outbox_pauses WHERE scope = 'all' AND why = $1", {why(table)}, soon())
-                .empty();
+    return !connection_.query(store::sql::find_handover.sql, {why(table)}, soon()).empty();
 }
 
 void Handover::pause(const std::string& table) {

@@ -3,7 +3,7 @@
 #include "server.hpp"
 
 #include <outbox/core/error.hpp>
-#include <outbox/store/sql.hpp>
+#include <outbox/store/sql/migrate.hpp>
 
 #include <fmt/format.h>
 
@@ -53,16 +53,8 @@ void refuse_while_relays_live(postgres::Connection& connection, const char* comm
     if (connection.query("SELECT to_regclass('outbox_relays')", {}, deadline).is_null(0, 0)) {
         return;
     }
-    connection.query("LOCK TABLE outbox_relays IN SHARE ROW EXCLUSIVE MODE", {}, deadline);
-    const auto names = connection.query(
-        "SELECT string_agg(r.name, ', ' ORDER BY r.name) FROM outbox_relays AS r"
-        " WHERE " OUTBOX_RELAY_ALIVE
-        // of version 0.1, whose locks had other names
-        " OR r.heartbeat_at BETWEEN clock_timestamp() - r.lease AND clock_timestamp() + r.lease"
-        " AND EXISTS (SELECT FROM pg_locks AS l WHERE l.locktype = 'advisory'"
-        " AND l.classid = 1868693507 AND l.objid = r.lock_key::oid AND l.objsubid = 2 AND l.granted"
-        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
-        {}, deadline);
+    connection.query(store::sql::lock_relays.sql, {}, deadline);
+    const auto names = connection.query(store::sql::live_relays.sql, {}, deadline);
     if (const auto alive = names.maybe_text(0, 0)) {
         throw Error(Action::stop, fmt::format("relays are alive ({}): stop them first, then run {} again",
                                               *alive, command));

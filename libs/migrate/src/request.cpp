@@ -14,6 +14,7 @@ Command command_named(const std::string& word) {
            : word == "down"   ? Command::down
            : word == "status" ? Command::status
            : word == "unmap"  ? Command::unmap
+           : word == "sql"    ? Command::sql
                               : Command::version;
 }
 
@@ -94,7 +95,18 @@ CommandLineSpec command_line() {
                    .options = {folder},
                    .settings = "DB_*",
                    .exit_codes = exit_codes,
-                   .example = "outbox-migrate unmap public.outbox"}},
+                   .example = "outbox-migrate unmap public.outbox"},
+                  {.name = "sql",
+                   .words = "[NAME]",
+                   .summary = "print a statement of the programs for psql; without a name: list the names",
+                   .about =
+                       "Needs no database. A statement is printed as a PREPARE where PostgreSQL has that "
+                       "for it: type EXECUTE "
+                       "NAME (values) after it.",
+                   .options = {},
+                   .settings = "DB_*",
+                   .exit_codes = exit_codes,
+                   .example = "outbox-migrate sql outbox_take_shard"}},
         .needs_verb = true,
         .exit_codes = exit_codes,
         .example = "DB_HOST=db.example.org outbox-migrate up"};
@@ -153,6 +165,7 @@ Request parse_request(const Arguments& arguments) {
                     .convert = arguments.given("convert"),
                     .mapping = {},
                     .table = {},
+                    .statement = {},
                     .folder = arguments.option("dir")};
     if (!request.sets.outbox && !arguments.settings.group("TABLE").empty() &&
         request.command == Command::up) {
@@ -163,6 +176,10 @@ Request parse_request(const Arguments& arguments) {
             throw UsageError("unmap needs a table: outbox-migrate status names those that are served");
         }
         request.table = words[1];
+    } else if (request.command == Command::sql) {
+        if (words.size() == 2) {
+            request.statement = words[1];
+        }
     } else if (words.size() == 2) {
         request.count = count_of(words[1]);
     }

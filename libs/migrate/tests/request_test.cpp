@@ -32,6 +32,8 @@ TEST(MigrateRequest, KnowsItsCommands) {
     EXPECT_EQ(parse({"status"}).command, Command::status);
     EXPECT_EQ(parse({"version"}).command, Command::version);
     EXPECT_EQ(parse({"unmap", "a.b"}).table, "a.b");
+    EXPECT_EQ(parse({"sql", "outbox_retry"}).statement, "outbox_retry");
+    EXPECT_EQ(parse({"sql"}).statement, std::nullopt);
 }
 
 TEST(MigrateRequest, DownWithoutNumberIsOneStep) {
@@ -40,7 +42,7 @@ TEST(MigrateRequest, DownWithoutNumberIsOneStep) {
 }
 
 TEST(MigrateRequest, WithoutCommandListsThem) {
-    EXPECT_THAT(refusal({}), HasSubstr("up, down [N], status, version or unmap TABLE"));
+    EXPECT_THAT(refusal({}), HasSubstr("up, down [N], status, version, unmap TABLE or sql [NAME]"));
     EXPECT_THAT(refusal({"sideways"}), HasSubstr("sideways is not a verb: it must be up, down [N], status"));
     EXPECT_THAT(refusal({"pu"}), HasSubstr("did you mean up?"));
 }
@@ -54,6 +56,7 @@ TEST(MigrateRequest, RefusesNumbersThatAreNone) {
 TEST(MigrateRequest, RefusesExtraWords) {
     EXPECT_THAT(refusal({"up", "3"}), HasSubstr("3 is one word too many"));
     EXPECT_THAT(refusal({"down", "3", "4"}), HasSubstr("4 is one word too many"));
+    EXPECT_THAT(refusal({"sql", "outbox_retry", "outbox_skip"}), HasSubstr("one word too many"));
     EXPECT_THAT(refusal({"status", "up"}), HasSubstr("up is one word too many"));
 }
 

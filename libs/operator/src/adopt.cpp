@@ -2,44 +2,16 @@
 #include "audit.hpp"
 #include "exclusive.hpp"
 
-#include <outbox/store/sql.hpp>
+#include <outbox/store/sql/adopt.hpp>
 
 #include <fmt/format.h>
 
 namespace outbox::verbs {
 namespace {
 
+namespace sql = store::sql;
 using postgres::Connection;
-using postgres::Statement;
 using postgres::Transaction;
-
-/// Events that the former cluster may have although the database does not say so.
-constexpr Statement find_unsettled{
-    "outbox_find_unsettled",
-    // Relays write down each topic before they send anything there.
-    "SELECT NOT EXISTS (SELECT FROM outbox_topics)"
-    " AND NOT EXISTS (SELECT FROM outbox_shards WHERE marked_batch > 1), (SELECT count(*) FROM outbox_events "
-    "AS o WHERE o.unsent AND o.status = 'PROCESSING'),"
-    " (SELECT string_agg(s.shard::text, ', ' ORDER BY s.shard) FROM outbox_shards AS s WHERE s.owner IS NOT "
-    "NULL"
-    " AND s.quiet_epoch IS DISTINCT FROM s.epoch"
-    " OR EXISTS (SELECT 1 FROM outbox_lost_markers AS l WHERE l.shard = s.shard))"};
-
-constexpr Statement new_identity{
-    "outbox_new_identity", "UPDATE outbox_meta SET outbox_id = gen_random_uuid(), name = $1, cluster_id = $2,"
-                           " reshard_until = NULL RETURNING outbox_id"};
-
-/// Batches count from 1 again: the new control topic holds none.
-constexpr Statement begin_again{
-    "outbox_begin_again",
-    "UPDATE outbox_shards SET owner = NULL, owned_since = NULL, quiet_epoch = NULL, stopped = "
-    "NULL, epoch = epoch + 1, marked_batch = 0, marked_offset = -1, marked_at = NULL"};
-
-/// They are the former outbox's; nothing initialises its producers any more.
-constexpr Statement forget_markers{"outbox_forget_markers", "DELETE FROM outbox_lost_markers"};
-
-constexpr Statement unsend{"outbox_unsend", "UPDATE outbox_events AS o SET " OUTBOX_BACK
-                                            " WHERE o.unsent AND o.status = 'PROCESSING'"};
 
 std::optional<std::string> taken(Cluster& cluster, const std::string& name, const Belonging& now) {
     const auto holder = cluster.holder();
@@ -54,7 +26,7 @@ std::optional<std::string> taken(Cluster& cluster, const std::string& name, cons
 }
 
 std::optional<std::string> unsettled(Connection& connection) {
-    const auto found = connection.run(find_unsettled, {}, Deadline::in(milliseconds(600'000)));
+    const auto found = connection.run(sql::find_unsettled, {}, Deadline::in(milliseconds(600'000)));
     const bool nothing_sent = found.boolean(0, 0);
     if (found.integer(0, 1) == 0 && (nothing_sent || found.is_null(0, 2))) {
         return std::nullopt;
@@ -105,10 +77,10 @@ Outcome adopt(Connection& connection, Cluster& cluster, const std::string& name,
                     selection),
                 {}};
     }
-    const auto again = transaction.run(unsend, {}).affected();
-    transaction.run(begin_again, {});
-    transaction.run(forget_markers, {});
-    const auto outbox = transaction.run(new_identity, {name, cluster_id}).text(0, 0);
+    const auto again = transaction.run(sql::unsend, {}).affected();
+    transaction.run(sql::begin_again, {});
+    transaction.run(sql::forget_markers, {});
+    const auto outbox = transaction.run(sql::new_identity, {name, cluster_id}).text(0, 0);
     entry.add(transaction, again);
     transaction.commit();
     return {fmt::format("this database belongs to {} from now on, as outbox {}; before: {} of cluster {}",

@@ -3,28 +3,24 @@
 #include <outbox/core/user.hpp>
 #include <outbox/postgres/options.hpp>
 #include <outbox/store/schema.hpp>
+#include <outbox/store/sql/audit.hpp>
 
 namespace outbox::verbs {
 namespace {
 
-constexpr postgres::Statement write_entry{
-    "outbox_write_audit", "INSERT INTO outbox_audit (who, why, verb, selection, forced)"
-                          " VALUES ($1 || ' as ' || session_user, $2, $3, $4, $5::boolean) RETURNING id"};
-
-constexpr postgres::Statement add_rows{"outbox_add_audit",
-                                       "UPDATE outbox_audit SET rows = rows + $2 WHERE id = $1"};
+namespace sql = store::sql;
 
 } // namespace
 
 AuditEntry::AuditEntry(postgres::Transaction& transaction, const char* verb, const std::string& selection,
                        const Motive& motive)
     : id_(transaction
-              .run(write_entry,
+              .run(sql::write_audit,
                    {user_and_host(), motive.why, verb, selection, motive.force ? "true" : "false"})
               .integer(0, 0)) {}
 
 void AuditEntry::add(postgres::Transaction& transaction, std::int64_t rows) const {
-    transaction.run(add_rows, {id_, rows});
+    transaction.run(sql::add_audit, {id_, rows});
 }
 
 postgres::Connection open_session(const Settings& settings) {

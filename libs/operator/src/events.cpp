@@ -2,7 +2,10 @@
 #include "audit.hpp"
 
 #include <outbox/core/error.hpp>
-#include <outbox/store/sql.hpp>
+#include <outbox/store/sql/events.hpp>
+#include <outbox/store/sql/shard.hpp>
+#include <outbox/store/texts.hpp>
+#include <outbox/store/transitions.hpp>
 
 #include <fmt/format.h>
 
@@ -14,79 +17,14 @@
 namespace outbox::verbs {
 namespace {
 
+namespace sql = store::sql;
 using postgres::Connection;
 using postgres::Result;
-using postgres::Statement;
 using postgres::Transaction;
 
 constexpr milliseconds short_answer{10'000};
 constexpr milliseconds long_answer{600'000}; ///< a walk over all events, which holds no lock
 constexpr std::size_t step = 1000; ///< events in one transaction, as long as the relay's shard waits
-
-// For an event that was given up by an older relay no time is known but that of its making.
-constexpr Statement choose_failed{
-    "outbox_choose_failed",
-    "SELECT o.id, o.bucket FROM outbox_events AS o WHERE o.failed AND ($1::text IS NULL OR o.event_type = $1)"
-    " AND ($2::timestamptz IS NULL OR coalesce(o.processed_at, o.created_at) >= $2) ORDER BY o.seq"};
-
-constexpr Statement choose_unsent{
-    "outbox_choose_unsent",
-    "SELECT o.id, o.bucket FROM outbox_events AS o WHERE " OUTBOX_READY " AND o.event_type = $1"
-    " UNION ALL SELECT o.id, o.bucket FROM outbox_events AS o WHERE " OUTBOX_WAITING
-    " AND o.event_type = $1"};
-
-constexpr Statement find_event{
-    "outbox_find_event",
-    "SELECT o.id, o.bucket, coalesce(o.status, 'NEW') FROM outbox_events AS o WHERE o.id = $1"};
-
-// There is no index on the keys of events that are sent: one walk over all of them, with the few keys in a
-// hash.
-constexpr Statement find_overtaken{
-    "outbox_find_overtaken",
-    "WITH chosen AS MATERIALIZED (SELECT o.id, o.bucket, " OUTBOX_KEY_OF(
-        "o") " AS key, o.seq"
-             " FROM outbox_events AS o WHERE o.id = ANY ($1::uuid[])),"
-             " newest AS (SELECT o.bucket, " OUTBOX_KEY_OF(
-                 "o") " AS key, max(o.seq) AS seq FROM outbox_events AS o"
-                      " WHERE (o.bucket, " OUTBOX_KEY_OF(
-                          "o") ") IN (SELECT bucket, key FROM chosen)"
-                               " AND o.status IN ('SENT', 'PROCESSING') GROUP BY 1, 2)"
-                               " SELECT c.id FROM chosen AS c JOIN newest AS n ON n.bucket = c.bucket AND "
-                               "n.key = c.key AND n.seq > c.seq"};
-
-constexpr Statement count_shards{"outbox_shard_count", "SELECT coalesce(shard_count, 1) FROM outbox_meta"};
-
-constexpr Statement is_quiet{"outbox_is_quiet",
-                             "SELECT 1 FROM outbox_shards WHERE shard = $1 AND quiet_epoch = epoch"};
-
-constexpr Statement to_new{"outbox_retry", "UPDATE outbox_events AS o SET " OUTBOX_BACK
-                                           ", retry_count = 0, error_message = NULL, processed_at = NULL"
-                                           " WHERE o.id = ANY ($1::uuid[]) AND o.status = 'FAILED'"
-                                           " RETURNING o.bucket"};
-
-// A row that waits is never in flight: the claim that takes it also ends its waiting.
-constexpr Statement to_skipped{
-    "outbox_skip",
-    "UPDATE outbox_events AS o SET status = 'SKIPPED', processed_at = clock_timestamp(), next_attempt_at = "
-    "NULL,"
-    " error_message = 'skipped: ' || $2 || coalesce(' (' || o.error_message || ')', '')"
-    " WHERE o.id = ANY ($1::uuid[]) AND (o.status = 'FAILED' OR " OUTBOX_STILL_UNSENT
-    " AND ($3::boolean OR coalesce(o.status, 'NEW') = 'NEW' AND o.next_attempt_at IS NOT NULL))"
-    " RETURNING o.bucket"};
-
-constexpr Statement count_unsent{"outbox_count_unsent",
-                                 "SELECT count(*) FROM outbox_events AS o"
-                                 " WHERE o.id = ANY ($1::uuid[]) AND " OUTBOX_STILL_UNSENT};
-
-constexpr Statement ring{"outbox_ring",
-                         "SELECT pg_notify(" OUTBOX_CHANNEL ", b.bucket) FROM unnest($1::text[]) AS b(bucket)"
-                         " WHERE pg_notification_queue_usage() <= 0.5"};
-
-/// What a relay remembers of a topic that it could not send to must not fail the event again.
-constexpr Statement forget_refusals{"outbox_forget_refusals", OUTBOX_RING("'topics'")};
-
-/// Relays that walk past parked events begin at the head again.
-constexpr Statement look_again{"outbox_look_again", OUTBOX_RING("'again'")};
 
 struct Event {
     Uuid id;
@@ -130,7 +68,7 @@ std::string are(std::size_t count) {
 Events find_failed(Connection& connection, const Selection& selection) {
     Events events;
     try {
-        append(events, connection.run(choose_failed, {selection.event_type, selection.failed_since},
+        append(events, connection.run(sql::choose_failed, {selection.event_type, selection.failed_since},
                                       Deadline::in(long_answer)));
     } catch (const postgres::DatabaseError& error) {
         if (error.sqlstate().starts_with("22")) {
@@ -152,7 +90,7 @@ struct Found {
 
 Found find_one(Connection& connection, const Uuid& id) {
     Found found;
-    const Result row = connection.run(find_event, {id}, Deadline::in(short_answer));
+    const Result row = connection.run(sql::find_event, {id}, Deadline::in(short_answer));
     append(found.events, row);
     found.status = row.empty() ? "" : row.text(0, 2);
     return found;
@@ -162,7 +100,7 @@ Found find_one(Connection& connection, const Uuid& id) {
 std::size_t take_overtaken(Connection& connection, Events& events) {
     Transaction look(connection, Deadline::in(long_answer),
                      "BEGIN READ ONLY; SET LOCAL enable_nestloop = off");
-    const Result found = look.run(find_overtaken, {ids_of(events)});
+    const Result found = look.run(sql::find_overtaken, {ids_of(events)});
     std::set<Uuid> overtaken;
     for (int i = 0; i < found.rows(); ++i) {
         overtaken.insert(found.uuid(i, 0));
@@ -177,7 +115,7 @@ using Step = std::function<Result(Transaction&, const std::string& ids, int shar
 std::size_t for_each_shard(Connection& connection, const Events& events, const AuditEntry& entry,
                            const Step& change) {
     const auto shards =
-        static_cast<int>(connection.run(count_shards, {}, Deadline::in(short_answer)).integer(0, 0));
+        static_cast<int>(connection.run(sql::shard_count, {}, Deadline::in(short_answer)).integer(0, 0));
     std::map<int, Events> of_shard;
     for (const Event& event : events) {
         of_shard[event.bucket % shards].push_back(event);
@@ -188,8 +126,8 @@ std::size_t for_each_shard(Connection& connection, const Events& events, const A
             const auto some = std::span(all).subspan(at, std::min(step, all.size() - at));
             Transaction transaction(
                 connection, Deadline::in(short_answer),
-                fmt::format("BEGIN; SELECT pg_advisory_xact_lock(" OUTBOX_SHARD_LOCK("{}") ")", shard));
-            if (transaction.run(count_shards, {}).integer(0, 0) != shards) {
+                "BEGIN; " + store::filled(sql::lock_shard_alone, {{"shard", std::to_string(shard)}}));
+            if (transaction.run(sql::shard_count, {}).integer(0, 0) != shards) {
                 throw Error(Action::retry,
                             "the number of shards was changed meanwhile: use the same verb again");
             }
@@ -198,8 +136,8 @@ std::size_t for_each_shard(Connection& connection, const Events& events, const A
             for (int i = 0; i < rows.rows(); ++i) {
                 buckets.insert(rows.text(i, 0));
             }
-            transaction.run(ring, {store::texts(buckets)});
-            transaction.run(look_again, {});
+            transaction.run(sql::ring, {store::texts(buckets)});
+            transaction.run(sql::look_again, {});
             entry.add(transaction, rows.rows());
             transaction.commit();
             changed += static_cast<std::size_t>(rows.rows());
@@ -220,7 +158,7 @@ Outcome nothing_chosen(const Selection& selection, const char* which) {
 AuditEntry begin(Connection& connection, const char* verb, const Selection& selection, const Motive& motive) {
     Transaction transaction(connection, Deadline::in(short_answer));
     AuditEntry entry(transaction, verb, text_of(selection), motive);
-    transaction.run(forget_refusals, {});
+    transaction.run(sql::forget_refusals, {});
     transaction.commit();
     return entry;
 }
@@ -234,7 +172,7 @@ Outcome retry(Connection& connection, const Selection& selection, const Motive& 
         if (found.events.empty()) {
             return {{}, fmt::format("there is no event {}", selection.id->to_string())};
         }
-        if (found.status != "FAILED") {
+        if (!store::may(store::actor::retry, found.status, store::status::fresh)) {
             begin(connection, "retry", selection, motive);
             return {fmt::format("event {} is {}: nothing to do", selection.id->to_string(), found.status),
                     {}};
@@ -244,9 +182,10 @@ Outcome retry(Connection& connection, const Selection& selection, const Motive& 
         events = find_failed(connection, selection);
     }
     const std::size_t left = motive.force || events.empty() ? 0 : take_overtaken(connection, events);
-    const auto changed = for_each_shard(
-        connection, events, begin(connection, "retry", selection, motive),
-        [](Transaction& transaction, const std::string& ids, int) { return transaction.run(to_new, {ids}); });
+    const auto changed = for_each_shard(connection, events, begin(connection, "retry", selection, motive),
+                                        [](Transaction& transaction, const std::string& ids, int) {
+                                            return transaction.run(sql::retry, {ids});
+                                        });
     if (changed + left == 0) {
         return nothing_chosen(selection, "FAILED");
     }
@@ -267,10 +206,10 @@ Outcome skip(Connection& connection, const Selection& selection, const Motive& m
         if (found.events.empty()) {
             return {{}, fmt::format("there is no event {}", selection.id->to_string())};
         }
-        if (found.status == "SENT") {
+        if (found.status == store::status::sent) {
             return {{}, fmt::format("event {} is SENT: nothing takes it back", selection.id->to_string())};
         }
-        if (found.status == "SKIPPED") {
+        if (found.status == store::status::skipped) {
             begin(connection, "skip", selection, motive);
             return {fmt::format("event {} is SKIPPED: nothing to do", selection.id->to_string()), {}};
         }
@@ -278,15 +217,16 @@ Outcome skip(Connection& connection, const Selection& selection, const Motive& m
     } else {
         events = find_failed(connection, selection);
         if (!selection.failed_since) {
-            append(events, connection.run(choose_unsent, {selection.event_type}, Deadline::in(long_answer)));
+            append(events,
+                   connection.run(sql::choose_unsent, {selection.event_type}, Deadline::in(long_answer)));
         }
     }
     std::size_t left = 0;
     std::set<int> busy;
     const auto skip_some = [&](Transaction& transaction, const std::string& ids, int shard) {
-        const bool all = motive.force || !transaction.run(is_quiet, {shard}).empty();
-        auto rows = transaction.run(to_skipped, {ids, motive.why, all ? "true" : "false"});
-        const auto unsent = transaction.run(count_unsent, {ids}).integer(0, 0);
+        const bool all = motive.force || !transaction.run(sql::is_quiet, {shard}).empty();
+        auto rows = transaction.run(sql::skip, {ids, motive.why, all ? "true" : "false"});
+        const auto unsent = transaction.run(sql::count_unsent, {ids}).integer(0, 0);
         left += static_cast<std::size_t>(unsent);
         if (unsent > 0) {
             busy.insert(shard);

@@ -2,6 +2,8 @@
 #include <outbox/core/text.hpp>
 #include <outbox/operator/failed.hpp>
 #include <outbox/postgres/transaction.hpp>
+#include <outbox/store/sql/backfills.hpp>
+#include <outbox/store/sql/failed.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,43 +13,16 @@
 namespace outbox::verbs {
 namespace {
 
+namespace sql = store::sql;
 using postgres::Result;
 using postgres::Statement;
 using postgres::Transaction;
-
-// The newest of a group is the largest array that begins with its time: no group needs memory for its events.
-#define OUTBOX_GROUP_FAILED(topic, type, message)                                                            \
-    "WITH g AS (SELECT f.topic, count(*) AS events, min(f.processed_at) AS first, max(f.processed_at) AS "   \
-    "last, max(ARRAY[to_char(f.processed_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS'), f.id::text,"          \
-    " left(f.message, 1000)]) AS newest, min(f.event_type) AS least_type, max(f.event_type) AS"              \
-    " greatest_type FROM (SELECT " topic " AS topic, o.id, " type " AS event_type, o.processed_at,"          \
-    " coalesce(" message ", '') AS message FROM generate_series(0, 63) AS b(bucket)"                         \
-    " JOIN outbox_events AS o ON o.bucket = b.bucket AND o.failed WHERE ($1::text IS NULL OR o.topic = $1)"  \
-    " AND ($2::text IS NULL OR o.event_type = $2)"                                                           \
-    " AND ($3::timestamptz IS NULL OR o.processed_at >= $3::timestamptz)) AS f GROUP BY f.topic,"            \
-    " regexp_replace(f.message, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]+', '?', 'g'))"              \
-    " SELECT topic, events, to_char(first AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"            \
-    " to_char(last AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), newest[2], newest[3],"             \
-    " CASE WHEN least_type = greatest_type THEN least_type END, sum(events) OVER ()::bigint, count(*) OVER " \
-    "()"                                                                                                     \
-    " FROM g ORDER BY events DESC, last DESC NULLS LAST, topic LIMIT 100"
-
-constexpr Statement group_failed{"outbox_group_failed",
-                                 OUTBOX_GROUP_FAILED("o.topic", "o.event_type", "o.error_message")};
-
-/// Where a text has no form in UTF-8, which is what an event may be FAILED for.
-#define OUTBOX_PLAIN(column) "regexp_replace(" column "::text COLLATE \"C\", '[^ -~]', '?', 'g')"
-constexpr Statement group_failed_plainly{
-    "outbox_group_failed_plainly", OUTBOX_GROUP_FAILED(OUTBOX_PLAIN("o.topic"), OUTBOX_PLAIN("o.event_type"),
-                                                       OUTBOX_PLAIN("o.error_message"))};
-
-constexpr Statement read_time{"outbox_read_time", "SELECT $1::timestamptz"};
 
 constexpr milliseconds patience{60'000};
 
 void require_time(postgres::Connection& connection, const std::string& since) {
     try {
-        connection.run(read_time, {since}, Deadline::in(patience));
+        connection.run(sql::read_time, {since}, Deadline::in(patience));
     } catch (const postgres::DatabaseError& error) {
         if (!error.sqlstate().starts_with("22")) {
             throw;
@@ -105,12 +80,12 @@ FailedReport read_failed(postgres::Connection& connection, const FailedFilter& f
     }
     Result rows;
     try {
-        rows = groups_of(connection, group_failed, filter);
+        rows = groups_of(connection, sql::group_failed, filter);
     } catch (const postgres::DatabaseError& error) {
         if (!has_no_utf8(error)) {
             throw;
         }
-        rows = groups_of(connection, group_failed_plainly, filter);
+        rows = groups_of(connection, sql::group_failed_plainly, filter);
     }
     FailedReport report;
     report.chosen = filter.topic || filter.event_type || filter.since;

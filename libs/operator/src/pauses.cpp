@@ -2,42 +2,16 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/user.hpp>
-#include <outbox/store/sql.hpp>
+#include <outbox/store/sql/pauses.hpp>
 
 #include <fmt/format.h>
 
 namespace outbox::verbs {
 namespace {
 
+namespace sql = store::sql;
 using postgres::Statement;
 using postgres::Transaction;
-
-constexpr Statement write_pause{"outbox_write_pause",
-                                "INSERT INTO outbox_pauses (scope, name, who, why)"
-                                " VALUES ($1, $2, $3 || ' as ' || session_user, $4) ON CONFLICT DO NOTHING"};
-
-constexpr Statement end_pause{"outbox_end_pause", "DELETE FROM outbox_pauses WHERE scope = $1 AND name = $2"};
-
-constexpr Statement find_others{"outbox_other_pauses", "SELECT string_agg(concat_ws(' ', scope, nullif(name, "
-                                                       "'')), ', ' ORDER BY scope, name) FROM outbox_pauses"};
-
-/// Their relays look for it, and begin anew.
-constexpr Statement try_stopped{"outbox_try_stopped",
-                                "UPDATE outbox_shards SET stopped = NULL"
-                                " WHERE stopped IS NOT NULL AND shard::text = coalesce($1, shard::text)"
-                                " RETURNING shard"};
-
-constexpr Statement count_shards{"outbox_count_shards", "SELECT coalesce(shard_count, 0) FROM outbox_meta"};
-
-// Pauses compare with the topics that rows name.
-constexpr Statement knows_topic{
-    "outbox_knows_topic",
-    "SELECT EXISTS (SELECT 1 FROM outbox_topics WHERE topic = $1) OR EXISTS (SELECT 1 FROM outbox_events AS o"
-    " WHERE " OUTBOX_READY " AND o.topic = $1) OR EXISTS (SELECT 1 FROM outbox_events AS o"
-    " WHERE " OUTBOX_WAITING " AND o.topic = $1)"};
-
-/// Relays look at the pauses with their next heartbeat; this makes them look now.
-constexpr Statement tell_relays{"outbox_tell_relays", OUTBOX_RING("'members'")};
 
 const char* scope_of(const Target& target) {
     switch (target.scope) {
@@ -61,7 +35,7 @@ std::string try_again(Transaction& transaction, const Target& target) {
         return {};
     }
     const auto shard = target.scope == Target::Scope::shard ? std::optional(target.name) : std::nullopt;
-    const auto tried = transaction.run(try_stopped, {shard});
+    const auto tried = transaction.run(sql::try_stopped, {shard});
     std::string shards;
     for (int i = 0; i < tried.rows(); ++i) {
         shards += (i > 0 ? ", " : "") + std::to_string(tried.integer(i, 0));
@@ -75,12 +49,12 @@ bool change(Transaction& transaction, const char* verb, const Statement& stateme
             const postgres::Params& params, const Target& target, const Motive& motive) {
     const auto changed = transaction.run(statement, params).affected();
     AuditEntry(transaction, verb, text_of(target), motive).add(transaction, changed);
-    transaction.run(tell_relays, {});
+    transaction.run(sql::tell_relays, {});
     return changed > 0;
 }
 
 bool knows(Transaction& transaction, const std::string& topic) {
-    return transaction.run(knows_topic, {topic}).boolean(0, 0);
+    return transaction.run(sql::knows_topic, {topic}).boolean(0, 0);
 }
 
 /// @return why there is no such shard
@@ -88,7 +62,7 @@ std::optional<std::string> no_such_shard(Transaction& transaction, const Target&
     if (target.scope != Target::Scope::shard) {
         return std::nullopt;
     }
-    const auto shards = transaction.run(count_shards, {}).integer(0, 0);
+    const auto shards = transaction.run(sql::count_shards, {}).integer(0, 0);
     return std::stoll(target.name) < shards
                ? std::nullopt
                : std::optional(fmt::format("there is no shard {}: this outbox has {}", target.name, shards));
@@ -113,7 +87,7 @@ Outcome pause(postgres::Connection& connection, const Target& target, const Moti
         return {{}, std::move(why)};
     }
     const bool known = target.scope != Target::Scope::topic || knows(transaction, target.name);
-    const bool changed = change(transaction, "pause", write_pause,
+    const bool changed = change(transaction, "pause", sql::write_pause,
                                 {scope_of(target), target.name, user_and_host(), motive.why}, target, motive);
     transaction.commit();
     return {
@@ -127,8 +101,8 @@ Outcome resume(postgres::Connection& connection, const Target& target, const Mot
                             "BEGIN; SET LOCAL enable_seqscan = off");
     const std::string tried = try_again(transaction, target);
     const bool changed =
-        change(transaction, "resume", end_pause, {scope_of(target), target.name}, target, motive);
-    const auto others = transaction.run(find_others, {}).maybe_text(0, 0);
+        change(transaction, "resume", sql::end_pause, {scope_of(target), target.name}, target, motive);
+    const auto others = transaction.run(sql::other_pauses, {}).maybe_text(0, 0);
     if (auto why = changed || !tried.empty() ? std::nullopt : no_such_target(transaction, target)) {
         return {{}, fmt::format("{}; {}", *why, others ? "paused: " + *others : "nothing is paused")};
     }

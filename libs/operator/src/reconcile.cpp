@@ -5,7 +5,9 @@
 #include "search.hpp"
 
 #include <outbox/store/numbering.hpp>
-#include <outbox/store/sql.hpp>
+#include <outbox/store/sql/adopt.hpp>
+#include <outbox/store/sql/reconcile.hpp>
+#include <outbox/store/texts.hpp>
 
 #include <fmt/format.h>
 
@@ -17,43 +19,14 @@
 namespace outbox::verbs {
 namespace {
 
+namespace sql = store::sql;
 using postgres::Connection;
 using postgres::Result;
-using postgres::Statement;
 using postgres::Transaction;
 
 constexpr milliseconds short_answer{10'000};
 constexpr milliseconds long_answer{600'000};
 constexpr std::size_t step = 1000;
-
-constexpr Statement find_shards{"outbox_find_shards", "SELECT shard FROM outbox_shards ORDER BY shard"};
-
-constexpr Statement settle{
-    "outbox_reconcile",
-    "UPDATE outbox_events AS o SET status = $4::text, processed_at = clock_timestamp(), next_attempt_at = "
-    "NULL,"
-    " kafka_partition = CASE $4::text WHEN 'SENT' THEN m.partition END,"
-    " kafka_offset = CASE $4::text WHEN 'SENT' THEN m.kafka_offset END,"
-    " error_message = CASE $4::text WHEN 'FAILED' THEN"
-    " concat_ws('; ', o.error_message, 'its headers in the dead-letter topic say why') END"
-    " FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS m(id, partition, kafka_offset)"
-    " WHERE o.id = m.id AND coalesce(o.status, 'NEW') IN ('NEW', 'PROCESSING', 'FAILED')"};
-
-constexpr Statement unsend{"outbox_unsend", "UPDATE outbox_events AS o SET " OUTBOX_BACK
-                                            " WHERE o.unsent AND o.status = 'PROCESSING'"};
-
-constexpr Statement add_shards{
-    "outbox_add_named_shards",
-    "INSERT INTO outbox_shards (shard) SELECT unnest($1::integer[]) ON CONFLICT DO NOTHING"};
-
-/// Each shard goes on after the newest manifest that there is.
-constexpr Statement move_shards{
-    "outbox_reconcile_shards",
-    "UPDATE outbox_shards AS s SET owner = NULL, owned_since = NULL, quiet_epoch = NULL, stopped = NULL,"
-    " epoch = greatest(s.epoch, coalesce(e.epoch, 0)) + 1, marked_batch = coalesce(e.batch, 0),"
-    " marked_offset = coalesce(e.kafka_offset, -1) FROM outbox_shards AS all_shards LEFT JOIN"
-    " unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[]) AS e(shard, batch, kafka_offset, epoch)"
-    " ON e.shard = all_shards.shard WHERE all_shards.shard = s.shard"};
 
 std::string summary(const Findings& findings) {
     std::string text =
@@ -97,9 +70,10 @@ std::int64_t write_state(Connection& connection, const std::map<Uuid, SeenRecord
         };
         const auto ids = store::array_of(
             some, [](std::string& text, const SeenRecord& event) { text += event.id->to_string(); });
-        const auto rows =
-            transaction.run(settle, {ids, column(&SeenRecord::partition), column(&SeenRecord::offset), state})
-                .affected();
+        const auto rows = transaction
+                              .run(sql::reconcile,
+                                   {ids, column(&SeenRecord::partition), column(&SeenRecord::offset), state})
+                              .affected();
         entry.add(transaction, rows);
         transaction.commit();
         changed += rows;
@@ -116,10 +90,10 @@ std::int64_t begin_after(Connection& connection, const std::vector<ControlEnd>& 
             fmt::format_to(std::back_inserter(text), "{}", end.*member);
         });
     };
-    const auto reset = transaction.run(unsend, {}).affected();
-    transaction.run(add_shards, {column(&ControlEnd::shard)});
-    transaction.run(move_shards, {column(&ControlEnd::shard), column(&ControlEnd::batch),
-                                  column(&ControlEnd::offset), column(&ControlEnd::epoch)});
+    const auto reset = transaction.run(sql::unsend, {}).affected();
+    transaction.run(sql::add_named_shards, {column(&ControlEnd::shard)});
+    transaction.run(sql::reconcile_shards, {column(&ControlEnd::shard), column(&ControlEnd::batch),
+                                            column(&ControlEnd::offset), column(&ControlEnd::epoch)});
     std::int64_t largest = 0;
     for (const ControlEnd& end : ends) {
         largest = std::max(largest, end.largest_seq);
@@ -147,7 +121,7 @@ std::optional<std::string> not_ours(const Belonging& now, const std::string& clu
 }
 
 std::vector<int> all_shards(Connection& connection) {
-    const Result rows = connection.run(find_shards, {}, Deadline::in(short_answer));
+    const Result rows = connection.run(sql::find_shards, {}, Deadline::in(short_answer));
     std::vector<int> shards;
     for (int i = 0; i < rows.rows(); ++i) {
         shards.push_back(static_cast<int>(rows.integer(i, 0)));

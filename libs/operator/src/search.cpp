@@ -1,6 +1,8 @@
 #include "search.hpp"
 
-#include <outbox/store/sql.hpp>
+#include <outbox/store/sql/reconcile.hpp>
+#include <outbox/store/texts.hpp>
+#include <outbox/store/transitions.hpp>
 
 #include <fmt/format.h>
 
@@ -11,24 +13,13 @@
 namespace outbox::verbs {
 namespace {
 
+namespace sql = store::sql;
 using postgres::Connection;
 using postgres::Result;
-using postgres::Statement;
 using Kind = SeenRecord::Kind;
 
 constexpr milliseconds long_answer{600'000};
 constexpr std::size_t step = 1000;
-
-constexpr Statement count_rows{
-    "outbox_count_rows",
-    "SELECT o.topic, o.aggregate_type, o.event_type, count(*) FILTER (WHERE o.unsent),"
-    " count(*) FILTER (WHERE o.status = 'SENT') FROM outbox_events AS o GROUP BY 1, 2, 3"};
-
-constexpr Statement find_written{"outbox_find_written", "SELECT topic FROM outbox_topics"};
-
-constexpr Statement look_up{"outbox_look_up",
-                            "SELECT o.id, coalesce(o.status, 'NEW'), o.topic FROM outbox_events AS o"
-                            " WHERE o.id = ANY ($1::uuid[])"};
 
 /// What is known of a topic before it is read; the later ones say more.
 enum class Known {
@@ -79,7 +70,7 @@ public:
 private:
     /// A template or a hook may have sent events to others than their rows name.
     void list_topics() {
-        const Result rows = connection_.run(count_rows, {}, Deadline::in(long_answer));
+        const Result rows = connection_.run(sql::count_rows, {}, Deadline::in(long_answer));
         for (int i = 0; i < rows.rows(); ++i) {
             const auto unsent = rows.integer(i, 3);
             unsent_rows_ += unsent;
@@ -88,7 +79,7 @@ private:
                 note(*topic, unsent > 0 ? Known::named : Known::possible);
             }
         }
-        const Result written = connection_.run(find_written, {}, Deadline::in(long_answer));
+        const Result written = connection_.run(sql::find_written, {}, Deadline::in(long_answer));
         for (int i = 0; i < written.rows(); ++i) {
             note(written.text(i, 0), Known::written);
         }
@@ -136,7 +127,7 @@ private:
     std::size_t compare(const std::string& topic, const std::vector<SeenRecord>& records) {
         const auto ids = store::array_of(
             records, [](std::string& text, const SeenRecord& record) { text += record.id->to_string(); });
-        const Result found = connection_.run(look_up, {ids}, Deadline::in(long_answer));
+        const Result found = connection_.run(sql::look_up, {ids}, Deadline::in(long_answer));
         std::map<Uuid, Row> rows;
         for (int i = 0; i < found.rows(); ++i) {
             rows.emplace(found.uuid(i, 0), Row{found.text(i, 1), found.text(i, 2)});
@@ -153,9 +144,10 @@ private:
     }
 
     void take(const SeenRecord& record, const Row& row, const std::string& topic) {
-        const bool unsent = row.status == "NEW" || row.status == "PROCESSING";
+        using namespace store;
+        const bool unsent = is_unsent(row.status);
         if (record.kind == Kind::dead_letter) {
-            if (unsent) {
+            if (may(actor::reconcile, row.status, status::failed)) {
                 settle(findings_.dead, record, unsent);
             }
             return;
@@ -164,9 +156,9 @@ private:
             return;
         }
         // A replay does not show that the event itself is still there.
-        sent_ += row.status == "SENT" && record.kind == Kind::event ? 1 : 0;
-        findings_.skipped += row.status == "SKIPPED" ? 1 : 0;
-        if (unsent || row.status == "FAILED") {
+        sent_ += row.status == status::sent && record.kind == Kind::event ? 1 : 0;
+        findings_.skipped += row.status == status::skipped ? 1 : 0;
+        if (may(actor::reconcile, row.status, status::sent)) {
             settle(findings_.sent, record, unsent);
         }
     }

@@ -1,7 +1,7 @@
 #include <outbox/operator/status.hpp>
 #include <outbox/postgres/transaction.hpp>
 #include <outbox/store/served.hpp>
-#include <outbox/store/sql.hpp>
+#include <outbox/store/sql/status.hpp>
 
 #include <fmt/format.h>
 
@@ -10,101 +10,9 @@
 namespace outbox::verbs {
 namespace {
 
+namespace sql = store::sql;
 using postgres::Result;
-using postgres::Statement;
 using postgres::Transaction;
-
-#define OUTBOX_UTC(t) "to_char(" t " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-#define OUTBOX_AGE_MS(t) "(extract(epoch FROM clock_timestamp() - " t ") * 1000)::bigint"
-
-constexpr Statement read_meta{"outbox_status_meta", "SELECT outbox_id, name, cluster_id FROM outbox_meta"};
-
-#define OUTBOX_SAID_OF_SHARD(alias, condition)                                                               \
-    " LEFT JOIN LATERAL jsonb_to_recordset(r.hindered) AS " alias "(shard integer, why text, since"          \
-    " timestamptz, slow boolean) ON " alias ".shard = s.shard AND " condition
-
-constexpr Statement read_shards{
-    "outbox_status_shards",
-    "SELECT s.shard, coalesce(r.name, s.owner::text), coalesce(" OUTBOX_RELAY_ALIVE
-    ", false), s.epoch, " OUTBOX_UTC("s.owned_since") ", s.marked_batch, " OUTBOX_AGE_MS(
-        "s.marked_at") ", s.stopped, " OUTBOX_SHARD_PAUSED
-                       ", coalesce(s.quiet_epoch = s.epoch, false), h.why, " OUTBOX_AGE_MS(
-                           "h.since") ", w.why, " OUTBOX_AGE_MS("w.since") " FROM outbox_meta AS m JOIN "
-                                                                           "outbox_shards AS s ON s.shard < "
-                                                                           "m.shard_count"
-                                                                           " LEFT JOIN outbox_relays AS r ON "
-                                                                           "r.relay = "
-                                                                           "s.owner" OUTBOX_SAID_OF_SHARD(
-                                                                               "h", "h.slow IS NOT TRUE")
-                                                                               OUTBOX_SAID_OF_SHARD(
-                                                                                   "w", "w.slow") " ORDER BY "
-                                                                                                  "s.shard"};
-
-constexpr Statement read_unlogged{
-    "outbox_status_unlogged",
-    "SELECT relpersistence = 'u' FROM pg_class WHERE oid = 'outbox_events'::regclass"};
-
-// A walk over the index of each bucket's unsent events, and a look at its oldest.
-constexpr Statement read_backlog{
-    "outbox_status_backlog",
-    "SELECT b.bucket % coalesce(m.shard_count, 1), sum(ready.n + waiting.n)::bigint, " OUTBOX_AGE_MS(
-        "min(least(oldest.at, waiting.oldest))") ", sum(failed.n)::bigint, sum(blocked.n)::bigint"
-                                                 " FROM outbox_meta AS m CROSS JOIN generate_series(0, 63) "
-                                                 "AS b(bucket)"
-                                                 " CROSS JOIN LATERAL (SELECT count(*) AS n FROM "
-                                                 "outbox_events AS o WHERE o.bucket = b.bucket "
-                                                 "AND " OUTBOX_READY ") AS ready"
-                                                 " LEFT JOIN LATERAL (SELECT " OUTBOX_FINITE(
-                                                     "o.created_at") " AS at FROM "
-                                                                     "outbox_events AS o WHERE o.bucket = "
-                                                                     "b.bucket "
-                                                                     "AND " OUTBOX_READY
-                                                                     " ORDER BY o.seq LIMIT 1) AS oldest ON "
-                                                                     "true"
-                                                                     " CROSS JOIN LATERAL (SELECT count(*) "
-                                                                     "AS n, "
-                                                                     "min(" OUTBOX_FINITE(
-                                                                         "o.created_at") ") AS oldest FROM "
-                                                                                         "outbox_events AS o"
-                                                                                         " WHERE o.bucket = "
-                                                                                         "b.bucket "
-                                                                                         "AND " OUTBOX_WAITING
-                                                                                         ") AS waiting"
-                                                                                         " CROSS JOIN "
-                                                                                         "LATERAL (SELECT "
-                                                                                         "count(*) AS n FROM "
-                                                                                         "outbox_events AS o "
-                                                                                         "WHERE o.bucket = "
-                                                                                         "b.bucket AND "
-                                                                                         "o.failed) "
-                                                                                         "AS failed"
-                                                                                         " CROSS JOIN "
-                                                                                         "LATERAL (SELECT "
-                                                                                         "count(*) AS n FROM "
-                                                                                         "outbox_blocked_"
-                                                                                         "keys AS k WHERE "
-                                                                                         "k.bucket = "
-                                                                                         "b.bucket) AS "
-                                                                                         "blocked"
-                                                                                         " GROUP BY "
-                                                                                         "1"};
-
-constexpr Statement read_relays{"outbox_status_relays",
-                                "SELECT r.name, r.relay, (SELECT count(*) FROM outbox_shards AS s WHERE "
-                                "s.owner = r.relay), " OUTBOX_UTC("r.started_at") ", " OUTBOX_AGE_MS(
-                                    "r.heartbeat_at") " FROM outbox_relays AS r WHERE " OUTBOX_RELAY_ALIVE
-                                                      " ORDER BY r.started_at, r.relay"};
-
-constexpr Statement read_pauses{"outbox_status_pauses",
-                                "SELECT p.scope, p.name, p.who, p.why, " OUTBOX_UTC(
-                                    "p.since") " FROM outbox_pauses AS p ORDER BY p.since"};
-
-constexpr Statement read_outages{
-    "outbox_status_outages",
-    "SELECT o.topic, " OUTBOX_UTC("min(o.since)") ", " OUTBOX_AGE_MS(
-        "min(o.since)") ", (array_agg(o.reason ORDER BY o.since DESC))[1], bool_or(o.given_up), count(*)"
-                        " FROM outbox_topic_outages AS o JOIN outbox_relays AS r ON r.relay = o.relay"
-                        " WHERE " OUTBOX_RELAY_ALIVE " GROUP BY o.topic ORDER BY min(o.since), o.topic"};
 
 std::optional<milliseconds> age(const Result& rows, int row, int column) {
     return rows.is_null(row, column)
@@ -114,7 +22,7 @@ std::optional<milliseconds> age(const Result& rows, int row, int column) {
 
 std::vector<ShardStatus> shards_of(Transaction& transaction) {
     std::vector<ShardStatus> shards;
-    const Result rows = transaction.run(read_shards, {});
+    const Result rows = transaction.run(sql::status_shards, {});
     for (int i = 0; i < rows.rows(); ++i) {
         ShardStatus shard;
         shard.shard = static_cast<int>(rows.integer(i, 0));
@@ -137,7 +45,7 @@ std::vector<ShardStatus> shards_of(Transaction& transaction) {
 }
 
 void read_backlog_into(Transaction& transaction, Status& status) {
-    const Result backlog = transaction.run(read_backlog, {});
+    const Result backlog = transaction.run(sql::status_backlog, {});
     for (int i = 0; i < backlog.rows(); ++i) {
         const auto number = backlog.integer(i, 0);
         status.backlog += backlog.integer(i, 1);
@@ -203,7 +111,7 @@ std::vector<std::string> alarms_of(const std::vector<ShardStatus>& shards, const
 namespace {
 
 void add_alarms(Transaction& transaction, postgres::Connection& connection, Status& status) {
-    if (transaction.run(read_unlogged, {}).boolean(0, 0)) {
+    if (transaction.run(sql::status_unlogged, {}).boolean(0, 0)) {
         status.alarms.emplace_back("outbox_events is UNLOGGED, so a crash of the server empties it; type: "
                                    "outbox-migrate up");
     }
@@ -225,7 +133,7 @@ Status read_status(postgres::Connection& connection, const Limits& limits) {
     Transaction transaction(connection, Deadline::in(milliseconds(60'000)),
                             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
                             " SET LOCAL enable_seqscan = off; SET LOCAL jit = off");
-    const Result meta = transaction.run(read_meta, {});
+    const Result meta = transaction.run(sql::status_meta, {});
     status.outbox = meta.text(0, 0);
     status.name = meta.maybe_text(0, 1);
     status.cluster = meta.maybe_text(0, 2);
@@ -233,17 +141,17 @@ Status read_status(postgres::Connection& connection, const Limits& limits) {
     read_backlog_into(transaction, status);
     status.alarms = alarms_of(status.shards, limits);
     add_alarms(transaction, connection, status);
-    const Result relays = transaction.run(read_relays, {});
+    const Result relays = transaction.run(sql::status_relays, {});
     for (int i = 0; i < relays.rows(); ++i) {
         status.relays.push_back({relays.text(i, 0), relays.text(i, 1), relays.integer(i, 2),
                                  relays.text(i, 3), age(relays, i, 4).value_or(milliseconds(0))});
     }
-    const Result pauses = transaction.run(read_pauses, {});
+    const Result pauses = transaction.run(sql::status_pauses, {});
     for (int i = 0; i < pauses.rows(); ++i) {
         status.pauses.push_back({pauses.text(i, 0), pauses.text(i, 1), pauses.text(i, 2),
                                  pauses.maybe_text(i, 3), pauses.text(i, 4)});
     }
-    const Result outages = transaction.run(read_outages, {});
+    const Result outages = transaction.run(sql::status_outages, {});
     for (int i = 0; i < outages.rows(); ++i) {
         status.outages.push_back({outages.text(i, 0), outages.text(i, 1),
                                   age(outages, i, 2).value_or(milliseconds(0)), outages.text(i, 3),

@@ -1,8 +1,7 @@
 #include "effect.hpp"
 
-#include "outbox/store/sql.hpp"
-
 #include <outbox/core/error.hpp>
+#include <outbox/store/sql/effect.hpp>
 
 #include <fmt/format.h>
 
@@ -11,16 +10,6 @@
 
 namespace outbox::store {
 namespace {
-
-using postgres::Statement;
-
-/// Ordinary triggers that see a row before it is updated, ours left out.
-constexpr Statement find_culprits{
-    "outbox_find_culprits",
-    "SELECT string_agg(quote_ident(t.tgname), ', ' ORDER BY t.tgname),"
-    " string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), ' ' ORDER BY t.tgname)"
-    " FROM pg_trigger AS t WHERE t.tgrelid = to_regclass('outbox_events') AND NOT t.tgisinternal"
-    " AND t.tgenabled <> 'D' AND t.tgtype & 19 = 19 AND t.tgname NOT IN ('outbox_refuse_change')"};
 
 /// Moves the rows out of which `chosen` holds, in their order.
 template <class Chosen>
@@ -35,38 +24,8 @@ std::vector<Row> take(RowSet& claimed, Chosen chosen) {
 
 } // namespace
 
-const Statement find_unsent{
-    "outbox_find_still_unsent",
-    "SELECT o.id FROM unnest($1::uuid[], $2::bigint[]) AS m(id, seq) JOIN outbox_events AS o"
-    " ON o.id = m.id AND o.seq = m.seq WHERE " OUTBOX_STILL_UNSENT " LIMIT 1"};
-
-const Statement find_not_failed{"outbox_find_not_failed",
-                                "SELECT o.id FROM unnest($1::uuid[], $2::boolean[]) AS m(id, given_up) JOIN "
-                                "outbox_events AS o ON o.id = m.id"
-                                " WHERE o.status = 'PROCESSING' OR (m.given_up AND " OUTBOX_STILL_UNSENT
-                                ") LIMIT 1"};
-
-const Statement find_processing{
-    "outbox_find_processing",
-    "SELECT o.id FROM outbox_events AS o WHERE o.id = ANY ($1::uuid[]) AND o.status = 'PROCESSING' LIMIT 1"};
-
-const Statement find_as_claimed{
-    "outbox_find_as_claimed",
-    "SELECT o.id FROM unnest($1::uuid[], $2::tid[]) AS m(id, tid) JOIN outbox_events AS o"
-    " ON o.id = m.id AND o.ctid = m.tid WHERE coalesce(o.status, 'NEW') = 'NEW' LIMIT 1"};
-
-const Statement find_unsettled_ready{
-    "outbox_find_unsettled_ready",
-    "SELECT o.id FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq) JOIN outbox_events AS o"
-    " ON o.bucket = m.bucket AND o.seq = m.seq WHERE " OUTBOX_READY " LIMIT 1"};
-
-const Statement find_unsettled_waiting{
-    "outbox_find_unsettled_waiting",
-    "SELECT o.id FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[])"
-    " AND o.seq = ANY ($2::bigint[]) AND " OUTBOX_WAITING " LIMIT 1"};
-
 void throw_without_effect(const Uuid& id, postgres::Connection& connection, milliseconds timeout) {
-    const auto found = connection.run(find_culprits, {}, Deadline::in(timeout));
+    const auto found = connection.run(sql::find_culprits, {}, Deadline::in(timeout));
     throw Error(
         Action::stop,
         found.is_null(0, 0)

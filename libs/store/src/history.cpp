@@ -2,8 +2,10 @@
 
 #include "outbox/store/archive.hpp"
 #include "outbox/store/lag.hpp"
-#include "outbox/store/sql.hpp"
+#include "outbox/store/texts.hpp"
 #include "rows.hpp"
+
+#include <outbox/store/sql/history.hpp>
 
 #include <poll.h>
 
@@ -32,34 +34,6 @@ constexpr int most_refusals = 3;   // of a new session, which may be ended in it
 // window.
 constexpr auto session_settings =
     "SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0";
-
-#define OUTBOX_DONE "NOT o.unsent"
-
-constexpr const char* next_done =
-    "SELECT min(o.seq) FROM {} AS o WHERE " OUTBOX_DONE " AND o.seq > $1 AND o.seq <= $2";
-
-// What the record of an event takes beside its value: its key twice, and the names of the headers.
-constexpr const char* count_done =
-    "SELECT e.aggregate_type, e.event_type, e.topic, e.day, count(*), sum(e.bytes)::bigint, min(e.seq),"
-    " max(e.seq) FROM (SELECT d.* FROM (SELECT {}o.seq, o.aggregate_type, o.event_type, o.topic,"
-    " coalesce(to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '') AS day,"
-    " octet_length(o.event_data::text) + coalesce(octet_length(o.payload), 0) + 2 * "
-    "octet_length(" OUTBOX_KEY_OF(
-        "o") ") + octet_length(o.event_type)"
-             " + octet_length(o.aggregate_id) + coalesce(octet_length(o.headers::text), 0) + 250 AS bytes"
-             " FROM {} AS o WHERE {} ORDER BY {}) AS d ORDER BY d.seq FETCH FIRST {} ROWS WITH TIES) AS e"
-             " GROUP BY 1, 2, 3, 4";
-
-constexpr const char* count_rows = "SELECT count(*) FROM {} AS o WHERE {}";
-
-constexpr const char* count_twice =
-    "SELECT count(*) FROM ({}) AS o WHERE {} AND EXISTS (SELECT FROM outbox_events"
-    " AS e WHERE e.id = o.id AND e.seq <> o.seq AND NOT e.unsent)";
-
-constexpr const char* describe_event =
-    "SELECT o.seq || '  ' || o.id || '  ' || o.event_type || ' of ' || o.aggregate_type || ' ' || "
-    "o.aggregate_id || coalesce('  ' || to_char(o.created_at AT TIME ZONE 'UTC', "
-    "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '') FROM {} AS o WHERE " OUTBOX_DONE " AND o.seq = $1";
 
 /// Adds conditions with their parameters, numbered as they come.
 class Builder {
@@ -134,7 +108,7 @@ double next_expansion(double last, std::int64_t stored, std::size_t in_memory) {
 
 Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_t upto) {
     Builder builder;
-    builder.add(OUTBOX_DONE);
+    builder.add("NOT o.unsent");
     builder.add("o.seq > ${}", after);
     builder.add("o.seq <= ${}", upto);
     builder.add("o.status = ANY (${}::text[])", texts(filter.statuses));
@@ -188,7 +162,7 @@ milliseconds History::lag() {
 /// Both places are read by one statement, so a row that is moved by one transaction is in one of them; one
 /// that is copied first and deleted later may be in both.
 std::string History::distinct() const {
-    return filter_.archived.empty() ? "" : "DISTINCT ON (o.seq, o.id) ";
+    return filter_.archived.empty() ? "" : "DISTINCT ON (o.seq, o.id)";
 }
 
 std::string History::order() const {
@@ -215,8 +189,9 @@ std::int64_t History::skip_gap(std::int64_t after, std::int64_t upto) {
     // Doubled at most, and never beyond what is left: without a filter `upto` is the largest number there is.
     for (std::int64_t stride = most_window; after < upto; stride += std::min(stride, upto - after)) {
         const std::int64_t end = after + std::min(stride, upto - after);
-        const Result next = connection_->query(fmt::format(next_done, events_with(filter_.archived)),
-                                               {after, end}, Deadline::in(timeout_));
+        const Result next =
+            connection_->query(filled(sql::next_done, {{"events", events_with(filter_.archived)}}),
+                               {after, end}, Deadline::in(timeout_));
         if (!next.is_null(0, 0)) {
             return next.integer(0, 0) - 1;
         }
@@ -227,11 +202,12 @@ std::int64_t History::skip_gap(std::int64_t after, std::int64_t upto) {
 
 /// What the next events take, without reading them.
 std::vector<StoredEvent> History::stored(const Condition& where, std::size_t most) {
-    const Result found =
-        connection_->query(fmt::format("SELECT s.seq, s.stored FROM (SELECT {}o.seq, " OUTBOX_STORED
-                                       " AS stored FROM {} AS o WHERE {} ORDER BY {} LIMIT {}) AS s",
-                                       distinct(), events_with(filter_.archived), where.sql, order(), most),
-                           where.params, Deadline::in(timeout_));
+    const std::string statement = filled(sql::read_sizes, {{"distinct", distinct()},
+                                                           {"events", events_with(filter_.archived)},
+                                                           {"condition", where.sql},
+                                                           {"order", order()},
+                                                           {"limit", std::to_string(most)}});
+    const Result found = connection_->query(statement, where.params, Deadline::in(timeout_));
     std::vector<StoredEvent> events;
     for (int i = 0; i < found.rows(); ++i) {
         events.push_back({found.integer(i, 0), found.integer(i, 1)});
@@ -257,10 +233,11 @@ Page History::read_window(std::int64_t after, std::int64_t upto, const PageLimit
     }
     const PagePlan plan = plan_page(events, limits, expansion_);
     const Condition where = condition(filter_, after, plan.through);
-    add_rows(page.found, connection_->query(
-                             fmt::format("SELECT {}" OUTBOX_ALL_COLUMNS " FROM {} AS o WHERE {} ORDER BY {}",
-                                         distinct(), events_with(filter_.archived), where.sql, order()),
-                             where.params, Deadline::in(timeout_), Format::binary));
+    const std::string statement = filled(sql::read_history, {{"distinct", distinct()},
+                                                             {"events", events_with(filter_.archived)},
+                                                             {"condition", where.sql},
+                                                             {"order", order()}});
+    add_rows(page.found, connection_->query(statement, where.params, Deadline::in(timeout_), Format::binary));
     expansion_ = next_expansion(expansion_, plan.large_bytes, large_bytes(page.found.rows));
     page.through = plan.whole ? end : plan.through;
     fit_window(page.found.rows.size(), plan.whole, limits.rows);
@@ -275,9 +252,13 @@ WindowCounts History::count_window(std::int64_t after, std::int64_t upto, std::i
     WindowCounts counts;
     counts.through = window_end(after, upto);
     const Condition where = condition(filter_, after, counts.through);
-    const Result found = connection_->query(
-        fmt::format(count_done, distinct(), events_with(filter_.archived), where.sql, order(), limit),
-        where.params, Deadline::in(timeout_));
+    const Result found =
+        connection_->query(filled(sql::count_done, {{"distinct", distinct()},
+                                                    {"events", events_with(filter_.archived)},
+                                                    {"condition", where.sql},
+                                                    {"order", order()},
+                                                    {"limit", std::to_string(limit)}}),
+                           where.params, Deadline::in(timeout_));
     for (int i = 0; i < found.rows(); ++i) {
         counts.counts.push_back({found.text(i, 0), found.text(i, 1), found.text(i, 2), found.text(i, 3),
                                  found.integer(i, 4), found.integer(i, 5)});
@@ -303,20 +284,22 @@ void History::count_beside(WindowCounts& counts, std::int64_t after) {
         untimed.since.reset();
         untimed.until.reset();
         const Condition where = condition(untimed, after, counts.through);
-        counts.untimed = ask(
-            fmt::format(count_rows, events_with(filter_.archived), where.sql + " AND o.created_at IS NULL"),
-            where);
+        counts.untimed =
+            ask(filled(sql::count_history, {{"events", events_with(filter_.archived)},
+                                            {"condition", where.sql + " AND o.created_at IS NULL"}}),
+                where);
     }
     if (!filter_.archived.empty()) {
         const Condition where = condition(filter_, after, counts.through);
-        counts.twice = ask(fmt::format(count_twice, filter_.archived, where.sql), where);
+        counts.twice =
+            ask(filled(sql::count_twice, {{"archived", filter_.archived}, {"condition", where.sql}}), where);
     }
 }
 
 std::string History::describe(std::int64_t seq) {
     const Result found = again([&] {
-        return connection_->query(fmt::format(describe_event, events_with(filter_.archived)), {seq},
-                                  Deadline::in(timeout_));
+        return connection_->query(filled(sql::describe_event, {{"events", events_with(filter_.archived)}}),
+                                  {seq}, Deadline::in(timeout_));
     });
     return found.empty() ? "gone" : found.text(0, 0);
 }

@@ -1,8 +1,10 @@
 #include "outbox/store/refused.hpp"
 
 #include "candidates.hpp"
+#include "outbox/store/texts.hpp"
 
 #include <outbox/postgres/transaction.hpp>
+#include <outbox/store/sql/unreadable.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -15,10 +17,6 @@ namespace {
 
 using postgres::Connection;
 using postgres::DatabaseError;
-
-constexpr auto change_some =
-    "UPDATE outbox_events AS o SET status = 'PROCESSING' WHERE o.ctid = ANY ($1::tid[])"
-    " AND coalesce(o.status, 'NEW') = 'NEW'";
 
 class Trials {
 public:
@@ -38,7 +36,7 @@ private:
         postgres::Transaction trial(session_, Deadline::in(timeout_)); // rolled back at its end
         try {
             trial.query("SET CONSTRAINTS ALL IMMEDIATE");
-            trial.query(change_some, {tids});
+            trial.query(sql::try_change.sql, {tids});
             return std::nullopt;
         } catch (const DatabaseError& error) {
             if (!may_be_refused(error.sqlstate())) {

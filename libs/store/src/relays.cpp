@@ -1,10 +1,11 @@
 #include "outbox/store/relays.hpp"
 
 #include "outbox/store/schema.hpp"
-#include "outbox/store/sql.hpp"
+#include "outbox/store/texts.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/text.hpp>
+#include <outbox/store/sql/relays.hpp>
 
 #include <algorithm>
 
@@ -12,111 +13,9 @@ namespace outbox::store {
 namespace {
 
 using postgres::Result;
-using postgres::Statement;
 using postgres::Transaction;
 
-constexpr Statement read_meta{"outbox_read_meta",
-                              "SELECT outbox_id, name, cluster_id, shard_count FROM outbox_meta FOR UPDATE"};
-
-#define OUTBOX_ORIGIN                                                                                        \
-    "(SELECT s.system_identifier::text FROM pg_control_system() AS s) || '/' ||"                             \
-    " (SELECT d.oid::text FROM pg_database AS d WHERE d.datname = current_database())"
-
-constexpr Statement read_beginner{
-    "outbox_read_beginner",
-    "SELECT m.outbox_id, m.name IS NOT NULL, coalesce(m.origin = " OUTBOX_ORIGIN
-    ", false), format('database %s, schema %s, on %s:%s', current_database(), current_schema(),"
-    " coalesce(host(inet_server_addr()), 'a local socket'), current_setting('port'))"
-    " FROM outbox_meta AS m WHERE NOT EXISTS (SELECT FROM outbox_shards AS s WHERE s.marked_batch > 0)"};
-
-constexpr Statement renew_id{"outbox_renew_id",
-                             "UPDATE outbox_meta SET outbox_id = gen_random_uuid(), origin = " OUTBOX_ORIGIN
-                             " WHERE name IS NULL AND origin IS DISTINCT FROM " OUTBOX_ORIGIN};
-
-constexpr Statement write_meta{"outbox_write_meta",
-                               "UPDATE outbox_meta SET name = $1, cluster_id = $2, shard_count = $3"};
-
-constexpr Statement make_shards{"outbox_make_shards",
-                                "INSERT INTO outbox_shards (shard) SELECT generate_series(0, $1::integer - 1)"
-                                " ON CONFLICT DO NOTHING"};
-
-/// Of shards that were there before. Their manifests carry an epoch and events that only Kafka knows now: the
-/// new epoch is above every one that was counted up to, and all numbers up to the newest count as claimed.
-constexpr Statement remake_shards{
-    "outbox_remake_shards",
-    "INSERT INTO outbox_shards (shard, epoch, claimed_seq)"
-    " SELECT g.shard, extract(epoch FROM clock_timestamp())::bigint, greatest("
-    "(SELECT max(newest.seq) FROM generate_series(0, 63) AS b(bucket) CROSS JOIN LATERAL"
-    " (SELECT o.seq FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_READY
-    " ORDER BY o.seq DESC LIMIT 1) AS newest), (SELECT max(claimed_seq) FROM outbox_shards), 0)"
-    " FROM (SELECT shard_count FROM outbox_meta FOR SHARE) AS m,"
-    " generate_series(0, m.shard_count - 1) AS g(shard)"
-    " WHERE NOT EXISTS (SELECT FROM outbox_shards AS s WHERE s.shard = g.shard)"
-    " ON CONFLICT DO NOTHING RETURNING shard"};
-
-constexpr Statement find_meta{"outbox_find_meta", "SELECT FROM outbox_meta"};
-
-constexpr Statement join_relays{
-    "outbox_join",
-    "INSERT INTO outbox_relays (relay, name, lease, made_for)"
-    " SELECT $1, $2, $3::bigint * interval '1 millisecond', $5::integer FROM outbox_meta WHERE outbox_id = $4"
-    " ON CONFLICT (relay) DO UPDATE SET heartbeat_at = clock_timestamp() RETURNING lock_key"};
-
-constexpr Statement hold_lock{"outbox_hold_relay",
-                              "SELECT pg_try_advisory_lock(" OUTBOX_RELAY_LOCK("$1::integer") ")"};
-
-constexpr Statement read_channel{"outbox_channel", "SELECT " OUTBOX_CHANNEL};
-
-constexpr Statement tell_members{"outbox_tell_members", OUTBOX_RING("'members'")};
-
-constexpr Statement beat_relay{
-    "outbox_beat",
-    "WITH beat AS (UPDATE outbox_relays SET heartbeat_at = clock_timestamp(), hindered = (SELECT"
-    " jsonb_agg(jsonb_build_object('shard', h.shard, 'why', h.why, 'slow', h.slow = 1, 'since',"
-    " clock_timestamp() - h.lasts * interval '1 millisecond'))"
-    " FROM unnest($3::integer[], $4::bigint[], $5::text[], $6::integer[]) AS h(shard, lasts, why, slow))"
-    " WHERE relay = $1 "
-    "AND EXISTS (SELECT FROM outbox_meta WHERE outbox_id = $2) RETURNING relay)"
-    " SELECT NULL::integer AS shard, r.relay AS relay, true AS alive,"
-    " (SELECT shard_count FROM outbox_meta)::bigint AS since, false AS paused,"
-    " NULL AS topic FROM outbox_relays AS r"
-    " WHERE r.relay IN (SELECT relay FROM beat) OR (r.relay <> $1 AND " OUTBOX_RELAY_ALIVE ")"
-    " UNION ALL SELECT s.shard, s.owner, s.owner IS NOT NULL AND (s.owner = $1 OR EXISTS"
-    " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE ")),"
-    " (extract(epoch FROM s.owned_since) * 1000000)::bigint, " OUTBOX_SHARD_PAUSED ", NULL"
-    " FROM outbox_shards AS s, outbox_meta AS m WHERE s.shard < m.shard_count"
-    " UNION ALL SELECT NULL, NULL, false, NULL, true, p.name FROM outbox_pauses AS p WHERE p.scope = "
-    "'topic'"};
-
 constexpr std::size_t longest_reason = 2'000;
-
-constexpr Statement leave_relays{"outbox_leave", "DELETE FROM outbox_relays WHERE relay = $1"};
-
-constexpr Statement forget_relays{
-    "outbox_forget", "DELETE FROM outbox_relays AS r WHERE r.heartbeat_at < clock_timestamp() - "
-                     "greatest(r.lease, interval '1 minute')"
-                     " AND NOT EXISTS (SELECT 1 FROM outbox_shards AS s WHERE s.owner = r.relay)"};
-
-constexpr Statement write_outages{
-    "outbox_note_outages",
-    "WITH over AS (DELETE FROM outbox_topic_outages WHERE relay = $1 AND topic <> ALL ($2::text[]))"
-    " INSERT INTO outbox_topic_outages AS o (relay, topic, since, code, reason, given_up)"
-    " SELECT $1, m.topic, clock_timestamp() - m.lasts * interval '1 millisecond', m.code, m.reason, "
-    "m.given_up"
-    " FROM unnest($2::text[], $3::bigint[], $4::integer[], $5::text[], $6::boolean[])"
-    " AS m(topic, lasts, code, reason, given_up)"
-    " WHERE EXISTS (SELECT 1 FROM outbox_relays AS r WHERE r.relay = $1)"
-    " ON CONFLICT (relay, topic) DO UPDATE SET since = excluded.since, code = excluded.code,"
-    " reason = excluded.reason, given_up = excluded.given_up"};
-
-constexpr Statement find_unsent{
-    "outbox_find_unsent",
-    "SELECT EXISTS (SELECT 1 FROM generate_series(0, 63) AS b(bucket) CROSS JOIN LATERAL"
-    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_WAITING
-    " AND o.topic = ANY ($1::text[]) LIMIT 1) AS found)"
-    " OR EXISTS (SELECT 1 FROM generate_series(0, 63) AS b(bucket) CROSS JOIN LATERAL"
-    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_READY
-    " AND o.topic = ANY ($1::text[]) LIMIT 1) AS found)"};
 
 /// `status` shows no more.
 constexpr std::size_t most_outages = 1'000;
@@ -142,7 +41,7 @@ std::string deleted_outbox(const Identity* known) {
 } // namespace
 
 std::optional<Beginner> find_beginner(postgres::Connection& connection, milliseconds timeout) {
-    const Result found = connection.run(read_beginner, {}, Deadline::in(timeout));
+    const Result found = connection.run(sql::read_beginner, {}, Deadline::in(timeout));
     if (found.empty()) {
         return std::nullopt;
     }
@@ -151,15 +50,15 @@ std::optional<Beginner> find_beginner(postgres::Connection& connection, millisec
 
 Uuid renew_copied_id(postgres::Connection& connection, milliseconds timeout) {
     Transaction transaction(connection, Deadline::in(timeout), "BEGIN; SET LOCAL synchronous_commit = on");
-    transaction.run(renew_id, {});
-    const Uuid id = transaction.run(read_meta, {}).uuid(0, 0);
+    transaction.run(sql::renew_id, {});
+    const Uuid id = transaction.run(sql::read_meta, {}).uuid(0, 0);
     transaction.commit();
     return id;
 }
 
 Identity establish_identity(postgres::Connection& connection, const Identity& first, milliseconds timeout) {
     Transaction transaction(connection, Deadline::in(timeout));
-    const Result meta = transaction.run(read_meta, {});
+    const Result meta = transaction.run(sql::read_meta, {});
     if (meta.empty()) {
         throw Error(Action::reconnect, deleted_outbox(nullptr));
     }
@@ -178,12 +77,12 @@ Identity establish_identity(postgres::Connection& connection, const Identity& fi
         identity.shard_count = static_cast<int>(meta.integer(0, 3));
     }
     if (meta.is_null(0, 1) || meta.is_null(0, 2) || meta.is_null(0, 3)) {
-        transaction.run(write_meta, {identity.name, identity.cluster_id, identity.shard_count});
+        transaction.run(sql::write_meta, {identity.name, identity.cluster_id, identity.shard_count});
     }
     if (meta.is_null(0, 3)) {
-        transaction.run(make_shards, {identity.shard_count});
+        transaction.run(sql::make_shards, {identity.shard_count});
     } else {
-        transaction.run(remake_shards, {});
+        transaction.run(sql::remake_shards, {});
     }
     transaction.commit();
     return identity;
@@ -191,10 +90,10 @@ Identity establish_identity(postgres::Connection& connection, const Identity& fi
 
 void Relays::join(const Uuid& relay, const std::string& name, milliseconds lease) {
     const Result joined =
-        connection_.run(join_relays, {relay, name, lease.count(), identity_.outbox_id, schema_version()},
+        connection_.run(sql::join, {relay, name, lease.count(), identity_.outbox_id, schema_version()},
                         Deadline::in(timeout_));
     if (joined.empty()) {
-        if (connection_.run(find_meta, {}, Deadline::in(timeout_)).empty()) {
+        if (connection_.run(sql::find_meta, {}, Deadline::in(timeout_)).empty()) {
             throw Error(Action::reconnect, deleted_outbox(&identity_));
         }
         throw Error(Action::stop, "this database's outbox has got another id since this relay started, by "
@@ -203,13 +102,13 @@ void Relays::join(const Uuid& relay, const std::string& name, milliseconds lease
     }
     lock_key_ = joined.integer(0, 0);
     try_to_hold();
-    const auto channel = connection_.run(read_channel, {}, Deadline::in(timeout_)).text(0, 0);
+    const auto channel = connection_.run(sql::channel, {}, Deadline::in(timeout_)).text(0, 0);
     connection_.script("LISTEN " + postgres::quoted(channel), Deadline::in(timeout_));
     announce();
 }
 
 void Relays::try_to_hold() {
-    holds_ = connection_.run(hold_lock, {lock_key_}, Deadline::in(timeout_)).boolean(0, 0);
+    holds_ = connection_.run(sql::hold_relay, {lock_key_}, Deadline::in(timeout_)).boolean(0, 0);
 }
 
 std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const HinderedShard> hindered) {
@@ -230,7 +129,7 @@ std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const Hinder
         reasons.push_back(storable(each.why.substr(0, longest_reason))); // libraries speak any encoding
     }
     const Result seen = connection_.run(
-        beat_relay,
+        sql::beat,
         {relay, identity_.outbox_id, numbers(shards), numbers(lasts), texts(reasons), numbers(slow)},
         Deadline::in(timeout_));
     Membership membership;
@@ -265,7 +164,7 @@ std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const Hinder
 }
 
 std::vector<int> Relays::make_missing_shards() {
-    const Result made = connection_.run(remake_shards, {}, Deadline::in(timeout_));
+    const Result made = connection_.run(sql::remake_shards, {}, Deadline::in(timeout_));
     std::vector<int> shards;
     for (int i = 0; i < made.rows(); ++i) {
         shards.push_back(static_cast<int>(made.integer(i, 0)));
@@ -274,12 +173,12 @@ std::vector<int> Relays::make_missing_shards() {
 }
 
 void Relays::leave(const Uuid& relay) {
-    connection_.run(leave_relays, {relay}, Deadline::in(timeout_));
+    connection_.run(sql::leave, {relay}, Deadline::in(timeout_));
     announce();
 }
 
 void Relays::forget_dead() {
-    connection_.run(forget_relays, {}, Deadline::in(timeout_));
+    connection_.run(sql::forget, {}, Deadline::in(timeout_));
 }
 
 void Relays::note_outages(const Uuid& relay, std::span<const TopicOutage> outages) {
@@ -296,7 +195,7 @@ void Relays::note_outages(const Uuid& relay, std::span<const TopicOutage> outage
         reasons.push_back(outage.reason);
         given_up.push_back(outage.given_up ? "t" : "f");
     }
-    connection_.run(write_outages,
+    connection_.run(sql::note_outages,
                     {relay, texts(topics), numbers(lasts), numbers(codes), texts(reasons), numbers(given_up)},
                     Deadline::in(timeout_));
 }
@@ -306,7 +205,7 @@ bool Relays::events_wait_for(std::span<const std::string> row_topics) {
         Transaction look(
             connection_, Deadline::in(timeout_),
             "BEGIN READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off");
-        return look.run(find_unsent, {texts(row_topics)}).boolean(0, 0);
+        return look.run(sql::find_unsent, {texts(row_topics)}).boolean(0, 0);
     } catch (const postgres::DatabaseError& error) {
         if (error.sqlstate() != "57014") { // so many events wait that the look was cancelled
             throw;
@@ -316,7 +215,7 @@ bool Relays::events_wait_for(std::span<const std::string> row_topics) {
 }
 
 void Relays::announce() {
-    connection_.run(tell_members, {}, Deadline::in(timeout_));
+    connection_.run(sql::tell_members, {}, Deadline::in(timeout_));
 }
 
 } // namespace outbox::store

@@ -31,7 +31,7 @@ std::int64_t unix_microseconds(std::int64_t since_2000) {
 constexpr std::array texts{&Row::topic,      &Row::key,  &Row::aggregate_type, &Row::aggregate_id,
                            &Row::event_type, &Row::data, &Row::content_type,   &Row::headers};
 
-/// @param column  of the first of OUTBOX_CONTENT
+/// @param column  of the first of the fragment `content`
 void take_content(Row& row, const Result& result, int at, int column) {
     row.headers = result.bytes(at, column + 1);
     if (row.value == Value::none) {

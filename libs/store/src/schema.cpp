@@ -2,37 +2,18 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/postgres/transaction.hpp>
+#include <outbox/store/sql/schema.hpp>
 
 #include <fmt/format.h>
 
 namespace outbox::store {
-namespace {
-
-using postgres::Statement;
-
-// What stands elsewhere is named too: DB_SCHEMA may have been forgotten.
-constexpr Statement find_outbox{
-    "outbox_find_schema",
-    "SELECT current_database(), regexp_replace(current_setting('search_path'), ', pg_temp$', ''), "
-    "current_user,"
-    " current_schema() IS NOT NULL, to_regclass('outbox_meta') IS NOT NULL,"
-    " to_regprocedure('outbox_schema_version()') IS NOT NULL,"
-    " (SELECT min(n.nspname::text) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-    " WHERE c.relname = 'outbox_meta' AND c.relkind = 'r' AND n.nspname IS DISTINCT FROM current_schema()),"
-    " EXISTS (SELECT FROM pg_namespace WHERE nspname = replace(regexp_replace(current_setting('search_path'),"
-    " '^\"?(.*?)\"?, pg_temp$', '\\1'), '\"\"', '\"'))"};
-
-constexpr Statement read_version{"outbox_read_version", "SELECT outbox_schema_version()"};
-
-} // namespace
-
 int schema_version() {
     return OUTBOX_SCHEMA_VERSION;
 }
 
 void check_schema(postgres::Connection& connection, milliseconds timeout, Newer newer) {
     postgres::Transaction transaction(connection, Deadline::in(timeout));
-    const auto found = transaction.run(find_outbox, {});
+    const auto found = transaction.run(sql::find_schema, {});
     const std::string where = fmt::format("schema {} of database {}", found.text(0, 1), found.text(0, 0));
     if (!found.boolean(0, 3) && found.boolean(0, 7)) {
         throw Error(Action::reconnect,
@@ -52,7 +33,7 @@ void check_schema(postgres::Connection& connection, milliseconds timeout, Newer 
                                 " type outbox-migrate up",
                                 where, schema_version()));
     }
-    const auto read = transaction.run(read_version, {});
+    const auto read = transaction.run(sql::read_version, {});
     if (read.is_null(0, 0)) {
         throw Error(
             Action::reconnect,

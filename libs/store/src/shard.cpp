@@ -3,10 +3,12 @@
 #include "effect.hpp"
 #include "outbox/store/numbering.hpp"
 #include "outbox/store/relays.hpp"
-#include "outbox/store/sql.hpp"
+#include "outbox/store/texts.hpp"
 
 #include <outbox/core/event.hpp>
 #include <outbox/faults/faults.hpp>
+#include <outbox/store/sql/effect.hpp>
+#include <outbox/store/sql/shard.hpp>
 
 #include <algorithm>
 #include <array>
@@ -20,128 +22,14 @@ namespace {
 
 using postgres::Params;
 using postgres::Result;
-using postgres::Statement;
 using postgres::Transaction;
-
-constexpr Statement take_shard{
-    "outbox_take_shard",
-    "UPDATE outbox_shards AS s SET owner = $2, epoch = s.epoch + 1, owned_since = clock_timestamp(), stopped "
-    "= NULL"
-    " WHERE s.shard = $1 AND (s.owner IS NULL OR s.owner = $2 OR NOT EXISTS"
-    " (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND " OUTBOX_RELAY_ALIVE "))"
-    " AND EXISTS (SELECT 1 FROM outbox_meta AS m WHERE m.shard_count = $3 AND m.outbox_id = $4)"
-    " RETURNING s.epoch, s.marked_batch, s.marked_offset"};
-
-constexpr Statement release_shard{"outbox_release_shard",
-                                  "UPDATE outbox_shards SET owner = NULL, owned_since = NULL"
-                                  " WHERE shard = $1 AND owner = $2 AND epoch = $3"};
-
-constexpr Statement owns_shard{"outbox_owns_shard",
-                               "SELECT 1 FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3"};
-
-constexpr Statement raise_shard{"outbox_raise_shard",
-                                "UPDATE outbox_shards SET epoch = epoch + 1"
-                                " WHERE shard = $1 AND owner = $2 AND epoch = $3 RETURNING epoch"};
-
-constexpr Statement stop_shard{"outbox_stop_shard", "UPDATE outbox_shards SET stopped = nullif($4, '')"
-                                                    " WHERE shard = $1 AND owner = $2 AND epoch = $3"};
-
-constexpr Statement why_stopped{
-    "outbox_why_stopped", "SELECT stopped FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3"};
-
-constexpr Statement look{
-    "outbox_peek",
-    "SELECT EXISTS (SELECT 1 FROM unnest($1::smallint[], $3::bigint[]) AS b(bucket, floor) CROSS JOIN LATERAL"
-    " (SELECT 1 FROM outbox_events AS o WHERE o.bucket = b.bucket AND o.seq > b.floor AND " OUTBOX_NEW
-    " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_BLOCKED " ORDER BY o.seq LIMIT 1) AS found),"
-    " (SELECT ceil(extract(epoch FROM min(due.at) - clock_timestamp()) * 1000)::bigint"
-    " FROM unnest($1::smallint[]) AS b(bucket) CROSS JOIN LATERAL"
-    " (SELECT o.next_attempt_at FROM outbox_events AS o WHERE o.bucket = b.bucket AND " OUTBOX_RETRY
-    " AND o.topic <> ALL ($2::text[]) AND NOT " OUTBOX_FOLLOWS_WAITING(
-        "$2") " ORDER BY o.next_attempt_at LIMIT 1) AS due(at)),"
-              " EXISTS (SELECT 1 FROM outbox_blocked_keys AS k WHERE k.bucket = ANY ($1::smallint[])"
-              " AND NOT " OUTBOX_FAILED_BLOCKS ")"};
-
-constexpr Statement lock_doorbell{"outbox_lock_doorbell",
-                                  "SELECT b.bucket, pg_try_advisory_lock(" OUTBOX_DOORBELL_LOCK(
-                                      "b.bucket") ") FROM unnest($1::integer[]) AS b(bucket)"};
-
-constexpr Statement unlock_doorbell{"outbox_unlock_doorbell",
-                                    "SELECT count(pg_advisory_unlock(" OUTBOX_DOORBELL_LOCK(
-                                        "b.bucket") ")) FROM unnest($1::integer[]) AS b(bucket)"};
-
-#define OUTBOX_SETTLE                                                                                        \
-    "UPDATE outbox_events AS o SET status = $3::text, processed_at = clock_timestamp(),"                     \
-    " next_attempt_at = NULL, retry_count = CASE WHEN $5::integer > 0"                                       \
-    " THEN coalesce(o.retry_count, 0) + $5::integer ELSE o.retry_count END,"                                 \
-    " error_message = CASE $3::text WHEN 'FAILED' THEN concat_ws('; ', o.error_message, $4::text) END "
-
-constexpr Statement settle_ready{"outbox_settle_ready", OUTBOX_SETTLE
-                                 "FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
-                                 " WHERE o.bucket = m.bucket AND o.seq = m.seq AND " OUTBOX_READY
-                                 " RETURNING o.seq, o.id"};
-
-constexpr Statement settle_waiting{"outbox_settle_waiting", OUTBOX_SETTLE
-                                   "WHERE o.bucket = ANY ($1::smallint[]) AND o.seq = ANY ($2::bigint[])"
-                                   " AND " OUTBOX_WAITING " RETURNING o.seq, o.id"};
-
-// No index finds a row of any state by its number: the table is read once, where the numbers may be.
-constexpr Statement find_manifested{
-    "outbox_find_manifested",
-    "SELECT o.seq, o.id FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[])"
-    " AND o.seq BETWEEN (SELECT min(m.seq) FROM unnest($2::bigint[]) AS m(seq))"
-    " AND (SELECT max(m.seq) FROM unnest($2::bigint[]) AS m(seq)) AND o.seq + 0 = ANY ($2::bigint[])"};
-constexpr Statement find_ready{
-    "outbox_find_ready", "SELECT o.seq, o.id FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)"
-                         " JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq"
-                         " WHERE " OUTBOX_READY};
-
-constexpr Statement find_waiting{"outbox_find_waiting",
-                                 "SELECT o.seq, o.id FROM outbox_events AS o"
-                                 " WHERE o.bucket = ANY ($1::smallint[]) AND o.seq = ANY ($2::bigint[])"
-                                 " AND " OUTBOX_WAITING};
-
-constexpr Statement block_failed{
-    "outbox_block_failed",
-    "INSERT INTO outbox_blocked_keys (bucket, key, failed_seq)"
-    " SELECT DISTINCT ON (o.bucket, " OUTBOX_KEY_OF("o") ") o.bucket, " OUTBOX_KEY_OF(
-        "o") ", o.seq FROM outbox_events AS o"
-             " WHERE o.bucket = ANY ($1::smallint[]) AND o.seq = ANY ($2::bigint[]) AND o.failed"
-             " ORDER BY 1, 2, 3 DESC" OUTBOX_BLOCK_FAILED_KEYS};
-
-constexpr Statement reset_ready{"outbox_reset_ready",
-                                "UPDATE outbox_events AS o SET " OUTBOX_BACK
-                                " FROM outbox_shards AS s, unnest($1::smallint[]) AS b(bucket)"
-                                " WHERE s.shard = $2 AND o.bucket = b.bucket AND o.seq <= s.claimed_seq"
-                                " AND o.status = 'PROCESSING' AND " OUTBOX_READY};
-
-constexpr Statement reset_waiting{"outbox_reset_waiting",
-                                  "UPDATE outbox_events AS o SET status = 'NEW'"
-                                  " WHERE o.bucket = ANY ($1::smallint[]) AND o.status = 'PROCESSING'"
-                                  " AND " OUTBOX_WAITING};
-
-// Waits end within a minute; what is due later was planned by a server whose clock was ahead.
-constexpr Statement hasten_retries{
-    "outbox_hasten_retries",
-    "UPDATE outbox_events AS o SET next_attempt_at = clock_timestamp() WHERE o.bucket = ANY ($1::smallint[])"
-    " AND " OUTBOX_RETRY " AND o.retry_count > 0"
-    " AND o.next_attempt_at > clock_timestamp() + interval '2 minutes'"};
-
-constexpr Statement block_waiting_keys{
-    "outbox_block_waiting_keys",
-    "INSERT INTO outbox_blocked_keys (bucket, key) SELECT DISTINCT o.bucket, " OUTBOX_KEY_OF(
-        "o") " FROM outbox_events AS o WHERE o.bucket = ANY ($1::smallint[]) AND " OUTBOX_WAITING
-             " ON CONFLICT DO NOTHING"};
-
-constexpr Statement move_mark{
-    "outbox_settle_mark", "UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1"};
 
 Params owner_params(const Ownership& ownership) {
     return {ownership.shard, ownership.relay, ownership.epoch};
 }
 
 std::string exclusive_lock(int shard) {
-    return fmt::format("BEGIN; SELECT pg_advisory_xact_lock(" OUTBOX_SHARD_LOCK("{}") ")", shard);
+    return "BEGIN; " + filled(sql::lock_shard_alone, {{"shard", std::to_string(shard)}});
 }
 
 std::string seqs_of(std::span<const ManifestedRow> rows) {
@@ -178,15 +66,15 @@ std::optional<std::int64_t> first_stranger(const Result& found, const Digests& d
 std::array<Result, 2> find_unsettled(postgres::Connection& connection, const std::string& buckets,
                                      std::span<const ManifestedRow> rows, Deadline deadline) {
     const std::string seqs = seqs_of(rows);
-    return {connection.run(find_ready, {buckets_of(rows), seqs}, deadline),
-            connection.run(find_waiting, {buckets, seqs}, deadline)};
+    return {connection.run(sql::find_ready, {buckets_of(rows), seqs}, deadline),
+            connection.run(sql::find_waiting, {buckets, seqs}, deadline)};
 }
 
 /// Whether other events, and no others, have the manifests' numbers. In any state: what was sent already is
 /// there as well.
 bool was_emptied(Transaction& transaction, const std::string& buckets, std::span<const ManifestedRow> rows) {
     const auto digests = digests_of(rows);
-    const Result found = transaction.run(find_manifested, {buckets, seqs_of(rows)});
+    const Result found = transaction.run(sql::find_manifested, {buckets, seqs_of(rows)});
     int strangers = 0;
     for (int i = 0; i < found.rows(); ++i) {
         strangers += id_digest(found.uuid(i, 1)) != digests.at(found.integer(i, 0)) ? 1 : 0;
@@ -219,7 +107,7 @@ std::optional<Acquired> ShardStore::acquire(const Uuid& relay, const Identity& i
     forget_skipped();
     Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard_));
     const Result taken =
-        transaction.run(take_shard, {shard_, relay, identity.shard_count, identity.outbox_id});
+        transaction.run(sql::take_shard, {shard_, relay, identity.shard_count, identity.outbox_id});
     transaction.commit();
     if (taken.empty()) {
         return std::nullopt;
@@ -228,16 +116,16 @@ std::optional<Acquired> ShardStore::acquire(const Uuid& relay, const Identity& i
 }
 
 void ShardStore::release(const Ownership& ownership) {
-    connection_.run(release_shard, owner_params(ownership), Deadline::in(timeout_));
+    connection_.run(sql::release_shard, owner_params(ownership), Deadline::in(timeout_));
 }
 
 bool ShardStore::owns(const Ownership& ownership) {
-    return !connection_.run(owns_shard, owner_params(ownership), Deadline::in(timeout_)).empty();
+    return !connection_.run(sql::owns_shard, owner_params(ownership), Deadline::in(timeout_)).empty();
 }
 
 Ownership ShardStore::raise_epoch(const Ownership& ownership) {
     Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard_));
-    const Result raised = transaction.run(raise_shard, owner_params(ownership));
+    const Result raised = transaction.run(sql::raise_shard, owner_params(ownership));
     if (raised.empty()) {
         throw NotOwner(fmt::format("shard {} was taken over", shard_));
     }
@@ -248,11 +136,11 @@ Ownership ShardStore::raise_epoch(const Ownership& ownership) {
 void ShardStore::note_stopped(const Ownership& ownership, const std::string& reason) {
     Params params = owner_params(ownership);
     params.emplace_back(reason);
-    connection_.run(stop_shard, params, Deadline::in(timeout_));
+    connection_.run(sql::stop_shard, params, Deadline::in(timeout_));
 }
 
 std::optional<std::string> ShardStore::stopped(const Ownership& ownership) {
-    const Result found = connection_.run(why_stopped, owner_params(ownership), Deadline::in(timeout_));
+    const Result found = connection_.run(sql::why_stopped, owner_params(ownership), Deadline::in(timeout_));
     if (found.empty()) {
         throw NotOwner(fmt::format("shard {} was taken over", shard_));
     }
@@ -277,7 +165,7 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
                             exclusive_lock(shard_) + fmt::format("; SET LOCAL statement_timeout = {}; "
                                                                  "SET LOCAL synchronous_commit = on",
                                                                  (timeout_ * 10).count()));
-    if (transaction.run(owns_shard, owner_params(ownership)).empty()) {
+    if (transaction.run(sql::owns_shard, owner_params(ownership)).empty()) {
         throw NotOwner(fmt::format("shard {} was taken over during recovery", shard_));
     }
     Settled settled;
@@ -297,19 +185,21 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
             return;
         }
         const std::string seqs = seqs_of(named);
-        const Result ready = transaction.run(settle_ready, {buckets_of(named), seqs, state, why, attempts});
-        const Result waiting = transaction.run(settle_waiting, {bucket_array_, seqs, state, why, attempts});
+        const Result ready =
+            transaction.run(sql::settle_ready, {buckets_of(named), seqs, state, why, attempts});
+        const Result waiting =
+            transaction.run(sql::settle_waiting, {bucket_array_, seqs, state, why, attempts});
         check_digests(ready, named);
         check_digests(waiting, named);
-        for (const Result& left : {transaction.run(find_unsettled_ready, {buckets_of(named), seqs}),
-                                   transaction.run(find_unsettled_waiting, {bucket_array_, seqs})}) {
+        for (const Result& left : {transaction.run(sql::find_unsettled_ready, {buckets_of(named), seqs}),
+                                   transaction.run(sql::find_unsettled_waiting, {bucket_array_, seqs})}) {
             if (!left.empty()) {
                 throw_without_effect(left.uuid(0, 0), connection_, timeout_);
             }
         }
         settled.sent += ready.affected() + waiting.affected();
         if (block_failed_keys && state == std::string_view("FAILED")) {
-            transaction.run(block_failed, {bucket_array_, seqs});
+            transaction.run(sql::block_failed, {bucket_array_, seqs});
         }
     };
     for (const char* state : {"SENT", "FAILED", "SKIPPED"}) {
@@ -327,17 +217,17 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
                                               [](const auto& a, const auto& b) { return a.seq < b.seq; });
         settled.seq_moved = move_identity(connection_, largest->seq, Deadline::in(timeout_ * 10));
     }
-    transaction.run(hasten_retries, {bucket_array_});
+    transaction.run(sql::hasten_retries, {bucket_array_});
     if (faults::cure("blocked-keys")) {
-        transaction.run(block_waiting_keys, {bucket_array_});
+        transaction.run(sql::block_waiting_keys, {bucket_array_});
     } else {
-        transaction.query("DELETE FROM outbox_blocked_keys");
+        transaction.run(sql::forget_blocked_keys, {});
     }
     if (faults::cure("row-set")) {
-        settled.reset = transaction.run(reset_ready, {bucket_array_, shard_}).affected() +
-                        transaction.run(reset_waiting, {bucket_array_}).affected();
+        settled.reset = transaction.run(sql::reset_ready, {bucket_array_, shard_}).affected() +
+                        transaction.run(sql::reset_waiting, {bucket_array_}).affected();
     }
-    transaction.run(move_mark, {shard_, newest.batch, newest.offset});
+    transaction.run(sql::settle_mark, {shard_, newest.batch, newest.offset});
     transaction.commit();
     return settled;
 }
@@ -362,9 +252,9 @@ std::string ShardStore::due_buckets() const {
 
 Peek ShardStore::peek(std::span<const std::string> parked_topics) {
     floors_.leave_out(parked_topics);
-    const Result found =
-        connection_.run(look, {bucket_array_, texts(parked_topics), numbers(floors_of(buckets_in_order_))},
-                        Deadline::in(timeout_));
+    const Result found = connection_.run(
+        sql::peek, {bucket_array_, texts(parked_topics), numbers(floors_of(buckets_in_order_))},
+        Deadline::in(timeout_));
     Peek peek;
     peek.work = found.boolean(0, 0);
     if (!found.is_null(0, 1)) {
@@ -375,7 +265,7 @@ Peek ShardStore::peek(std::span<const std::string> parked_topics) {
 }
 
 bool ShardStore::try_sleep() {
-    const Result locks = connection_.run(lock_doorbell, {bucket_array_}, Deadline::in(timeout_));
+    const Result locks = connection_.run(sql::lock_doorbell, {bucket_array_}, Deadline::in(timeout_));
     std::vector<std::int64_t> held;
     for (int i = 0; i < locks.rows(); ++i) {
         if (locks.boolean(i, 1)) {
@@ -384,14 +274,14 @@ bool ShardStore::try_sleep() {
     }
     asleep_ = held.size() == buckets_.size();
     if (!asleep_ && !held.empty()) {
-        connection_.run(unlock_doorbell, {numbers(held)}, Deadline::in(timeout_));
+        connection_.run(sql::unlock_doorbell, {numbers(held)}, Deadline::in(timeout_));
     }
     return asleep_;
 }
 
 void ShardStore::wake() {
     if (std::exchange(asleep_, false)) {
-        connection_.run(unlock_doorbell, {bucket_array_}, Deadline::in(timeout_));
+        connection_.run(sql::unlock_doorbell, {bucket_array_}, Deadline::in(timeout_));
     }
 }
 

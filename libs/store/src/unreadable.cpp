@@ -1,7 +1,10 @@
 #include "outbox/store/unreadable.hpp"
 
 #include "candidates.hpp"
-#include "outbox/store/sql.hpp"
+#include "outbox/store/texts.hpp"
+
+#include <outbox/store/sql/turn.hpp>
+#include <outbox/store/sql/unreadable.hpp>
 
 #include <optional>
 #include <span>
@@ -14,10 +17,6 @@ using postgres::Connection;
 using postgres::DatabaseError;
 using postgres::Format;
 using postgres::Params;
-using postgres::Result;
-
-constexpr auto read_none = "SELECT " OUTBOX_COLUMNS " FROM outbox_events AS o WHERE false";
-constexpr auto read_some = "SELECT " OUTBOX_COLUMNS " FROM outbox_events AS o WHERE o.ctid = ANY ($1::tid[])";
 
 struct Column {
     std::string_view name;
@@ -45,7 +44,7 @@ public:
     std::vector<UnreadableRow> found() {
         const auto candidates = chosen();
         // What fails without any row lies with the server.
-        if (!refusal_of(read_none, {})) {
+        if (!refusal_of(sql::read_none.sql, {})) {
             look(candidates);
         }
         return std::move(found_);
@@ -88,7 +87,7 @@ private:
         }
         const auto tids =
             array_of(some, [](std::string& text, const Candidate& each) { print_tid(text, each.tid); });
-        const auto refused = refusal_of(choice_.content ? OUTBOX_READ_CONTENT : read_some, {tids});
+        const auto refused = refusal_of(choice_.content ? sql::read_content.sql : sql::read_some.sql, {tids});
         if (!refused) {
             return;
         }
@@ -101,7 +100,7 @@ private:
             refused->suspect == Suspect::too_many
                 ? fmt::format("it cannot be read: it takes more than the server has: {}", refused->why)
                 : reason_of(tids, refused->why);
-        if (!refusal_of(read_none, {})) { // else the server is in trouble by now
+        if (!refusal_of(sql::read_none.sql, {})) { // else the server is in trouble by now
             found_.push_back(some.front().row);
             found_.back().why = std::move(why);
         }
@@ -109,9 +108,8 @@ private:
 
     std::string reason_of(const std::string& tid, const std::string& refused) {
         for (const Column& column : columns) {
-            const auto sql =
-                fmt::format("SELECT {} FROM outbox_events AS o WHERE o.ctid = ANY ($1::tid[])", column.value);
-            if (const auto refusal = refusal_of(sql, {tid})) {
+            const auto read = filled(sql::read_value, {{"value", column.value}});
+            if (const auto refusal = refusal_of(read, {tid})) {
                 return fmt::format("its {} cannot be read: {}", column.name, refusal->why);
             }
         }

@@ -2,7 +2,6 @@
 
 #include <outbox/store/relays.hpp>
 #include <outbox/store/shard.hpp>
-#include <outbox/store/sql.hpp>
 #include <outbox/support/database.hpp>
 #include <outbox/support/wait.hpp>
 

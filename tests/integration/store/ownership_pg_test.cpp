@@ -1,7 +1,7 @@
 // Who may write about a shard.
 #include "fixture.hpp"
 
-#include <outbox/store/sql.hpp>
+#include <outbox/store/sql/shard.hpp>
 
 #include <future>
 
@@ -30,9 +30,8 @@ TEST_F(OwnershipTest, IsReadAsItIsBehindTheLockWhateverTheDatabasesIsolation) {
     ShardStore store = only_shard(session);
     ASSERT_TRUE(claims(store));
     auto successor = database_.connect();
-    script(successor, "BEGIN; SELECT pg_advisory_xact_lock(" OUTBOX_SHARD_LOCK(
-                          "0") ");"
-                               " UPDATE outbox_shards SET owner = gen_random_uuid(), epoch = epoch + 1");
+    script(successor, "BEGIN; " + filled(sql::lock_shard_alone, {{"shard", "0"}}) +
+                          "; UPDATE outbox_shards SET owner = gen_random_uuid(), epoch = epoch + 1");
     auto claimed = std::async(std::launch::async, [&] { return claims(store); });
     EXPECT_TRUE(support::wait_until([&] {
         return database_.number(

@@ -8,7 +8,7 @@
 
 namespace outbox::migrations {
 
-enum class Command { up, down, status, version, unmap };
+enum class Command { up, down, status, version, unmap, sql };
 
 /// How a table of the user's own begins to be served.
 struct MapOptions {
@@ -41,6 +41,7 @@ struct Request {
     bool convert = false;                  ///< up: columns of other types
     MapOptions mapping;                    ///< up
     std::string table;                     ///< unmap: which
+    std::optional<std::string> statement;  ///< sql: which; every name if left out
     std::optional<std::string> folder;     ///< read the files from here, not the embedded ones
 };
 

@@ -119,7 +119,7 @@ public:
     bool cancel(const BackfillRun& run, const std::string& who);
 
 private:
-    std::vector<BackfillRun> select(const std::string& where, const postgres::Params& params);
+    std::vector<BackfillRun> select(const postgres::Statement& statement, const postgres::Params& params);
 
     postgres::Connection& connection_;
     milliseconds timeout_;

@@ -219,7 +219,8 @@ private:
     bool asleep_ = false;
     bool backlog_ = false;        ///< the last claim took all that one statement may
     std::size_t row_bytes_ = 0;   ///< of its rows, on average
-    std::string fetch_statement_; ///< FETCH, with the number of rows
+    std::string fetch_name_;      ///< outbox_fetch, with the number of rows
+    std::string fetch_statement_; ///< so many rows of a large claim
     Choice choice_;
 };
 
