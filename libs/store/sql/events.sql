@@ -28,13 +28,15 @@ SELECT o.id, o.bucket, {state(o)} FROM outbox_events AS o WHERE o.id = $1;
 
 -- statement: outbox_find_overtaken
 -- Finds those of the events that a later event of their key has overtaken. There is no index on the keys of
--- events that are sent, so this is one walk over all of them, with the few keys in a hash.
+-- events that are sent, so this is one walk over all that came after the first of the chosen ones, with the few
+-- keys in a hash.
 WITH chosen AS MATERIALIZED
     (SELECT o.id, o.bucket, {key(o)} AS key, o.seq FROM outbox_events AS o WHERE o.id = ANY ($1::uuid[])),
 newest AS
     (SELECT o.bucket, {key(o)} AS key, max(o.seq) AS seq
        FROM outbox_events AS o
       WHERE (o.bucket, {key(o)}) IN (SELECT bucket, key FROM chosen)
+        AND o.seq > (SELECT min(seq) FROM chosen)
         AND o.status IN ('SENT', 'PROCESSING')
       GROUP BY 1, 2)
 SELECT c.id

@@ -131,5 +131,26 @@ TEST_F(Retry, OfAnEventThatIsNotThereIsRefused) {
     EXPECT_THAT(audit(), IsEmpty());
 }
 
+TEST_F(Retry, LooksForLaterEventsOfTheKeyOnlyAmongThoseThatCameLater) {
+    const Process relay = ready_relay();
+    auto writer = database.connect();
+    script(writer, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
+    script(writer,
+           fmt::format("INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, event_data, "
+                       "topic, status) SELECT 'user', 'k' || i, 'user.created', '{{}}', '{}', 'SENT' "
+                       "FROM generate_series(1, 20000) AS i",
+                       topic));
+    const auto failed = database.value(insert_sql({.key = "k1"}) + " RETURNING id");
+    ASSERT_TRUE(wait_sent(failed));
+    script(writer, "UPDATE outbox_events SET status = 'FAILED' WHERE id = '" + failed + "'");
+    script(writer, "VACUUM ANALYZE outbox_events");
+    EXPECT_EQ(done({"retry", "--id", failed}), "retry: 1 event is NEW again\n");
+    const auto pages = database.number("SELECT relpages FROM pg_class WHERE oid = 'outbox_events'::regclass");
+    EXPECT_LT(database.number("SELECT max(shared_blks_hit + shared_blks_read) FROM pg_stat_statements WHERE "
+                              "query LIKE '%newest AS%' AND query NOT LIKE '%pg_stat_statements%' AND dbid = "
+                              "(SELECT oid FROM pg_database WHERE datname = current_database())"),
+              pages / 2);
+}
+
 } // namespace
 } // namespace outbox::relays
