@@ -18,12 +18,28 @@ using postgres::DatabaseError;
 using postgres::Transaction;
 
 constexpr auto lock_not_available = "55P03";
+constexpr auto invalid_name = "42602";
+constexpr auto syntax_error = "42601";
 
 /// Once a table is served, its keys stay as they are: one that was spelled otherwise would be another key.
 Blanks blanks_for(const std::optional<captures::Capture>& before, const MapOptions& options) {
     const bool kept =
         before ? before->body.find("concat(") != std::string::npos : options.handover.has_value();
     return kept ? Blanks::kept : Blanks::cut;
+}
+
+void require_name(postgres::Connection& connection, const std::string& table, Deadline deadline) {
+    try {
+        connection.query("SELECT to_regclass($1)", {table}, deadline);
+    } catch (const DatabaseError& error) {
+        if (error.sqlstate() != invalid_name && error.sqlstate() != syntax_error) {
+            throw;
+        }
+        throw UsageError(
+            fmt::format("{} cannot be read as a table's name: outbox-migrate status has those that "
+                        "are served, in quotes where they need them",
+                        table));
+    }
 }
 
 } // namespace
@@ -233,6 +249,7 @@ void TableMapper::cut(const Table& table, const CaptureSql& sql, const MapOption
 }
 
 void TableMapper::unmap(const std::string& table) {
+    require_name(connection_, table, soon());
     for (const captures::Capture& capture : captures::all(connection_, soon())) {
         const auto same =
             connection_.query("SELECT to_regclass($1) = to_regclass($2)", {capture.table, table}, soon());

@@ -193,6 +193,17 @@ TEST_F(Served, APartitionWhoseTriggerIsOffIsNamed) {
     expect_well();
 }
 
+TEST_F(Served, WhatCannotBeReadAsATablesNameIsNamedByUnmap) {
+    for (const char* name : {"a b.c.d e", "My Table.Orders", "a.b.c.d", "\"open"}) {
+        const auto outcome = migrate(database_, {"unmap", name});
+        EXPECT_NE(outcome.exit_code, 0) << name;
+        EXPECT_THAT(outcome.errors, HasSubstr(name));
+        EXPECT_THAT(outcome.errors, HasSubstr("outbox-migrate status"));
+        EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
+    }
+    expect_well();
+}
+
 /// The function of its trigger has its owner's rights.
 class ServedByARole : public Served {
 protected:

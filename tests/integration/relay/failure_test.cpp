@@ -130,12 +130,18 @@ TEST_F(Failure, WhereARowNamesNoLimitTheRelaysOwnCounts) {
 
 TEST_F(Failure, AnEventForTheControlTopicIsRefusedAndTheShardGoesOn) {
     const std::string bad = insert({"k", "{}", "outbox." + database.name() + ".control", 1});
+    const auto replays = "outbox." + database.name() + ".backfill"; // which no replay has made yet
+    const std::string worse = insert({"k", "{}", replays, 1});
     const std::string good = insert({"k"});
     Process relay = ready_relay();
     EXPECT_TRUE(wait_sent(good));
     EXPECT_EQ(status(bad), "FAILED");
     EXPECT_THAT(database.value("SELECT error_message FROM outbox_events WHERE id = $1", {bad}),
                 testing::HasSubstr("is this outbox's control topic"));
+    EXPECT_EQ(status(worse), "FAILED");
+    EXPECT_THAT(database.value("SELECT error_message FROM outbox_events WHERE id = $1", {worse}),
+                testing::HasSubstr(replays + " is this outbox's control topic"));
+    EXPECT_EQ(lines_with(R"("topic created","topic":")" + replays, relay.errors()), 0) << "nor is it made";
     stop(relay);
 }
 

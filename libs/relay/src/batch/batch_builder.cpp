@@ -100,12 +100,13 @@ delivery::TopicVerdict BatchBuilder::ask(const std::string& topic, Deadline dead
             fmt::format("topic {} takes nothing now, or waits for a marker that was lost", topic);
         return verdict;
     }
-    if (topic != context_.options.control_topic()) {
+    if (topic != context_.options.control_topic() && topic != context_.options.backfill_topic()) {
         return context_.topics.look_up(topic, deadline, not_before);
     }
     verdict.kind = delivery::TopicVerdict::Kind::refused;
     verdict.code = kafka::invalid_topic;
-    verdict.reason = fmt::format("topic {} is this outbox's control topic: no event goes there", topic);
+    verdict.reason = fmt::format("topic {} is this outbox's control topic{}: no event goes there", topic,
+                                 topic == context_.options.control_topic() ? "" : " for replays");
     return verdict;
 }
 

@@ -31,6 +31,8 @@ struct RelayOptions {
     kafka::LaneFactory make_lane = kafka::make_lane;
 
     [[nodiscard]] std::string control_topic() const { return "outbox." + name + ".control"; }
+    /// Where replays write down how far they are.
+    [[nodiscard]] std::string backfill_topic() const { return "outbox." + name + ".backfill"; }
 };
 
 /// @throws UsageError when OUTBOX_NAME cannot be part of a topic's name.
