@@ -4,9 +4,10 @@
 -- Reads what the catalogue says about each served table now, beside what was noted when it began to be
 -- served. A clone of the trigger on a partition has the partition's own switch.
 SELECT s.name, now.name, other.name, parent.name, child.name, t.tgenabled, clone.name, f.prosrc = s.body,
-       strpos(s.body, 'IF to_regclass(') > 0 OR strpos(s.body, format('INSERT INTO %I.outbox_events ', o.nspname))
-       > 0, gone.names, changed.names, lacks.statements,
-       pg_get_userbyid(f.proowner), quote_ident(t.tgname)
+       -- A function that looks its outbox up follows wherever that goes.
+       strpos(s.body, 'IF to_regclass(') > 0
+       OR strpos(s.body, format('INSERT INTO %I.outbox_events ', o.nspname)) > 0,
+       gone.names, changed.names, lacks.statements, pg_get_userbyid(f.proowner), quote_ident(t.tgname)
   FROM outbox_captures AS s
   CROSS JOIN
        (SELECT n.oid, n.nspname
@@ -18,8 +19,8 @@ SELECT s.name, now.name, other.name, parent.name, child.name, t.tgenabled, clone
        (SELECT format('%I.%I', n.nspname, c.relname)
           FROM pg_namespace AS n
          WHERE n.oid = c.relnamespace) AS now(name) ON true
-  LEFT JOIN LATERAL (SELECT to_regclass(s.name)::text WHERE to_regclass(s.name)::oid <> s.source::oid) AS other(name)
-       ON true
+  LEFT JOIN LATERAL
+       (SELECT to_regclass(s.name)::text WHERE to_regclass(s.name)::oid <> s.source::oid) AS other(name) ON true
   LEFT JOIN LATERAL
        (SELECT i.inhparent::regclass::text
           FROM pg_inherits AS i
@@ -31,6 +32,7 @@ SELECT s.name, now.name, other.name, parent.name, child.name, t.tgenabled, clone
          WHERE i.inhparent = c.oid
            AND c.relkind = 'r'
          LIMIT 1) AS child(name) ON true
+  -- Another outbox may serve the table as well.
   LEFT JOIN LATERAL
        (SELECT g.*
           FROM pg_trigger AS g

@@ -44,7 +44,7 @@ protected:
     }
     /// Blocks of 8 KiB that statements on the outbox's tables read in this database.
     std::int64_t blocks_read() {
-        return database_.number("SELECT sum(shared_blks_hit + shared_blks_read)::bigint FROM"
+        return database_.number("SELECT coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint FROM"
                                 " pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE"
                                 " datname = current_database()) AND query LIKE '%outbox_events%'");
     }
