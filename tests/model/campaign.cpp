@@ -7,7 +7,7 @@
 namespace outbox::model {
 
 const std::array<NamedCure, cure_count> cure_names{{
-    {Cure::manifest, "manifest"},
+    {Cure::manifest, "manifests"},
     {Cure::manifest_inside, "manifest-inside"},
     {Cure::row_set, "row-set"},
     {Cure::gapless, "gapless"},

@@ -47,7 +47,11 @@ public:
         cures.off_.set(static_cast<std::size_t>(cure));
         return cures;
     }
+    [[nodiscard]] bool all() const { return off_.none(); }
     [[nodiscard]] bool have(Cure cure) const { return !off_[static_cast<std::size_t>(cure)]; }
+
+    /// Those that the relay's own code asks for are these from now on, on this thread.
+    void use() const;
 
 private:
     std::bitset<cure_count> off_;

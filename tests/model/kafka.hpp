@@ -13,8 +13,9 @@ inline constexpr int lane_count = 2;
 inline constexpr int data_partitions = 2;
 inline constexpr int control = data_partitions; ///< the control partition's number
 inline constexpr int partition_count = data_partitions + 1;
-/// The control partition keeps the newest manifest of each batch number modulo this.
-inline constexpr int control_keys = 4;
+/// The control partition keeps the newest manifest of each batch number modulo this: as many as a relay may
+/// have unmarked (three are published, one is at the broker), and the marked one.
+inline constexpr int control_keys = 5;
 
 enum class Fate : std::uint8_t { open, committed, aborted, compacted };
 

@@ -162,6 +162,12 @@ void Producer::fail(kafka::Blame blame, const char* why) {
     ++attempt_;
 }
 
+kafka::TransactionEnd Producer::foreseen_end() const {
+    kafka::TransactionEnd end;
+    end.deliveries.push_back({manifest_offset_, 0});
+    return end;
+}
+
 kafka::TransactionEnd Producer::take_end() {
     phase_ = Phase::idle;
     kafka::TransactionEnd end;

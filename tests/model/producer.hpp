@@ -58,6 +58,9 @@ public:
     }
     [[nodiscard]] int client() const { return client_; }
     [[nodiscard]] int refused_id() const { return refused_id_; }
+    [[nodiscard]] bool failed() const { return failure_.has_value(); }
+    /// What take_end() will say if all goes well. @pre phase() == ending
+    [[nodiscard]] kafka::TransactionEnd foreseen_end() const;
     /// @pre phase() == ended; the last delivery is the manifest's. The phase becomes idle.
     kafka::TransactionEnd take_end();
 

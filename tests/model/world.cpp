@@ -11,6 +11,7 @@ constexpr std::size_t most_messages = 24;
 constexpr int most_rounds = 3000;
 constexpr int most_deliveries = 16; ///< in a round
 constexpr int most_steps = 300;     ///< of a schedule
+constexpr std::chrono::seconds between_steps{2};
 
 } // namespace
 
@@ -36,6 +37,7 @@ World::World(const Schedule& schedule, const Cures& cures, Trace* trace)
       world_{database_, kafka_, network_, cures} {
     world_.track_processing = !setup_.one_in(3);
     world_.trace = trace;
+    cures.use();
     kafka_.refusals.resize(16);
     if (setup_.one_in(4)) {
         for (int i = 0; i < 2; ++i) {
@@ -44,7 +46,7 @@ World::World(const Schedule& schedule, const Cures& cures, Trace* trace)
         }
     }
     for (int number = 0; number < relay_count; ++number) {
-        relays_.emplace_back(number);
+        relays_.emplace_back(number, world_);
         database_.join(number, relays_.back().identity());
     }
     database_.flush();
@@ -65,7 +67,9 @@ std::optional<std::string> World::play() {
 }
 
 void World::step(std::uint32_t word) {
-    Dice dice(word);
+    world_.dice = Dice(word);
+    Dice& dice = world_.dice;
+    world_.time += between_steps;
     const int what = dice.below(100);
     if (what < 45) {
         relay_step(dice);
@@ -83,8 +87,8 @@ void World::relay_step(Dice& dice) {
     const int first = dice.below(relay_count);
     for (int i = 0; i < relay_count; ++i) {
         Relay& relay = relays_[static_cast<std::size_t>((first + i) % relay_count)];
-        if (!relay.hung && (relay.state() != relay::ShardState::ended || i == relay_count - 1)) {
-            return relay.step(world_, dice);
+        if (!relay.hung && (!relay.ended() || i == relay_count - 1)) {
+            return relay.step();
         }
     }
 }
@@ -103,7 +107,7 @@ void World::deliver(std::size_t which) {
         if (relay.hung) {
             continue;
         }
-        if (relay.hear(message, world_)) {
+        if (relay.hear(message)) {
             break;
         }
     }
@@ -135,7 +139,7 @@ void World::writer_step(Dice& dice) {
 
 void World::fault(Dice& dice) {
     if (mood_ == Mood::late_requests && dice.one_in(2)) {
-        any(dice).time_out(!dice.one_in(8), dice, world_);
+        any(dice).time_out(!dice.one_in(8), dice);
         return;
     }
     if (mood_ == Mood::takeovers && dice.one_in(2)) {
@@ -150,7 +154,7 @@ void World::fault(Dice& dice) {
         return database_fault(dice);
     case 4:
     case 5:
-        any(dice).time_out(dice.one_in(2), dice, world_);
+        any(dice).time_out(dice.one_in(2), dice);
         return;
     case 6:
         if (!network_.empty()) { // with its connection
@@ -167,7 +171,7 @@ void World::relay_fault(Dice& dice) {
     const int number = relay.identity() % relay_count;
     switch (dice.below(7)) {
     case 0:
-        return relay.crash(world_);
+        return relay.crash();
     case 1:
         relay.hung = !relay.hung;
         return;
@@ -176,13 +180,12 @@ void World::relay_fault(Dice& dice) {
         relay.hung = relay.hung || dice.one_in(2);
         return database_.let_lease_expire(number);
     case 4:
-        relay.doubted = true;
+        relay.doubt();
         return database_.beat(number);
     case 5:
-        relay.wishes.pause = !relay.wishes.pause;
-        return;
+        return relay.turn_pause();
     default:
-        relay.wishes.release = true;
+        return relay.ask_release();
     }
 }
 
@@ -236,16 +239,16 @@ void World::come_to_rest() {
     for (int number = 0; number < relay_count; ++number) {
         Relay& relay = relays_[static_cast<std::size_t>(number)];
         relay.hung = false;
-        relay.wishes = {};
-        relay.doubted = true;
+        relay.end_wishes();
+        relay.doubt();
         database_.beat(number);
     }
-    Dice dice(schedule_.seed);
+    world_.dice = Dice(schedule_.seed);
+    Dice& dice = world_.dice;
     for (int round = 0; round < most_rounds && !at_rest(); ++round) {
+        world_.time += between_steps;
         for (Relay& relay : relays_) {
-            if (relay.state() != relay::ShardState::ended || !database_.owner_lives()) {
-                relay.step(world_, dice);
-            }
+            relay.step();
         }
         while (kafka_.write_marker(dice)) {
         }
@@ -254,7 +257,7 @@ void World::come_to_rest() {
         }
         if (round % 32 == 31) { // an answer that was lost before, a transaction that nobody ends
             for (Relay& relay : relays_) {
-                relay.time_out(true, dice, world_);
+                relay.time_out(true, dice);
             }
             kafka_.time_out(round / 32 % lane_count);
         }
@@ -270,8 +273,8 @@ bool World::at_rest() const {
     return kafka_.quiet() && (sent || stopped);
 }
 
-std::optional<std::string> World::verdict() const {
-    for (const Relay& relay : relays_) {
+std::optional<std::string> World::verdict() {
+    for (Relay& relay : relays_) {
         if (relay.state() == relay::ShardState::stopped && !excused()) {
             return "the shard stopped, and nothing asked for it: " + relay.reason();
         }

@@ -3,6 +3,7 @@
 #include "relay.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,7 +45,7 @@ private:
     void come_to_rest();
     [[nodiscard]] bool at_rest() const;
     [[nodiscard]] bool excused() const { return special_played_; }
-    [[nodiscard]] std::optional<std::string> verdict() const;
+    [[nodiscard]] std::optional<std::string> verdict();
     [[nodiscard]] std::optional<std::string> judge_visible(std::vector<int>& seen) const;
     [[nodiscard]] std::optional<std::string> judge_rows(const std::vector<int>& seen) const;
     Relay& any(Dice& dice) { return relays_[static_cast<std::size_t>(dice.below(relay_count))]; }
@@ -60,7 +61,7 @@ private:
     Network network_;
     Writers writers_;
     Surroundings world_;
-    std::vector<Relay> relays_;
+    std::deque<Relay> relays_;
     bool special_played_ = false; ///< something happened after which a shard may stop
     bool restored_ = false;       ///< and what the database knew since its backup is gone
 };

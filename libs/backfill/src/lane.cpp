@@ -23,14 +23,6 @@ Error error_of(const delivery::Batch& batch, const kafka::TransactionEnd& end) {
 constexpr std::chrono::seconds patience{5};        ///< with brokers that are asked for ids before a batch
 constexpr std::chrono::seconds proof_patience{60}; ///< and after it
 
-std::set<std::string, std::less<>> topics_of(const delivery::Batch& batch) {
-    std::set<std::string, std::less<>> topics;
-    for (const kafka::Record& record : batch.records) {
-        topics.emplace(record.topic);
-    }
-    return topics;
-}
-
 } // namespace
 
 delivery::PublisherOptions Lane::guarded(delivery::PublisherOptions options, delivery::TopicWatch& watch) {
@@ -56,7 +48,7 @@ void Lane::pump(std::int64_t settled) {
     control.partition = place_.partition;
     control.key = batch->manifest_key;
     control.value = batch->manifest;
-    topics_ = watch_.identify(topics_of(*batch), Deadline::in(patience));
+    topics_ = watch_.identify(delivery::topics_of(*batch), Deadline::in(patience));
     batch->manifest_topics = encode_topics(topics_);
     control.headers.push_back({topics_header, batch->manifest_topics});
     batch->records.push_back(std::move(control));

@@ -43,6 +43,18 @@ bool goes_alone(const Batch& batch) {
                                                 [](const auto& letter) { return letter.second.block_key; });
 }
 
+std::set<std::string, std::less<>> topics_of(const Batch& batch) {
+    std::set<std::string, std::less<>> topics;
+    std::string_view last;
+    for (const kafka::Record& record : batch.records) {
+        if (record.topic != last) {
+            last = record.topic;
+            topics.emplace(last);
+        }
+    }
+    return topics;
+}
+
 bool one_topic(const Batch& batch) {
     const auto& records = batch.records; // the last one is the manifest
     return std::all_of(records.begin(), records.end() - 1,

@@ -1,6 +1,21 @@
 #include "outbox/delivery/identities.hpp"
 
+#include <fmt/format.h>
+
 namespace outbox::delivery {
+
+std::set<std::string, std::less<>> names_of(const TopicIdentities& identities) {
+    std::set<std::string, std::less<>> names;
+    for (const auto& [topic, id] : identities) {
+        names.insert(topic);
+    }
+    return names;
+}
+
+std::string made_again(const std::string& topic) {
+    return fmt::format("topic {} was deleted, or deleted and made again, while a transaction was open",
+                       topic);
+}
 
 IdentityVerdict compare(const TopicIdentities& before,
                         const std::function<std::optional<SeenIdentity>(const std::string&)>& seen,

@@ -19,14 +19,23 @@ std::vector<std::string> lane_ids(const std::string& prefix) {
 Publisher::Publisher(PublisherOptions options, Signal& done)
     : options_(std::move(options)),
       done_(done),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      lane_ids_(delivery::lane_ids(options_.transactional_prefix)) {
+    if (!options_.wait_without_thread) {
+        thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+    }
+}
 
 Publisher::~Publisher() {
-    thread_.request_stop();
-    thread_.join();
+    if (thread_.joinable()) {
+        thread_.request_stop();
+        thread_.join();
+    }
 }
 
 void Publisher::wait_idle() {
+    while (options_.wait_without_thread && busy()) {
+        options_.wait_without_thread();
+    }
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !next_ && !sending_; });
 }
@@ -37,16 +46,12 @@ void Publisher::stop() {
     end_.reset();
 }
 
-std::vector<std::string> Publisher::lane_ids() const {
-    return delivery::lane_ids(options_.transactional_prefix);
-}
-
 void Publisher::start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on) {
     stop();
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
         kafka::LaneOptions options;
         options.client = options_.client;
-        options.transactional_id = lane_ids().at(lane);
+        options.transactional_id = lane_ids_.at(lane);
         options.transactional_family = options_.transactional_family;
         options.batch_bytes = batch_bytes;
         options.transaction_timeout = options_.transaction_timeout;
@@ -76,7 +81,7 @@ std::optional<BatchEnd> Publisher::take_end() {
 kafka::TransactionEnd Publisher::send(Batch& batch) {
     const auto number = static_cast<std::size_t>(batch.number % 2);
     kafka::Lane& lane = *lanes_.at(number);
-    const UnderWay under_way{batch, lane, lane_ids().at(number), SteadyClock::now()};
+    const UnderWay under_way{batch, lane, lane_ids_.at(number), SteadyClock::now()};
     const bool first = batch.number == 1; // a manifest alone
     faults::point(first ? "before-first-produce" : "before-produce");
     // Open for less than the broker's own timeout, so that this side decides first.
@@ -93,22 +98,32 @@ kafka::TransactionEnd Publisher::send(Batch& batch) {
     return end;
 }
 
+bool Publisher::work() {
+    std::unique_lock lock(mutex_);
+    if (!next_) {
+        return false;
+    }
+    auto batch = std::move(next_);
+    sending_ = true;
+    lock.unlock();
+    auto end = send(*batch);
+    lock.lock();
+    end_ = BatchEnd{std::move(batch), std::move(end)};
+    sending_ = false;
+    changed_.notify_all();
+    lock.unlock();
+    done_.notify();
+    return true;
+}
+
 void Publisher::run(const std::stop_token& stop) {
     while (true) {
         std::unique_lock lock(mutex_);
         if (!changed_.wait(lock, stop, [this] { return next_ != nullptr; })) {
             return;
         }
-        auto batch = std::move(next_);
-        sending_ = true;
         lock.unlock();
-        auto end = send(*batch);
-        lock.lock();
-        end_ = BatchEnd{std::move(batch), std::move(end)};
-        sending_ = false;
-        changed_.notify_all();
-        lock.unlock();
-        done_.notify();
+        work();
     }
 }
 

@@ -37,19 +37,6 @@ bool is_uncertain(const SeenIdentity& known) {
 
 } // namespace
 
-std::set<std::string, std::less<>> names_of(const TopicIdentities& identities) {
-    std::set<std::string, std::less<>> names;
-    for (const auto& [topic, id] : identities) {
-        names.insert(topic);
-    }
-    return names;
-}
-
-std::string made_again(const std::string& topic) {
-    return fmt::format("topic {} was deleted, or deleted and made again, while a transaction was open",
-                       topic);
-}
-
 TopicWatch::TopicWatch(const kafka::Admin& admin, const kafka::ClientOptions& client)
     : ids_(admin, client),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}

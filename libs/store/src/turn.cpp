@@ -43,6 +43,10 @@ std::string column(const Rows& rows, Member member) {
 
 } // namespace
 
+std::unique_ptr<ShardTurn> ShardStore::begin(const Ownership& ownership) {
+    return std::make_unique<Turn>(*this, ownership);
+}
+
 Turn::Turn(ShardStore& store, const Ownership& ownership)
     : store_(store),
       ownership_(ownership),

@@ -1,6 +1,7 @@
+#include "batch/batch_builder.hpp"
+
 #include "outbox/delivery/retry_policy.hpp"
 #include "outbox/messages/record.hpp"
-#include "shard/pending.hpp"
 
 #include <outbox/core/event.hpp>
 #include <outbox/core/json.hpp>
@@ -20,76 +21,7 @@ std::int64_t now_ms() {
         .count();
 }
 
-/// Numbers the topics whose id is known, in the order in which rows go there.
-class TopicNumbers {
-public:
-    TopicNumbers(const delivery::TopicIdentities& identities, std::vector<delivery::ManifestTopic>& topics)
-        : identities_(identities),
-          topics_(topics) {}
-
-    std::int16_t of(std::string_view topic) {
-        if (topic == last_) {
-            return number_;
-        }
-        last_ = topic;
-        const auto known = numbers_.find(topic);
-        number_ = known != numbers_.end() ? known->second : add(topic);
-        return number_;
-    }
-
-private:
-    std::int16_t add(std::string_view topic) {
-        const auto identity = identities_.find(topic);
-        auto number = delivery::ManifestRow::no_topic;
-        if (identity != identities_.end()) {
-            number = static_cast<std::int16_t>(topics_.size());
-            topics_.push_back({identity->first, identity->second});
-        }
-        numbers_.emplace(topic, number);
-        return number;
-    }
-
-    const delivery::TopicIdentities& identities_;
-    std::vector<delivery::ManifestTopic>& topics_;
-    std::map<std::string, std::int16_t, std::less<>> numbers_;
-    std::string_view last_;
-    std::int16_t number_ = delivery::ManifestRow::no_topic;
-};
-
 } // namespace
-
-std::set<std::string, std::less<>> topics_of(const delivery::Batch& batch) {
-    std::set<std::string, std::less<>> topics;
-    std::string_view last;
-    for (const kafka::Record& record : batch.records) {
-        if (record.topic != last) {
-            last = record.topic;
-            topics.emplace(last);
-        }
-    }
-    return topics;
-}
-
-Published::Published(const delivery::BatchEnd& end)
-    : marked{end.batch->number, end.end.deliveries.back().offset},
-      identities(std::move(end.batch->identities)),
-      ended(SteadyClock::now()),
-      alone(delivery::goes_alone(*end.batch)) {
-    const auto& rows = end.batch->claimed.rows;
-    sent.reserve(rows.size());
-    auto& letters = end.batch->dead_letters;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (const auto letter = letters.find(rows[i].seq); letter != letters.end()) {
-            dead_letters.push_back(std::move(letter->second));
-            continue;
-        }
-        sent.push_back({rows[i].tid, rows[i].seq, rows[i].bucket, end.batch->records[i].partition,
-                        end.end.deliveries[i].offset, rows[i].id, end.batch->claimed.table_file});
-        retried = retried || rows[i].retry_count > 0;
-    }
-    // Page by page: rows of a batch lie scattered over the table, several to a page.
-    std::sort(sent.begin(), sent.end(), [](const auto& a, const auto& b) { return a.tid < b.tid; });
-}
 
 delivery::TopicVerdict BatchBuilder::ask(const std::string& topic, Deadline deadline,
                                          SteadyClock::time_point not_before) const {
@@ -100,13 +32,13 @@ delivery::TopicVerdict BatchBuilder::ask(const std::string& topic, Deadline dead
             fmt::format("topic {} takes nothing now, or waits for a marker that was lost", topic);
         return verdict;
     }
-    if (topic != context_.options.control_topic() && topic != context_.options.backfill_topic()) {
-        return context_.topics.look_up(topic, deadline, not_before);
+    if (topic != options_.control_topic() && topic != options_.backfill_topic()) {
+        return topics_.look_up(topic, deadline, not_before);
     }
     verdict.kind = delivery::TopicVerdict::Kind::refused;
     verdict.code = kafka::invalid_topic;
     verdict.reason = fmt::format("topic {} is this outbox's control topic{}: no event goes there", topic,
-                                 topic == context_.options.control_topic() ? "" : " for replays");
+                                 topic == options_.control_topic() ? "" : " for replays");
     return verdict;
 }
 
@@ -157,7 +89,7 @@ std::optional<delivery::Refusal> BatchBuilder::why_not(const store::Row& row, co
 
 std::optional<std::int32_t> BatchBuilder::partition_of(const store::Row& row, const kafka::Record& record,
                                                        const delivery::TopicVerdict& verdict) const {
-    return partition::choose_partition(*context_.options.messages.strategy,
+    return partition::choose_partition(*options_.messages.strategy,
                                        {record.key, record.topic, row.event_type, row.json(), row.seq},
                                        verdict.partitions);
 }
@@ -195,7 +127,7 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
 /// Of a row that cannot be encoded what its dead letter holds; `event` says why.
 kafka::Record BatchBuilder::record_of(messages::OutgoingEvent::State& event, std::string_view topic,
                                       const delivery::TopicVerdict& verdict, messages::Arena& arena) const {
-    const messages::RecordEncoder& encoder = *context_.options.messages.encoder;
+    const messages::RecordEncoder& encoder = *options_.messages.encoder;
     try {
         if (event.data_given && encoder.embeds_data() && !json::is_json(event.row.json())) {
             throw messages::Unencodable("on_before_publish gave data that is no JSON");
@@ -219,15 +151,15 @@ std::optional<std::int64_t> BatchBuilder::find_trial(const store::RowSet& claime
     std::set<std::string, std::less<>> untried = left_out_.trials;
     std::optional<std::int64_t> trial;
     for (const store::Row& row : claimed.rows) {
-        const auto event = messages::shape(context_.options.messages.before_publish, row, scratch);
-        const auto topic = context_.options.messages.topic.topic_of(event.row, scratch);
+        const auto event = messages::shape(options_.messages.before_publish, row, scratch);
+        const auto topic = options_.messages.topic.topic_of(event.row, scratch);
         if (event.skipped.empty() && left_out_.trials.contains(topic)) {
             trial = trial.value_or(row.seq);
             untried.erase(std::string(topic)); // its turn is now, or comes
         }
     }
     for (const std::string& topic : untried) {
-        context_.topics.not_tried(topic, shard_);
+        topics_.not_tried(topic, shard_);
     }
     return trial;
 }
@@ -250,7 +182,7 @@ const char* damaged_column(const store::Row& row) {
 
 BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, BuiltBatch& built,
                                              Deadline deadline) {
-    const messages::Messages& messages = context_.options.messages;
+    const messages::Messages& messages = options_.messages;
     delivery::Batch& batch = *built.batch;
     messages::OutgoingEvent::State event = messages::shape(messages.before_publish, row, batch.arena);
     if (!event.skipped.empty()) {
@@ -308,8 +240,7 @@ BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, 
 BatchBuilder::Place BatchBuilder::refuse(const store::Row& row, bool alone, bool outage, kafka::Record record,
                                          const delivery::Refusal& refusal, BuiltBatch& built,
                                          Deadline deadline) {
-    auto attempt =
-        delivery::next_attempt(row, context_.options.max_retries, refusal.reason, delivery::dice());
+    auto attempt = delivery::next_attempt(row, options_.max_retries, refusal.reason, delivery::dice());
     if (outage) {
         attempt.give_up = true;
         attempt.outage = true;
@@ -322,13 +253,13 @@ BatchBuilder::Place BatchBuilder::refuse(const store::Row& row, bool alone, bool
     }
     // What is no text can stand nowhere as the key of which an event waits; every event of it is FAILED.
     const bool key_can_wait = is_storable(row.key);
-    attempt.block_key = attempt.give_up && key_can_wait && context_.options.block_failed_keys;
-    const bool dies = attempt.give_up && !context_.options.dead_letter_topic.empty();
+    attempt.block_key = attempt.give_up && key_can_wait && options_.block_failed_keys;
+    const bool dies = attempt.give_up && !options_.dead_letter_topic.empty();
     if (dies && !outage && !alone && key_can_wait) {
         built.postponed.push_back(row);
         return Place::held;
     }
-    const std::string& letters = context_.options.dead_letter_topic;
+    const std::string& letters = options_.dead_letter_topic;
     if (dies && outage && verdict_for(letters, deadline).kind == delivery::TopicVerdict::Kind::parked) {
         built.parked.emplace(letters, row.topic); // nothing is given up while no letter can be sent
         built.put_back.push_back(row);
@@ -341,33 +272,6 @@ BatchBuilder::Place BatchBuilder::refuse(const store::Row& row, bool alone, bool
     const Place place = outage && attempt.give_up && !attempt.block_key ? Place::out : Place::held;
     built.failed.push_back(std::move(attempt));
     return place;
-}
-
-void BatchBuilder::add_manifest(delivery::Batch& batch, const store::Ownership& ownership,
-                                std::int64_t number) const {
-    delivery::Manifest manifest{context_.identity.outbox_id, ownership.relay, ownership.epoch, number, {}};
-    const auto& rows = batch.claimed.rows;
-    manifest.rows.reserve(rows.size());
-    TopicNumbers numbers(batch.identities, manifest.topics);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        manifest.rows.push_back({rows[i].bucket, rows[i].seq, id_digest(rows[i].id),
-                                 batch.dead_letters.contains(rows[i].seq) ? delivery::Outcome::dead_lettered
-                                                                          : delivery::Outcome::sent,
-                                 numbers.of(batch.records[i].topic)});
-    }
-    batch.number = number;
-    batch.manifest = delivery::encode(manifest);
-    batch.manifest_key = delivery::control_key(number);
-    kafka::Record control;
-    control.topic = batch.arena.keep(context_.options.control_topic());
-    control.partition = shard_;
-    control.key = batch.manifest_key;
-    control.value = batch.manifest;
-    if (!manifest.topics.empty()) {
-        batch.manifest_topics = encode_topics(manifest);
-        control.headers.push_back({delivery::topics_header, batch.manifest_topics});
-    }
-    batch.records.push_back(std::move(control));
 }
 
 } // namespace outbox::relay

@@ -1,7 +1,7 @@
 // An event that is given up goes to the dead-letter topic as it would have been sent, with the headers that
 // Kafka Connect gives a dead letter.
+#include "batch/batch_builder.hpp"
 #include "outbox/messages/headers.hpp"
-#include "shard/pending.hpp"
 
 #include <outbox/core/text.hpp>
 
@@ -44,7 +44,7 @@ bool BatchBuilder::dead_letter(delivery::Batch& batch, const store::Row& row, ka
                                const delivery::Refusal& refusal, store::FailedAttempt& attempt,
                                Deadline deadline) {
     constexpr milliseconds leader_wait{1'000};
-    const delivery::TopicVerdict& verdict = verdict_for(context_.options.dead_letter_topic, deadline);
+    const delivery::TopicVerdict& verdict = verdict_for(options_.dead_letter_topic, deadline);
     if (verdict.kind == delivery::TopicVerdict::Kind::parked && is_storable(row.key)) {
         attempt.give_up = false;
         attempt.block_key = false;
@@ -54,15 +54,15 @@ bool BatchBuilder::dead_letter(delivery::Batch& batch, const store::Row& row, ka
         return false;
     }
     record.timestamp_ms = messages::stamp_for(record.timestamp_ms, now_ms(), verdict.limits).ms;
-    messages::say_time(*context_.options.messages.encoder, row, batch.arena, record);
-    add_error_headers(batch, record, refusal, context_.options.name, shard_);
-    record.topic = context_.options.dead_letter_topic;
+    messages::say_time(*options_.messages.encoder, row, batch.arena, record);
+    add_error_headers(batch, record, refusal, options_.name, shard_);
+    record.topic = options_.dead_letter_topic;
     std::string why;
     if (const auto found = blamed_.find(row.seq); found != blamed_.end()) {
         why = found->second.no_dead_letter;
     }
     if (why.empty() && exceeds(record, verdict)) {
-        verdict_afresh(context_.options.dead_letter_topic, deadline);
+        verdict_afresh(options_.dead_letter_topic, deadline);
     }
     if (const auto unfit = unfit_for(record, verdict, compressed_); why.empty() && unfit) {
         why = unfit->reason;

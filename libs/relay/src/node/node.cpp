@@ -96,8 +96,8 @@ void Node::mend_numbering(store::Look look) {
 void Node::look_at_database(Deadline deadline) {
     const bool clear = preflight_.clear(*connection_, deadline);
     if (!clear) {
-        for (auto& [shard, worker] : workers_) {
-            worker->request_release();
+        for (auto& [number, shard] : shards_) {
+            shard->bell().request_release();
         }
     }
     parked_ = !clear;
@@ -146,8 +146,7 @@ bool Node::establish() {
     delivery::ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
                                    Deadline::in(20s));
     warn_of_lossy_servers(session, admin_, Deadline::in(5s));
-    context_.emplace(RelayContext{options_, identity_, admin_, topics_, topic_watch_, pauses_, budget_,
-                                  relay_, wakeup_, outlived_, kafka_watch_.returns()});
+    brokers_.emplace(options_.kafka, admin_, topic_watch_, options_.control_topic(), identity_.cluster_id);
     topic_watch_.want({options_.control_topic()}); // where nothing can be known, that is said now
     watcher_ = std::jthread([this](const std::stop_token& stop) { topics_.watch(stop); });
     log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
@@ -171,14 +170,14 @@ std::size_t Node::run() {
     while (!stopping_) {
         const unsigned returns = kafka_watch_.returns();
         try {
-            if (!context_ && !establish()) {
+            if (!brokers_ && !establish()) {
                 rest(parked_look_interval);
                 continue;
             }
             connect();
             relays_->join(relay_, host_and_process(), options_.lease);
-            for (auto& [shard, worker] : workers_) {
-                worker->ring(); // rings may have been lost with the connection
+            for (auto& [number, shard] : shards_) {
+                shard->bell().ring(); // rings may have been lost with the connection
             }
             failures = 0;
             waits_.over();
@@ -248,8 +247,8 @@ void Node::note_outages() {
                             outage.cause.code, outage.cause.reason, outage.given_up});
         }
         relays_->note_outages(relay_, rows);
-        for (auto& [shard, worker] : workers_) {
-            worker->ring();
+        for (auto& [number, shard] : shards_) {
+            shard->bell().ring();
         }
     }
     noted_outages_ = std::move(outages);
@@ -272,14 +271,14 @@ void Node::drop_outages_of_nobody() {
 std::vector<store::HinderedShard> Node::hindered() const {
     std::vector<store::HinderedShard> all;
     const auto away = kafka_watch_.away();
-    for (const auto& [shard, worker] : workers_) {
-        if (const auto told = worker->hindrance()) {
-            all.push_back({shard, told->why, told->lasts});
-        } else if (away && worker->needs_kafka()) {
-            all.push_back({shard, away->why, away->lasts});
+    for (const auto& [number, shard] : shards_) {
+        if (const auto told = shard->loop().hindrance()) {
+            all.push_back({number, told->why, told->lasts});
+        } else if (away && shard->loop().needs_kafka()) {
+            all.push_back({number, away->why, away->lasts});
         }
-        if (const auto slow = worker->slowness()) {
-            all.push_back({shard, slow->why, slow->lasts, true});
+        if (const auto slow = shard->loop().slowness()) {
+            all.push_back({number, slow->why, slow->lasts, true});
         }
     }
     return all;
@@ -297,8 +296,8 @@ void Node::beat() {
     if (pauses_.update(membership->pauses)) {
         log::info("pauses changed", {{"paused_shards", membership->pauses.shards.size()},
                                      {"paused_topics", membership->pauses.topics.size()}});
-        for (auto& [shard, worker] : workers_) {
-            worker->ring();
+        for (auto& [number, shard] : shards_) {
+            shard->bell().ring();
         }
     }
     if (!follow_reshard(membership->shard_count)) {
@@ -308,8 +307,8 @@ void Node::beat() {
         make_missing_shards();
     }
     for (const store::ShardView& view : membership->shards) {
-        if (const auto worker = workers_.find(view.shard); worker != workers_.end() && view.owner != relay_) {
-            worker->second->doubt();
+        if (const auto found = shards_.find(view.shard); found != shards_.end() && view.owner != relay_) {
+            found->second->bell().doubt();
         }
     }
     if (!parked_) {
@@ -331,15 +330,15 @@ void Node::make_missing_shards() {
     }
 }
 
-/// The buckets were moved to another number of shards: every worker ends first, then this relay goes on with
+/// The buckets were moved to another number of shards: every loop ends first, then this relay goes on with
 /// its share of the new ones. @return whether it knows the new number
 bool Node::follow_reshard(int shard_count) {
     if (shard_count == identity_.shard_count) {
         return true;
     }
-    if (!workers_.empty()) {
-        for (auto& [shard, worker] : workers_) {
-            worker->doubt();
+    if (!shards_.empty()) {
+        for (auto& [number, shard] : shards_) {
+            shard->bell().doubt();
         }
         return false; // their end is announced, and heard here
     }
@@ -351,21 +350,28 @@ bool Node::follow_reshard(int shard_count) {
 
 void Node::apply(const SharePlan& plan) {
     for (const int shard : plan.release) {
-        if (const auto worker = workers_.find(shard); worker != workers_.end()) {
-            worker->second->request_release();
+        if (const auto found = shards_.find(shard); found != shards_.end()) {
+            found->second->bell().request_release();
         }
     }
     for (const int shard : plan.take) {
-        if (!workers_.contains(shard) && lost_[shard] <= SteadyClock::now()) {
-            workers_.emplace(shard, std::make_unique<ShardWorker>(*context_, shard));
+        if (!shards_.contains(shard) && lost_[shard] <= SteadyClock::now()) {
+            shards_.emplace(shard, run_shard(shard));
         }
     }
-    budget_.share_among(workers_.size());
+    budget_.share_among(shards_.size());
+}
+
+std::unique_ptr<RunningShard> Node::run_shard(int shard) {
+    return std::make_unique<RunningShard>(
+        ShardLoop::Settings{relay_, identity_, kafka_watch_.returns(), [this] { wakeup_.ring(); }},
+        Work::Settings{shard, options_, identity_.outbox_id, pauses_, budget_, outlived_},
+        RunningShard::Servers{admin_, *brokers_, topics_, topic_watch_, clock_});
 }
 
 void Node::reap() {
-    const auto ended = std::erase_if(workers_, [this](auto& entry) {
-        if (entry.second->ended()) {
+    const auto ended = std::erase_if(shards_, [this](auto& entry) {
+        if (entry.second->loop().ended()) {
             lost_[entry.first] = SteadyClock::now() + 200ms;
             return true;
         }
@@ -387,29 +393,29 @@ void Node::hear(const std::vector<std::string>& payloads) {
             continue;
         }
         if (payload == "again") {
-            for (auto& [shard, worker] : workers_) {
-                worker->look_again();
+            for (auto& [number, shard] : shards_) {
+                shard->bell().look_again();
             }
             continue;
         }
-        int bucket = 0; // and what is no number wakes one worker for nothing
+        int bucket = 0; // and what is no number wakes one shard for nothing
         std::from_chars(payload.data(), payload.data() + payload.size(), bucket);
-        if (const auto worker = workers_.find(bucket % identity_.shard_count); worker != workers_.end()) {
-            worker->second->ring();
+        if (const auto found = shards_.find(bucket % identity_.shard_count); found != shards_.end()) {
+            found->second->bell().ring();
         }
     }
 }
 
 bool Node::drained() const noexcept {
-    return std::all_of(workers_.begin(), workers_.end(),
-                       [](const auto& entry) { return entry.second->ended(); });
+    return std::all_of(shards_.begin(), shards_.end(),
+                       [](const auto& entry) { return entry.second->loop().ended(); });
 }
 
 std::size_t Node::drain() {
-    log::info("relay drains", {{"shards", workers_.size()}, {"timeout_ms", options_.drain_timeout.count()}});
+    log::info("relay drains", {{"shards", shards_.size()}, {"timeout_ms", options_.drain_timeout.count()}});
     const Deadline deadline = Deadline::in(options_.drain_timeout);
-    for (auto& [shard, worker] : workers_) {
-        worker->request_release();
+    for (auto& [number, shard] : shards_) {
+        shard->bell().request_release();
     }
     while (!drained() && !deadline.passed()) {
         try {
@@ -424,10 +430,11 @@ std::size_t Node::drain() {
     }
     outlived_.tell_all();
     std::size_t left = 0;
-    for (const auto& [shard, worker] : workers_) {
-        if (!worker->ended()) {
-            left += worker->in_flight();
-            log::warn("shard not drained", {{"shard", shard}, {"events_in_flight", worker->in_flight()}});
+    for (const auto& [number, shard] : shards_) {
+        if (!shard->loop().ended()) {
+            left += shard->loop().in_flight();
+            log::warn("shard not drained",
+                      {{"shard", number}, {"events_in_flight", shard->loop().in_flight()}});
         }
     }
     try {

@@ -1,11 +1,18 @@
 #pragma once
 
 #include "node/kafka_watch.hpp"
+#include "node/outlived.hpp"
+#include "node/pauses.hpp"
 #include "node/preflight.hpp"
 #include "node/shares.hpp"
-#include "shard/worker.hpp"
+#include "shard/kafka_brokers.hpp"
+#include "shard/repetition.hpp"
+#include "shard/running_shard.hpp"
 
 #include <outbox/core/wakeup.hpp>
+#include <outbox/delivery/claim_budget.hpp>
+#include <outbox/delivery/topic_watch.hpp>
+#include <outbox/delivery/topics.hpp>
 #include <outbox/relay/options.hpp>
 #include <outbox/store/numbering.hpp>
 
@@ -51,6 +58,7 @@ private:
     bool follow_reshard(int shard_count);
     void make_missing_shards();
     void apply(const SharePlan& plan);
+    std::unique_ptr<RunningShard> run_shard(int shard);
     void reap();
     void note_outages();
     void drop_outages_of_nobody();
@@ -71,10 +79,11 @@ private:
     Outlived outlived_;
     Repetition waits_; ///< of this relay for its servers
     store::Identity identity_;
-    std::optional<RelayContext> context_;
+    std::optional<KafkaBrokers> brokers_; ///< since it is known who we are
+    Clock clock_;
     std::optional<postgres::Connection> connection_;
     std::optional<store::Relays> relays_;
-    std::map<int, std::unique_ptr<ShardWorker>> workers_;
+    std::map<int, std::unique_ptr<RunningShard>> shards_;
     std::map<int, SteadyClock::time_point> lost_; ///< shards not to be tried again before
     SteadyClock::time_point next_beat_{};
     SteadyClock::time_point next_forget_{};

@@ -24,8 +24,8 @@ constexpr auto advice =
 using Wanted = std::map<Uuid, bool>; ///< event -> its record is a dead letter
 
 /// Takes out of `wanted` what the topic holds. @return what keeps it from being read to its end
-std::string look_through(const RelayContext& context, const std::string& topic, Wanted& wanted,
-                         const Patience& patience) {
+std::string look_through(const kafka::ClientOptions& client, const kafka::Admin& admin,
+                         const std::string& topic, Wanted& wanted, const Patience& patience) {
     const Deadline deadline = patience.deadline.at_most(read_patience);
     bool in_time = true;
     const auto see = [&](const kafka::CommittedRecord& record) {
@@ -38,10 +38,10 @@ std::string look_through(const RelayContext& context, const std::string& topic, 
         return in_time && !wanted.empty();
     };
     try {
-        kafka::read_topic(context.options.kafka, context.admin, topic, without_progress, see);
+        kafka::read_topic(client, admin, topic, without_progress, see);
         return in_time ? "" : "it is too large to be looked through here";
     } catch (const kafka::KafkaError& error) {
-        const auto state = context.admin.topic(topic, deadline.at_most(answer_patience));
+        const auto state = admin.topic(topic, deadline.at_most(answer_patience));
         const bool passes = error.blame() != kafka::Blame::topic && (!state || !state->led());
         if (passes) {
             throw;
@@ -50,31 +50,22 @@ std::string look_through(const RelayContext& context, const std::string& topic, 
     }
 }
 
-/// @return indices of those of these rows that are not in the topic
-std::vector<std::size_t> missing_in(const RelayContext& context, store::ShardStore& store,
-                                    const Settle& settle, const std::string& topic,
-                                    const std::vector<std::size_t>& rows, std::string& lack,
-                                    const Patience& patience) {
-    std::vector<store::ManifestedRow> named;
-    for (const std::size_t row : rows) {
-        named.push_back(settle.rows[row]);
-    }
-    const auto ids = store.ids_of(named);
+/// Events of these rows that are not settled yet, each with whether its record is a dead letter.
+Wanted wanted_of(const std::vector<store::ManifestedRow>& named, const std::map<std::int64_t, Uuid>& ids) {
     Wanted wanted;
     for (const store::ManifestedRow& row : named) {
         if (const auto id = ids.find(row.seq); id != ids.end()) {
             wanted.emplace(id->second, row.state != "SENT");
         }
     }
-    if (!wanted.empty()) {
-        lack = look_through(context, topic, wanted, patience);
-    }
-    std::vector<std::size_t> missing;
-    std::copy_if(rows.begin(), rows.end(), std::back_inserter(missing), [&](std::size_t row) {
-        const auto id = ids.find(settle.rows[row].seq);
-        return id != ids.end() && wanted.contains(id->second);
-    });
-    return missing;
+    return wanted;
+}
+
+std::string why_gone(const std::string& topic, const std::string& lack) {
+    return fmt::format("topic {} was deleted, or deleted and made again, while the transaction of "
+                       "this event was open or before it was marked, and the event is not found "
+                       "there{}; {}",
+                       topic, lack.empty() ? "" : fmt::format(" ({})", lack), advice);
 }
 
 /// Moves rows from `rows` to `gone`.
@@ -98,29 +89,34 @@ void set_aside(Settle& settle, std::map<std::size_t, std::string> why) {
 
 } // namespace
 
-void find_gone(const RelayContext& context, store::ShardStore& store, Settle& settle,
-               const Patience& patience) {
+void find_gone(const kafka::ClientOptions& client, const kafka::Admin& admin, delivery::TopicWatch& watch,
+               store::ShardDatabase& store, Settle& settle, const Patience& patience) {
     delivery::TopicWatch::Names names;
     for (const auto& [topic, rows] : settle.by_topic) {
         names.insert(topic.first);
     }
     const auto began = SteadyClock::now();
-    if (!names.empty() && !context.watch.ask(names, patience.deadline.at_most(answer_patience))) {
+    if (!names.empty() && !watch.ask(names, patience.deadline.at_most(answer_patience))) {
         throw kafka::KafkaError(kafka::timed_out, "brokers do not say which topics there are");
     }
     std::map<std::size_t, std::string> gone;
     for (const auto& [topic, rows] : settle.by_topic) {
         const auto& [name, id] = topic;
-        if (context.watch.compare({{name, id}}, began).kind == delivery::IdentityVerdict::Kind::same) {
+        if (watch.compare({{name, id}}, began).kind == delivery::IdentityVerdict::Kind::same) {
             continue;
         }
-        std::string lack;
-        for (const std::size_t row : missing_in(context, store, settle, name, rows, lack, patience)) {
-            gone[row] =
-                fmt::format("topic {} was deleted, or deleted and made again, while the transaction of "
-                            "this event was open or before it was marked, and the event is not found "
-                            "there{}; {}",
-                            name, lack.empty() ? "" : fmt::format(" ({})", lack), advice);
+        std::vector<store::ManifestedRow> named;
+        for (const std::size_t row : rows) {
+            named.push_back(settle.rows[row]);
+        }
+        const auto ids = store.ids_of(named);
+        Wanted wanted = wanted_of(named, ids);
+        const std::string lack = wanted.empty() ? "" : look_through(client, admin, name, wanted, patience);
+        for (const std::size_t row : rows) {
+            const auto event = ids.find(settle.rows[row].seq);
+            if (event != ids.end() && wanted.contains(event->second)) {
+                gone[row] = why_gone(name, lack);
+            }
         }
     }
     if (!gone.empty()) {

@@ -1,18 +1,17 @@
 #pragma once
 
-#include "shard/lost_markers.hpp"
-#include "shard/recovery.hpp"
-#include "shard/worker.hpp"
+#include "shard/patience.hpp"
+#include "shard/recovery_plan.hpp"
+
+#include <outbox/delivery/topic_watch.hpp>
+#include <outbox/kafka/admin.hpp>
+#include <outbox/kafka/client.hpp>
+#include <outbox/store/shard_database.hpp>
 
 namespace outbox::relay {
 
-/// A transaction is committed with success although a topic was deleted and made again while it was open, and
-/// its manifest says nothing of what is gone with the old one. So rows of topics that are not those any more
-/// which they were before are looked for in what stands there now; those that are not found, or cannot be
-/// looked for, become `gone`.
-/// A step of recovery, after the manifests were read and before their rows are settled.
-/// @throws KafkaError: brokers do not say which topics there are, or are away
-void find_gone(const RelayContext& context, store::ShardStore& store, Settle& settle,
-               const Patience& patience);
+/// Brokers::find_gone(). A step of recovery, after the manifests were read and before their rows are settled.
+void find_gone(const kafka::ClientOptions& client, const kafka::Admin& admin, delivery::TopicWatch& watch,
+               store::ShardDatabase& store, Settle& settle, const Patience& patience);
 
 } // namespace outbox::relay

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 namespace outbox::relay {
 namespace {
@@ -15,8 +14,6 @@ using kafka::OpenTransaction;
 using kafka::TransactionState;
 using store::LostMarker;
 using Kind = TransactionState::Kind;
-
-constexpr milliseconds pace{20};
 
 bool decided(const TransactionState& state) {
     return state.kind != Kind::ongoing && state.kind != Kind::ending;
@@ -57,13 +54,6 @@ auto patiently(const Patience& patience, Ask ask) {
 
 } // namespace
 
-void Patience::pause() const {
-    if (!go_on()) {
-        throw Error(Action::retry, "recovery given up: the relay stops, or the shard is another's");
-    }
-    std::this_thread::sleep_for(pace);
-}
-
 TransactionState LostMarkers::decided(const std::string& lane) const {
     while (true) {
         const auto state = patiently(patience_, [&] {
@@ -90,7 +80,7 @@ kafka::OpenTransactions LostMarkers::open() const {
 
 /// Where this shard's events and manifests went.
 std::vector<kafka::Partition> LostMarkers::everywhere() const {
-    std::vector<kafka::Partition> partitions{{context_.options.control_topic(), ownership_.shard}};
+    std::vector<kafka::Partition> partitions{{control_topic_, ownership_.shard}};
     for (const std::string& topic : store_.topics()) {
         partitions.push_back({topic, kafka::Partition::every});
     }
@@ -139,9 +129,9 @@ bool LostMarkers::keep(const kafka::OpenTransactions& seen, const std::vector<Tr
             lost.push_back({unasked.topic, unasked.number, state.producer_id, -1, committed});
         }
     }
-    store::Turn guarded(store_, ownership_);
-    guarded.note_lost(lost);
-    guarded.commit();
+    const auto guarded = store_.begin(ownership_);
+    guarded->note_lost(lost);
+    guarded->commit();
     return true;
 }
 
@@ -181,9 +171,9 @@ std::vector<std::string> LostMarkers::write() {
             waiting.push_back(unasked.topic);
         }
     }
-    store::Turn guarded(store_, ownership_);
-    guarded.forget_lost(noted);
-    guarded.commit();
+    const auto guarded = store_.begin(ownership_);
+    guarded->forget_lost(noted);
+    guarded->commit();
     return waiting;
 }
 

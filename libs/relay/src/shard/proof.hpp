@@ -1,7 +1,9 @@
 #pragma once
 
-#include "shard/worker.hpp"
-
+#include <outbox/delivery/publisher.hpp>
+#include <outbox/delivery/topic_watch.hpp>
+#include <outbox/kafka/admin.hpp>
+#include <outbox/kafka/client.hpp>
 #include <outbox/kafka/transactions.hpp>
 
 #include <cstdint>
@@ -12,12 +14,6 @@
 #include <vector>
 
 namespace outbox::relay {
-
-/// The lanes are gone or doubtful: only a recovery tells what was sent.
-class NeedsRecovery final : public Error {
-public:
-    explicit NeedsRecovery(const std::string& message) : Error(Action::reconnect, message) {}
-};
 
 /// Where brokers acknowledged the first record of a transaction, by topic and partition.
 using FirstOffsets = std::map<std::pair<std::string, std::int32_t>, std::int64_t>;
@@ -32,6 +28,7 @@ std::optional<kafka::Partition> torn_in(const FirstOffsets& first, const kafka::
 /// What stood in a topic that is gone, or was ended by a marker that somebody wrote by hand, is sent again
 /// with the rest, as long as nothing is committed. A commit would succeed.
 /// @throws KafkaError: the batch is not to be committed
-void look_before_commit(const RelayContext& context, const delivery::UnderWay& under_way);
+void look_before_commit(const kafka::ClientOptions& client, const kafka::Admin& admin,
+                        delivery::TopicWatch& watch, const delivery::UnderWay& under_way);
 
 } // namespace outbox::relay

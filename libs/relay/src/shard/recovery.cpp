@@ -1,96 +1,107 @@
 #include "shard/recovery.hpp"
 
-#include "outbox/delivery/name_claim.hpp"
-
 #include <outbox/faults/faults.hpp>
+#include <outbox/telemetry/log.hpp>
 
-#include <fmt/format.h>
+#include <utility>
 
 namespace outbox::relay {
 namespace {
 
-constexpr auto lost_log =
-    "the control topic was emptied or replaced, or the database belongs to another cluster or backup; bring"
-    " back the two that belong together or, where one is gone, stop the relays and see what `outbox-relay"
-    " reconcile` says";
-
-StopShard stop(const std::string& what, const char* advice) {
-    return {fmt::format("{}: {}", what, advice)};
-}
-
-std::string_view state_of(delivery::Outcome outcome) {
-    switch (outcome) {
-    case delivery::Outcome::dead_lettered:
-        return "FAILED";
-    case delivery::Outcome::skipped:
-        return "SKIPPED";
-    case delivery::Outcome::sent:
-        break;
-    }
-    return "SENT";
-}
-
-std::string_view topics_of(const kafka::ControlRecord& record) {
-    const auto found = record.headers.find(std::string(delivery::topics_header));
-    return found == record.headers.end() ? std::string_view() : found->second;
-}
+constexpr milliseconds recovery_timeout{20'000};
 
 } // namespace
 
-RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquired,
-                           const kafka::ControlTail& tail) {
-    const store::MarkedUpTo& marked = acquired.marked;
-    Settle settle;
-    settle.newest = marked;
-    // Reading starts at the manifest of the last durable mark, so that one must be there.
-    std::int64_t expected = marked.batch == 0 ? 1 : marked.batch;
-    if (marked.batch > 0 && (tail.records.empty() || tail.records.front().offset != marked.offset)) {
-        return stop(fmt::format("the manifest of batch {} is not at offset {}", marked.batch, marked.offset),
-                    lost_log);
+Step Recovery::take() {
+    if (!session_.usable()) {
+        session_.open();
     }
-    for (const kafka::ControlRecord& record : tail.records) {
-        const auto manifest = delivery::decode(record.value, topics_of(record));
-        if (!manifest) {
-            return stop(fmt::format("control record at offset {} cannot be read", record.offset),
-                        "a newer relay wrote it: upgrade this one; or a foreign program: see"
-                        " docs/operations.md, 'A shard is stopped'");
-        }
-        if (delivery::is_name_claim(*manifest)) {
-            continue;
-        }
-        if (manifest->outbox_id != outbox_id) {
-            return stop(
-                fmt::format("control record at offset {} belongs to outbox {}", record.offset,
-                            manifest->outbox_id.to_string()),
-                "another outbox writes under this name; choose another OUTBOX_NAME for this one: stop"
-                " its relays, type OUTBOX_NAME=... outbox-relay adopt, and start them with that name");
-        }
-        if (manifest->epoch > acquired.ownership.epoch) {
-            return stop(
-                fmt::format("batch {} was sent under epoch {}, but this database knows only {}",
-                            manifest->batch, manifest->epoch, acquired.ownership.epoch),
-                "a copy of this database is in use elsewhere: stop it; or this one was restored from an older"
-                " backup: stop the relays and see what `outbox-relay reconcile` says");
-        }
-        if (manifest->batch != expected) {
-            return stop(fmt::format("batch {} follows where {} is due", manifest->batch, expected), lost_log);
-        }
-        ++expected;
-        settle.raise_epoch =
-            manifest->epoch == acquired.ownership.epoch && manifest->owner != acquired.ownership.relay;
-        settle.newest = {manifest->batch, record.offset};
-        if (manifest->batch > marked.batch && faults::cure("manifests")) {
-            for (const delivery::ManifestRow& row : manifest->rows) {
-                if (row.topic != delivery::ManifestRow::no_topic &&
-                    row.outcome != delivery::Outcome::skipped) {
-                    const auto& topic = manifest->topics.at(static_cast<std::size_t>(row.topic));
-                    settle.by_topic[{topic.name, topic.id}].push_back(settle.rows.size());
-                }
-                settle.rows.push_back({row.bucket, row.seq, row.digest, state_of(row.outcome)});
-            }
-        }
+    store::ShardDatabase& database = session_.database();
+    database.wake();
+    acquired_ = database.acquire(settings_.relay, settings_.identity);
+    if (!acquired_) {
+        return {Step::Kind::lost, "another relay owns it"};
     }
-    return settle;
+    faults::point("after-epoch");
+    limit_ = SteadyClock::now() + recovery_timeout;
+    return {};
+}
+
+Patience Recovery::patience() {
+    return {Deadline::at(limit_), [this] { return session_.database().owns(acquired_->ownership); }};
+}
+
+Step Recovery::fence() {
+    const Patience patience = this->patience();
+    publisher_.stop();
+    const auto markers =
+        brokers_.markers(session_.database(), acquired_->ownership, publisher_.lane_ids(), patience);
+    markers->note();
+    publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
+                     patience.go_on);
+    faults::point("after-init");
+    unmarked_topics_ = markers->write();
+    for (const std::string& topic : unmarked_topics_) {
+        log::warn("topic parked", {{"shard", settings_.shard},
+                                   {"topic", topic},
+                                   {"reason", "a partition that may lack a marker has no leader to ask"}});
+    }
+    return {};
+}
+
+Step Recovery::read() {
+    const auto tail = brokers_.read_manifests(*acquired_, patience());
+    auto plan = plan_recovery(settings_.identity.outbox_id, *acquired_, tail);
+    if (auto* const stop = std::get_if<StopShard>(&plan)) {
+        if (!session_.database().owns(acquired_->ownership)) { // a successor's manifests are no alarm
+            return {Step::Kind::lost, "another relay took it while this one read the manifests"};
+        }
+        return {Step::Kind::stopped, std::move(stop->reason)};
+    }
+    settle_ = std::move(std::get<Settle>(plan));
+    brokers_.find_gone(session_.database(), settle_, patience());
+    return {};
+}
+
+Step Recovery::settle() {
+    store::ShardDatabase& database = session_.database();
+    if (settle_.raise_epoch) {
+        acquired_->ownership = database.raise_epoch(acquired_->ownership);
+    }
+    const auto settled = database.settle(acquired_->ownership, settle_.rows, settle_.gone, settle_.newest,
+                                         settings_.block_failed_keys);
+    faults::point("after-settle");
+    tell(settled);
+    acquired_->marked = settle_.newest;
+    settle_ = {};
+    return {};
+}
+
+void Recovery::tell(const store::Settled& settled) const {
+    const int shard = settings_.shard;
+    for (const store::GoneRows& gone : settle_.gone) {
+        log::error("events are gone with their topic: they are FAILED",
+                   {{"shard", shard}, {"events", gone.rows.size()}, {"error", gone.why}});
+    }
+    log::info("shard taken", {{"shard", shard},
+                              {"epoch", acquired_->ownership.epoch},
+                              {"batch", settle_.newest.batch},
+                              {"settled_sent", settled.sent},
+                              {"reset", settled.reset}});
+    if (settled.emptied) {
+        log::error("outbox_events was emptied while its events were at the broker: those are sent and have "
+                   "no rows any "
+                   "more; other events have their numbers, and are sent as what they are",
+                   {{"shard", shard}});
+    }
+    if (settled.seq_moved) {
+        log::warn("events that Kafka has were lost by the database; its numbering was moved past them",
+                  {{"shard", shard}});
+    }
+}
+
+Recovered Recovery::recovered() const {
+    return {acquired_->ownership, acquired_->marked.batch + 1, unmarked_topics_};
 }
 
 } // namespace outbox::relay

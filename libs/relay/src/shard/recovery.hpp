@@ -1,37 +1,78 @@
 #pragma once
 
-#include <outbox/delivery/manifest.hpp>
-#include <outbox/kafka/control_reader.hpp>
-#include <outbox/store/shard.hpp>
+#include "shard/brokers.hpp"
+#include "shard/shard_session.hpp"
+#include "shard/step.hpp"
 
-#include <map>
+#include <outbox/delivery/publisher.hpp>
+#include <outbox/delivery/topic_book.hpp>
+#include <outbox/store/relays.hpp>
+
+#include <cstdint>
+#include <optional>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 namespace outbox::relay {
 
-/// The manifests after the last durable mark are whole: bring the rows in line and go on.
-struct Settle {
-    std::vector<store::ManifestedRow> rows;
-    std::vector<store::GoneRows> gone; ///< of those: their topic was made again, and they are not in it
-    /// Rows by the topic where their records went, and its id before, as far as manifests say. Indices.
-    std::map<std::pair<std::string, Uuid>, std::vector<std::size_t>> by_topic;
-    store::MarkedUpTo newest;
-    bool raise_epoch =
-        false; ///< the newest manifest carries our epoch but another owner: a failover lost a bump
+/// With what a shard begins to work.
+struct Recovered {
+    store::Ownership ownership;
+    std::int64_t next_batch = 1;
+    std::vector<std::string> unmarked_topics; ///< where a lost marker must be written first
 };
 
-/// Going on would be a guess.
-struct StopShard {
-    std::string reason; ///< says what to do
+/// Makes a shard this relay's, and finds out what was sent: takes it, destroys what an earlier owner may have
+/// under way, reads the manifests, and brings the rows in line with them. Each step leads to the next; after
+/// one that is not done it begins anew with take().
+class Recovery {
+public:
+    struct Settings {
+        int shard = 0;
+        Uuid relay;
+        const store::Identity& identity;
+        bool block_failed_keys = false; ///< later events of a key wait behind one that is FAILED
+    };
+    /// What it is made with outlives it.
+    Recovery(Settings settings, ShardSession& session, Brokers& brokers, delivery::TopicBook& topics,
+             delivery::Publisher& publisher)
+        : settings_(settings),
+          session_(session),
+          brokers_(brokers),
+          topics_(topics),
+          publisher_(publisher) {}
+
+    /// Takes the shard in the database.
+    Step take();
+    /// Destroys both lanes, makes and initialises new ones: earlier transactions are decided then.
+    Step fence();
+    /// Reads the manifests after the last durable mark.
+    Step read();
+    /// Brings the rows in line with them.
+    Step settle();
+    /// @pre settle() is done
+    [[nodiscard]] Recovered recovered() const;
+
+    /// Under which the shard is this relay's, as far as is known; null: it is not.
+    [[nodiscard]] const store::Ownership* ownership() const {
+        return acquired_ ? &acquired_->ownership : nullptr;
+    }
+    /// It is not any more.
+    void disown() { acquired_.reset(); }
+
+private:
+    [[nodiscard]] Patience patience();
+    void tell(const store::Settled& settled) const;
+
+    Settings settings_;
+    ShardSession& session_;
+    Brokers& brokers_;
+    delivery::TopicBook& topics_;
+    delivery::Publisher& publisher_;
+    std::optional<store::Acquired> acquired_;
+    SteadyClock::time_point limit_{};
+    Settle settle_; ///< what the manifests ask for
+    std::vector<std::string> unmarked_topics_;
 };
-
-using RecoveryPlan = std::variant<Settle, StopShard>;
-
-/// Decides, without I/O, what the committed end of a control partition means for a shard.
-RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquired,
-                           const kafka::ControlTail& tail);
 
 } // namespace outbox::relay

@@ -57,6 +57,10 @@ void ShardMachine::failed() {
     state_ = ShardState::backing_off;
 }
 
+void ShardMachine::again() {
+    state_ = ShardState::unowned;
+}
+
 void ShardMachine::stop() {
     state_ = ShardState::stopped;
 }

@@ -4,7 +4,7 @@
 
 namespace outbox::relay {
 
-/// What a shard's worker has to do next.
+/// What a shard's loop has to do next.
 enum class ShardState {
     unowned,     ///< take the shard in the database
     fencing,     ///< destroy both lanes, make and initialise new ones: earlier transactions are decided then
@@ -24,7 +24,7 @@ struct Wishes {
     bool pause = false;   ///< claim nothing
 };
 
-/// Which batches a worker holds between claim and mark, at most one of each.
+/// Which batches a loop holds between claim and mark, at most one of each.
 struct InHand {
     bool ready = false;      ///< built, waits for the publisher
     bool publishing = false; ///< at the broker
@@ -45,7 +45,7 @@ struct Pass {
     [[nodiscard]] bool nothing() const { return !mark && !claim; }
 };
 
-/// The life of one shard in one worker: what is done next, from what happened last. A worker performs what
+/// The life of one shard in one loop: what is done next, from what happened last. The loop performs what
 /// the state asks for and says how that ended. No I/O, no clock.
 class ShardMachine {
 public:
@@ -60,6 +60,8 @@ public:
     void lost();
     /// What is half done is unknown: begin anew, after a wait.
     void failed();
+    /// Nothing failed, and a recovery can do more than the last one: begin anew, without a wait.
+    void again();
     /// Going on would be a guess.
     void stop();
     /// The operator says that it would not be any more: begin anew.

@@ -1,4 +1,6 @@
-#include "shard/pending.hpp"
+#include "batch/batch_builder.hpp"
+
+#include <outbox/delivery/topics.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,7 +22,7 @@ protected:
     BuiltBatch build(const std::vector<store::Row>& rows, const delivery::LeftOut& left_out) {
         store::RowSet claimed;
         claimed.rows = rows;
-        return BatchBuilder(context_, 0, {}, left_out)
+        return BatchBuilder(options_, topics_, 0, {}, left_out)
             .build(std::move(claimed), Deadline::in(milliseconds(100)));
     }
     static store::Row row(std::int64_t seq, std::string_view topic, std::string_view aggregate_type) {
@@ -38,17 +40,8 @@ protected:
     RelayOptions options_;
 
 private:
-    store::Identity identity_;
     kafka::Admin admin_{kafka::ClientOptions{"127.0.0.1:1", "test"}};
     delivery::Topics topics_{admin_, kafka::ClientOptions{"127.0.0.1:1", "test"}, {}};
-    delivery::TopicWatch watch_{admin_, kafka::ClientOptions{"127.0.0.1:1", "test"}};
-    Pauses pauses_;
-    delivery::ClaimBudget budget_{1U << 20U};
-    Wakeup ended_;
-    Outlived outlived_;
-    std::atomic<unsigned> kafka_returns_{0};
-    RelayContext context_{options_, identity_, admin_, topics_,   watch_,        pauses_,
-                          budget_,  {},        ended_, outlived_, kafka_returns_};
 };
 
 TEST_F(BatchBuilderTest, WhatTheClaimLeftOutByAnotherNameIsPutBackWithTheLaterRowsOfItsKey) {

@@ -20,15 +20,18 @@ using testing::SizeIs;
 class OutlivedTest : public testing::Test {
 protected:
     OutlivedTest() {
-        log::configure(Settings::load(Program::relay, {}, [](const char*) -> const char* { return nullptr; }),
-                       "test", [this](log::Level, std::string_view line) { lines_.emplace_back(line); });
+        log::configure(settings_, "test",
+                       [this](log::Level, std::string_view line) { lines_.emplace_back(line); });
     }
+    void TearDown() override { log::configure(settings_, "test"); } // the lines go
 
     std::vector<std::string> told(SteadyClock::time_point at) {
         outlived_.tell(at);
         return std::exchange(lines_, {});
     }
 
+    Settings settings_ =
+        Settings::load(Program::relay, {}, [](const char*) -> const char* { return nullptr; });
     Outlived outlived_;
     SteadyClock::time_point now_ = SteadyClock::now();
     std::vector<std::string> lines_;

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace outbox::delivery {
@@ -25,6 +27,9 @@ Remedy remedy_for(const kafka::Failure& failure, const Batch& batch);
 
 /// Whether it is marked before anything is claimed: it names no event, or its mark may block a key.
 bool goes_alone(const Batch& batch);
+
+/// Where its records go, the control topic included where it has its manifest.
+std::set<std::string, std::less<>> topics_of(const Batch& batch);
 
 /// Whether all its events go to one topic.
 bool one_topic(const Batch& batch);

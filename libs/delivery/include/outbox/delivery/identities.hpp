@@ -15,6 +15,12 @@ namespace outbox::delivery {
 /// A topic that is deleted and made again has another one. Missing: brokers tell no id.
 using TopicIdentities = std::map<std::string, Uuid, std::less<>>;
 
+/// The topics of these.
+std::set<std::string, std::less<>> names_of(const TopicIdentities& identities);
+
+/// What to say of a topic that is not the one that it was before a transaction.
+std::string made_again(const std::string& topic);
+
 /// What brokers said last about a topic.
 struct SeenIdentity {
     /// Of those that lead its partitions; nil: there is no such topic. Empty: they do not tell.

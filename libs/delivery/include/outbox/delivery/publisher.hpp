@@ -24,7 +24,7 @@ struct BatchEnd {
 struct UnderWay {
     const Batch& batch;
     const kafka::Lane& lane;
-    std::string transactional_id;
+    const std::string& transactional_id;
     SteadyClock::time_point began;
 };
 
@@ -36,6 +36,9 @@ struct PublisherOptions {
     kafka::LaneFactory make_lane = kafka::make_lane;
     /// Looks at it, on the publisher's thread. @throws KafkaError: it is not committed
     std::function<void(const UnderWay&)> before_commit = [](const UnderWay&) {};
+    /// Empty: the publisher has a thread. Else it has none, somebody calls work() instead, and whoever waits
+    /// for the end of a batch calls this until it has come.
+    std::function<void()> wait_without_thread = {};
 };
 
 /// With which the transactional ids of all relays of an outbox begin.
@@ -46,8 +49,8 @@ std::string transactional_prefix(const Uuid& outbox_id, int shard);
 std::vector<std::string> lane_ids(const std::string& prefix);
 
 /// Sends the batches of one shard in order: two producers (lanes) take turns, and nothing is produced on one
-/// before the other's commit was answered. One batch at a time; runs on a thread of its own.
-/// After any failed or doubtful transaction both lanes are gone: start() makes new ones.
+/// before the other's commit was answered. One batch at a time; runs on a thread of its own, unless it is
+/// told to have none. After any failed or doubtful transaction both lanes are gone: start() makes new ones.
 class Publisher {
 public:
     /// @param done  told whenever a batch has ended
@@ -57,7 +60,7 @@ public:
     ~Publisher();
 
     /// The transactional ids of both lanes.
-    [[nodiscard]] std::vector<std::string> lane_ids() const;
+    [[nodiscard]] const std::vector<std::string>& lane_ids() const { return lane_ids_; }
 
     /// Destroys both lanes, makes new ones and initialises them: earlier producers are fenced and decided
     /// after it.
@@ -73,6 +76,10 @@ public:
     /// The last batch's end, once.
     std::optional<BatchEnd> take_end();
 
+    /// Sends the batch that was submitted; for who runs a publisher without a thread. @return false: there is
+    /// none
+    bool work();
+
 private:
     void run(const std::stop_token& stop);
     kafka::TransactionEnd send(Batch& batch);
@@ -80,6 +87,7 @@ private:
 
     PublisherOptions options_;
     Signal& done_;
+    std::vector<std::string> lane_ids_;
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     std::array<std::unique_ptr<kafka::Lane>, 2> lanes_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/delivery/identities.hpp>
+#include <outbox/delivery/identity_watch.hpp>
 #include <outbox/delivery/signal.hpp>
 #include <outbox/kafka/topic_ids.hpp>
 
@@ -13,47 +14,32 @@
 
 namespace outbox::delivery {
 
-/// Of topics.
-std::set<std::string, std::less<>> names_of(const TopicIdentities& identities);
-
-/// What to say of a topic that is not the one that it was before a transaction.
-std::string made_again(const std::string& topic);
-
 /// Knows which topics are still those that they were: asks brokers for their ids on behalf of all shards of a
 /// relay, on a thread of its own. Who asks while a question is under way shares the next one. Where brokers
 /// tell no ids (Kafka before 2.8) nothing is known of any topic: that is logged once, and tried again now and
 /// then. Thread-safe.
-class TopicWatch {
+class TopicWatch final : public IdentityWatch {
 public:
     TopicWatch(const kafka::Admin& admin, const kafka::ClientOptions& client);
     TopicWatch(const TopicWatch&) = delete;
     TopicWatch& operator=(const TopicWatch&) = delete;
-    ~TopicWatch();
+    ~TopicWatch() override;
 
-    using Names = std::set<std::string, std::less<>>;
+    void want(const Names& topics, Signal* bell = nullptr) override;
+    void leave(const Signal& bell) override;
 
-    /// Asks about these soon, by a question that begins after this call.
-    /// @param bell  rings when it was answered; lives until leave()
-    void want(const Names& topics, Signal* bell = nullptr);
-    /// The bell rings no more.
-    void leave(const Signal& bell);
-
-    /// The same, and waits for it. @return whether it was answered, or never will be
+    /// want(), and waits for the answer. @return whether it was answered, or never will be
     bool ask(const Names& topics, Deadline deadline);
 
-    /// Ids under which these topics are known now, asked for where nothing certain is known.
-    /// @throws KafkaError: brokers do not answer
-    TopicIdentities identify(const Names& topics, Deadline deadline);
-
-    /// Whether the topics are still these, as far as is known from questions since then.
-    [[nodiscard]] IdentityVerdict compare(const TopicIdentities& before, SteadyClock::time_point since) const;
+    TopicIdentities identify(const Names& topics, Deadline deadline) override;
+    [[nodiscard]] IdentityVerdict compare(const TopicIdentities& before,
+                                          SteadyClock::time_point since) const override;
 
     /// Where answers since then are missing they are waited for.
     IdentityVerdict compare_afresh(const TopicIdentities& before, SteadyClock::time_point since,
                                    Deadline deadline);
 
-    /// Asks again where what is known is not fresh: the answer comes while records are on their way.
-    void freshen(const TopicIdentities& topics);
+    void freshen(const TopicIdentities& topics) override;
 
     /// Just before a commit, which would succeed although a part of its transaction is gone with its topic.
     /// @throws KafkaError torn: one of them is known to be another by now

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/delivery/outages.hpp>
+#include <outbox/delivery/topic_book.hpp>
 #include <outbox/kafka/admin.hpp>
 #include <outbox/kafka/topic_survey.hpp>
 
@@ -31,81 +32,34 @@ struct TopicPolicy {
     bool announce = true; ///< outages are logged; off: whoever asks says what it was told
 };
 
-/// Why a record cannot be sent.
-struct Refusal {
-    int code = 0; ///< Kafka's error; 0: on_before_publish threw
-    std::string reason;
-};
-
-/// What may be sent to a topic now.
-struct TopicVerdict {
-    enum class Kind {
-        open,    ///< send
-        refused, ///< no event may name it: an attempt of the event is spent
-        parked,  ///< it takes nothing at all: wait, no attempt is spent
-        given_up ///< that has lasted longer than an operator wants to wait: the event is FAILED at once
-    };
-    Kind kind = Kind::open;
-    std::int32_t partitions = 0;
-    kafka::TopicLimits limits;
-    int code = 0; ///< Kafka's error, of a topic that is not open
-    std::string reason;
-    bool made = false; ///< just now: it was missing
-};
-
-/// What is not sent for now, because its topic takes nothing or a marker is missing.
-struct LeftOut {
-    std::set<std::string, std::less<>> topics; ///< of Kafka
-    std::vector<std::string> row_topics;       ///< what rows name that go there, as far as is known
-    std::set<std::string, std::less<>> trials; ///< topics that one event, alone, is to try
-};
-
 /// What brokers said about a topic, judged. Says nothing about whether it is some outbox's control topic. No
 /// I/O.
 /// @pre the topic exists
 TopicVerdict judge(const std::string& name, const kafka::TopicFacts& facts, const TopicPolicy& policy);
 
 /// What is known about the topics, shared by the shards of one relay. Thread-safe.
-class Topics {
+class Topics final : public TopicBook {
 public:
     /// @param changed  called, from any thread, when a topic takes nothing any more, or takes records again
     Topics(
         const kafka::Admin& admin, const kafka::ClientOptions& client, TopicPolicy policy,
         std::function<void()> changed = [] {});
 
-    /// Looks a topic up, makes it when it is missing and that is wished. Verdicts are kept for a while.
-    /// @param not_before  answers that are older than this do not count
-    /// @throws KafkaError with blame nobody or setup when the cluster cannot answer.
-    TopicVerdict look_up(const std::string& name, Deadline deadline, SteadyClock::time_point not_before = {});
-
-    /// A transaction that held records for these topics failed: asks brokers about them.
-    /// @return those that explain it: they take nothing, or were missing. @throws KafkaError when the cluster
-    /// cannot answer
+    TopicVerdict look_up(const std::string& name, Deadline deadline,
+                         SteadyClock::time_point not_before = {}) override;
     std::set<std::string, std::less<>> find_culprits(const std::set<std::string, std::less<>>& names,
-                                                     Deadline deadline);
-
-    /// A transaction with nothing but this topic was refused, though brokers say nothing against it.
-    void refuse(const std::string& name, const Refusal& why);
-    /// A transaction with records for it was committed.
-    void took(std::string_view name);
-    /// The shard was to try this topic and has no event for it.
-    void not_tried(std::string_view name, int shard);
-
-    /// Leaders may have moved: ask again at the next use.
-    void forget();
+                                                     Deadline deadline) override;
+    void refuse(const std::string& name, const Refusal& why) override;
+    void took(std::string_view name) override;
+    void not_tried(std::string_view name, int shard) override;
+    void forget() override;
     /// An operator has mended something: ask again about parked topics now, about the others at the next use.
     void ask_anew();
 
-    /// Rows of the shard that name `row_topic` go to this topic, which is parked; by a template it may have
-    /// another name.
-    void note_parked(std::string_view name, std::string_view row_topic, int shard);
-
-    /// Topics that take nothing at the moment, but for those that this shard is to try.
-    [[nodiscard]] LeftOut left_out(int shard);
-    /// The same of one topic.
-    [[nodiscard]] bool is_left_out(const std::string& name, int shard);
-    /// Whether a topic waits to be tried by some shard.
-    [[nodiscard]] bool needs_try() const;
+    void note_parked(std::string_view name, std::string_view row_topic, int shard) override;
+    [[nodiscard]] LeftOut left_out(int shard) override;
+    [[nodiscard]] bool is_left_out(const std::string& name, int shard) override;
+    [[nodiscard]] bool needs_try() const override;
     [[nodiscard]] std::vector<Outage> outages() const;
     /// What rows name that go to parked topics, as far as is known, by topic.
     [[nodiscard]] std::map<std::string, std::vector<std::string>> parked_row_topics() const;
@@ -115,8 +69,7 @@ public:
     /// Asks about parked topics when it is time to, for all shards, until it is told to stop.
     void watch(const std::stop_token& stop);
 
-    /// Smallest max.message.bytes of the topics in use; record batches must not be larger.
-    [[nodiscard]] std::int64_t smallest_batch_limit();
+    [[nodiscard]] std::int64_t smallest_batch_limit() override;
 
 private:
     struct Known {

@@ -4,6 +4,7 @@
 #include <outbox/postgres/transaction.hpp>
 #include <outbox/store/floors.hpp>
 #include <outbox/store/row.hpp>
+#include <outbox/store/shard_database.hpp>
 #include <outbox/store/unreadable.hpp>
 
 #include <cstdint>
@@ -16,187 +17,39 @@
 
 namespace outbox::store {
 
-/// Under which a relay writes about a shard.
-struct Ownership {
-    int shard = 0;
-    Uuid relay;
-    std::int64_t epoch = 0;
-};
-
-/// How far the shard's rows are durably marked.
-struct MarkedUpTo {
-    std::int64_t batch = 0;
-    std::int64_t offset = -1; ///< of that batch's manifest in the control partition
-};
-
-struct Acquired {
-    Ownership ownership;
-    MarkedUpTo marked;
-};
-
-/// The shard belongs to another relay, or to this one under a newer epoch: stop writing about it.
-class NotOwner final : public Error {
-public:
-    explicit NotOwner(const std::string& message) : Error(Action::stop, message) {}
-};
-
-struct Identity;
-
-/// A row whose transaction was committed in Kafka.
-struct SentRow {
-    Tid tid;
-    std::int64_t seq = 0;
-    std::int16_t bucket = 0;
-    std::int32_t partition = 0;
-    std::int64_t offset = 0;
-    Uuid id;
-    std::int64_t table_file = 0; ///< that `tid` is of
-};
-
-/// A row that could not be sent, for a reason that lies with it or its topic.
-struct FailedAttempt {
-    std::int64_t seq = 0;
-    Uuid id;
-    std::int32_t retry_count = 0; ///< this attempt included
-    bool give_up = false;         ///< -> FAILED
-    bool outage = false;          ///< given up with its topic: not by its own fault
-    bool block_key = false;       ///< given up: later events of the key wait for an operator
-    milliseconds wait{0};         ///< before the next attempt
-    std::string error;
-};
-
-/// A row that shall not be sent.
-struct SkippedRow {
-    std::int16_t bucket = 0;
-    std::int64_t seq = 0;
-    std::string reason;
-};
-
-/// What the manifests of one shard say about a row.
-struct ManifestedRow {
-    std::int16_t bucket = 0;
-    std::int64_t seq = 0;
-    std::uint32_t digest = 0;        ///< id_digest of the row's id
-    std::string_view state = "SENT"; ///< what the row becomes
-};
-
-/// Rows that manifests name, and whose records are not there all the same.
-struct GoneRows {
-    std::vector<ManifestedRow> rows; ///< become FAILED; no attempt is spent
-    std::string why;                 ///< and what to type
-};
-
-struct Settled {
-    std::int64_t sent =
-        0; ///< rows that the manifests name and that were not marked yet, whatever they became
-    std::int64_t reset = 0; ///< PROCESSING rows that no manifest names: NEW again
-    bool emptied =
-        false; ///< the table was emptied: other events have the manifests' numbers, and stay as they are
-    bool seq_moved = false; ///< the identity stood below a manifest's seq and was moved past it
-};
-
-/// What an unguarded look found.
-struct Peek {
-    bool work = false;                        ///< claimable rows
-    std::optional<milliseconds> next_attempt; ///< until the earliest waiting row is due; 0: now
-    bool blocked = false;                     ///< some keys are blocked
-};
-
-/// A key of which an event waits.
-struct BlockedKey {
-    int bucket = 0;
-    std::string key; ///< its bytes, in hex
-};
-
-/// A marker that a broker did not write: the transaction is decided, and its partition still waits for it.
-struct LostMarker {
-    std::string topic;
-    std::int32_t partition = 0;
-    std::int64_t producer_id = 0;
-    std::int64_t start_offset = -1; ///< -1: the partition had no leader to ask
-    bool committed = false;
-};
-
-/// Rows that one statement holds aside at most.
-inline constexpr std::size_t hold_limit = 10'000;
-
-struct ClaimLimits {
-    std::size_t rows = 5000; ///< of all statements together
-    std::size_t rows_a_statement = 100;
-    std::size_t bytes = 512 << 10; ///< about; at least one statement is taken
-    bool track_processing = true;
-};
-
 /// Every statement about one shard, each behind the shard's lock and ownership check.
 /// Not thread-safe: one a thread, with a connection of its own.
-class ShardStore {
+class ShardStore final : public ShardDatabase {
 public:
     /// @param buckets  of this shard
     ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets, milliseconds timeout);
 
-    /// Takes the shard under a new epoch when it is free, this relay's already, or its owner is dead.
-    /// @param identity  that this store's buckets and the relay's transactional ids follow from
-    /// @return nullopt when a living relay owns it, or the outbox's id or number of shards is another by now.
-    std::optional<Acquired> acquire(const Uuid& relay, const Identity& identity);
+    std::unique_ptr<ShardTurn> begin(const Ownership& ownership) override;
 
-    /// Gives the shard back: the next relay need not wait for a lease. No effect when not the owner.
-    void release(const Ownership& ownership);
-
-    /// Claims and looks pass over these buckets from now on; of a new session over none.
-    void leave_out(std::set<int> buckets) { left_out_ = std::move(buckets); }
-
-    /// Whether this relay still owns the shard under this epoch.
-    bool owns(const Ownership& ownership);
-
-    /// Brings rows in line with the manifests after the last durable mark, then resets other PROCESSING rows.
-    /// Verifies ownership under the exclusive lock, also when there is nothing to settle.
-    /// @param block_failed_keys  rows that become FAILED block their keys
-    /// After a TRUNCATE other events may have the manifests' numbers: they are left alone where none of the
-    /// manifests' own is there any more.
-    /// @throws NotOwner; Contradiction when only some rows are other events than the manifests name.
+    std::optional<Acquired> acquire(const Uuid& relay, const Identity& identity) override;
+    void release(const Ownership& ownership) override;
+    void leave_out(std::set<int> buckets) override { left_out_ = std::move(buckets); }
+    bool owns(const Ownership& ownership) override;
     Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows,
-                   std::span<const GoneRows> gone, const MarkedUpTo& newest, bool block_failed_keys);
-
-    /// Ids of those of these rows that are not settled yet, by seq.
-    std::map<std::int64_t, Uuid> ids_of(std::span<const ManifestedRow> rows);
-
-    /// Raises the epoch in place, when the newest manifest already carries this one. @throws NotOwner
-    Ownership raise_epoch(const Ownership& ownership);
-
-    /// Writes down why the shard stands still, or that it does not any more (empty).
-    void note_stopped(const Ownership& ownership, const std::string& reason);
-    /// What is written there; nullopt: nothing, or an operator has taken it away. @throws NotOwner
-    std::optional<std::string> stopped(const Ownership& ownership);
-
-    /// Looks without a lock; what it says is a hint. Rows of `parked_topics` do not count.
-    Peek peek(std::span<const std::string> parked_topics);
-
-    /// Looks, now and then, how far the rows of these topics reach from the head of each bucket: claims and
-    /// looks that leave the same topics out begin behind them.
-    void skip_parked(std::span<const std::string> parked_topics);
-    /// Rows may have become ready that were not: claims begin at the head again.
-    void forget_skipped();
-
-    /// Buckets in which rows wait or keys are blocked.
-    std::vector<int> waiting_buckets();
-
-    /// Whether Turn::free_strays() would find some; without a lock.
-    bool has_strays(std::span<const std::int64_t> in_flight);
-
-    /// Topics that events of this outbox were ever sent to.
-    std::vector<std::string> topics();
-    /// Remembers a topic, durably, before the first event goes there.
-    void note_topic(const std::string& topic);
-
-    std::vector<LostMarker> lost_markers();
+                   std::span<const GoneRows> gone, const MarkedUpTo& newest, bool block_failed_keys) override;
+    std::map<std::int64_t, Uuid> ids_of(std::span<const ManifestedRow> rows) override;
+    Ownership raise_epoch(const Ownership& ownership) override;
+    void note_stopped(const Ownership& ownership, const std::string& reason) override;
+    std::optional<std::string> stopped(const Ownership& ownership) override;
+    Peek peek(std::span<const std::string> parked_topics) override;
+    void skip_parked(std::span<const std::string> parked_topics) override;
+    void forget_skipped() override;
+    std::vector<int> waiting_buckets() override;
+    bool has_strays(std::span<const std::int64_t> in_flight) override;
+    std::vector<std::string> topics() override;
+    void note_topic(const std::string& topic) override;
+    std::vector<LostMarker> lost_markers() override;
 
     /// What the newest claim chose, also when it failed.
     [[nodiscard]] const Choice& choice() const { return choice_; }
-
-    /// Takes the doorbell's locks of every bucket: from then on writers ring.
-    /// @return false when a writer is under way that thinks the relay awake; nothing is held then.
-    bool try_sleep();
-    void wake();
+    bool try_sleep() override;
+    void wake() override;
+    [[nodiscard]] bool chose_content() const override { return choice_.content; }
 
 private:
     friend class Turn;
@@ -226,59 +79,30 @@ private:
 
 /// One guarded transaction about a shard: the shard's lock in shared mode, then the ownership check in a
 /// statement of its own, then writes. Leaving without commit() changes nothing.
-class Turn {
+class Turn final : public ShardTurn {
 public:
     /// @throws NotOwner
     Turn(ShardStore& store, const Ownership& ownership);
 
-    /// Rows -> SENT, and the shard's durable mark moves on; gone() counts those that were not there any more.
-    void mark(std::vector<SentRow> rows, const MarkedUpTo& marked);
-    /// After commit(): sent rows that are not unsent rows any more, by somebody's change; else 0.
-    [[nodiscard]] std::size_t gone() const { return gone_; }
-
-    /// Claims NEW rows of all buckets from one snapshot, oldest first per bucket; keys that wait are left
-    /// out.
-    /// @param in_flight  seqs to leave out, needed where rows in flight are not PROCESSING
+    void mark(std::vector<SentRow> rows, const MarkedUpTo& marked) override;
+    [[nodiscard]] std::size_t gone() const override { return gone_; }
     RowSet claim(const ClaimLimits& limits, std::span<const std::int64_t> in_flight,
-                 std::span<const std::string> parked_topics);
-
-    /// Claims the one waiting row that has been due longest; empty when none is.
-    RowSet claim_due(std::span<const std::string> parked_topics);
-
-    /// Claims held rows of a key, oldest first, unless the key's oldest row waits for a retry; unblocks a key
-    /// of which nothing waits any more.
+                 std::span<const std::string> parked_topics) override;
+    RowSet claim_due(std::span<const std::string> parked_topics) override;
     RowSet claim_held(const BlockedKey& key, const ClaimLimits& limits,
-                      std::span<const std::string> parked_topics);
-
-    void fail(std::span<const FailedAttempt> attempts);
-    /// Claimed rows -> SKIPPED, with the reason as their error message.
-    void skip(std::span<const SkippedRow> rows);
-    /// PROCESSING -> NEW for rows that were claimed and will not be sent now.
-    void put_back(std::span<const Row> rows);
-    /// Claimed rows wait, due at once: claim_due() takes them one by one.
-    void postpone(std::span<const Row> rows);
-
-    /// Ready rows of a bucket's blocked keys are held aside. @return how many, at most `hold_limit`
-    std::size_t hold_followers(int bucket, std::span<const std::int64_t> in_flight);
-    /// Rows that somebody has set PROCESSING, or has held aside, by hand: nobody sends them, so they go back
-    /// to where claims find them. @return how many rows and keys
-    std::size_t free_strays(std::span<const std::int64_t> in_flight);
-    /// Unblocks keys of which no row waits. @return keys whose held rows need wait no more
-    std::vector<BlockedKey> sort_blocked(int bucket);
-
-    /// Remembers lost markers; what was noted first about a partition and producer stands.
-    void note_lost(std::span<const LostMarker> markers);
-    void forget_lost(std::span<const LostMarker> markers);
-
-    /// Writes down that the shard is paused and has nothing in flight, or that it claims again.
-    void note_quiet(bool quiet);
-
-    /// Commits synchronously. After a claim the log up to its snapshot is on disk: every claimed row is
-    /// durable.
-    void commit();
-    /// The same, and the claimed rows learn where they stand now; those that somebody has changed since the
-    /// claim leave it, with the later ones of their keys. @throws Error when updates of rows have no effect
-    void commit(RowSet& claimed);
+                      std::span<const std::string> parked_topics) override;
+    void fail(std::span<const FailedAttempt> attempts) override;
+    void skip(std::span<const SkippedRow> rows) override;
+    void put_back(std::span<const Row> rows) override;
+    void postpone(std::span<const Row> rows) override;
+    std::size_t hold_followers(int bucket, std::span<const std::int64_t> in_flight) override;
+    std::size_t free_strays(std::span<const std::int64_t> in_flight) override;
+    std::vector<BlockedKey> sort_blocked(int bucket) override;
+    void note_lost(std::span<const LostMarker> markers) override;
+    void forget_lost(std::span<const LostMarker> markers) override;
+    void note_quiet(bool quiet) override;
+    void commit() override;
+    void commit(RowSet& claimed) override;
 
 private:
     RowSet claim_some(postgres::Params where, std::size_t most);

@@ -1,7 +1,4 @@
-// Whether the topics of a batch were the same from before it was sent until it was committed.
-#include "shard/pending.hpp"
 #include "shard/proof.hpp"
-#include "shard/worker.hpp"
 
 #include <outbox/telemetry/log.hpp>
 
@@ -13,8 +10,6 @@
 namespace outbox::relay {
 namespace {
 
-using Kind = delivery::IdentityVerdict::Kind;
-
 /// Longer ones are looked at: by hand nobody finds a transaction and writes a marker into it any sooner.
 constexpr milliseconds long_open{1'000};
 
@@ -25,15 +20,15 @@ bool names(const std::vector<kafka::Partition>& partitions, const std::string& t
 }
 
 /// Where it cannot be asked the commit goes on as it would without the question.
-kafka::OpenTransactions open_of(const RelayContext& context, const std::string& transactional_id,
-                                const FirstOffsets& first) {
+kafka::OpenTransactions open_of(const kafka::ClientOptions& client, const kafka::Admin& admin,
+                                const std::string& transactional_id, const FirstOffsets& first) {
     const Deadline deadline = Deadline::in(std::chrono::seconds(2));
     std::vector<kafka::Partition> where;
     for (const auto& [partition, offset] : first) {
         where.push_back({partition.first, partition.second});
     }
     try {
-        const kafka::Transactions transactions(context.admin, context.options.kafka);
+        const kafka::Transactions transactions(admin, client);
         const auto state = transactions.describe(transactional_id, deadline);
         if (state.kind == kafka::TransactionState::Kind::ongoing) {
             return transactions.open(where, std::span(&state.producer_id, 1), deadline);
@@ -44,12 +39,13 @@ kafka::OpenTransactions open_of(const RelayContext& context, const std::string& 
     return {{}, where, {}};
 }
 
-void look_for_markers(const RelayContext& context, const delivery::UnderWay& under_way) {
+void look_for_markers(const kafka::ClientOptions& client, const kafka::Admin& admin,
+                      const delivery::UnderWay& under_way) {
     const auto first = first_offsets(under_way.batch, under_way.lane.delivered());
     if (first.empty()) {
         return;
     }
-    if (const auto torn = torn_in(first, open_of(context, under_way.transactional_id, first))) {
+    if (const auto torn = torn_in(first, open_of(client, admin, under_way.transactional_id, first))) {
         throw kafka::KafkaError(
             kafka::torn,
             fmt::format("somebody wrote a marker into the open transaction of this shard in {} [{}]"
@@ -92,45 +88,11 @@ std::optional<kafka::Partition> torn_in(const FirstOffsets& first, const kafka::
     return std::nullopt;
 }
 
-void look_before_commit(const RelayContext& context, const delivery::UnderWay& under_way) {
-    context.watch.require_same(under_way.batch.identities);
+void look_before_commit(const kafka::ClientOptions& client, const kafka::Admin& admin,
+                        delivery::TopicWatch& watch, const delivery::UnderWay& under_way) {
+    watch.require_same(under_way.batch.identities);
     if (SteadyClock::now() - under_way.began > long_open) {
-        look_for_markers(context, under_way);
-    }
-}
-
-/// Which topics it goes to is known before any of its records is sent: what brokers said last, or asked now.
-void ShardWorker::identify(delivery::Batch& batch) {
-    auto topics = topics_of(batch);
-    topics.insert(context_.options.control_topic());
-    batch.identities = context_.watch.identify(topics, Deadline::in(std::chrono::seconds(5)));
-    if (!batch.identities.empty() && batch.identities.size() < topics.size()) {
-        context_.topics.forget(); // some of them may not be asked for any more: that parks them, by name
-    }
-}
-
-/// The answer comes while the records are on their way.
-void ShardWorker::freshen(const delivery::TopicIdentities& topics) {
-    context_.watch.freshen(topics);
-}
-
-/// A commit succeeds although a topic was deleted and made again meanwhile, and what stood there before is
-/// gone. Rows are marked when the topics are known to be the same by a question that began after the commit.
-void ShardWorker::prove() {
-    for (Published& batch : pending_->published) {
-        if (batch.proven) {
-            continue;
-        }
-        const auto verdict = context_.watch.compare(batch.identities, batch.ended);
-        if (verdict.kind == Kind::changed) {
-            context_.topics.forget();
-            throw NeedsRecovery(delivery::made_again(verdict.topic) + ": what is left of it is looked for");
-        }
-        if (verdict.kind == Kind::open) {
-            return;
-        }
-        batch.proven = true;
-        pace_.look_now(); // the turn that marks it claims as well
+        look_for_markers(client, admin, under_way);
     }
 }
 

@@ -1,4 +1,4 @@
-#include "shard/recovery.hpp"
+#include "shard/recovery_plan.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

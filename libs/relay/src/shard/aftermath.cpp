@@ -1,0 +1,138 @@
+#include "shard/aftermath.hpp"
+
+#include <outbox/delivery/batch_policy.hpp>
+#include <outbox/kafka/error.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <fmt/format.h>
+
+namespace outbox::relay {
+
+Step Aftermath::of(const delivery::BatchEnd& end, store::ShardDatabase& database,
+                   const store::Ownership& ownership) {
+    note_throttle(end.end.throttled);
+    if (end.end.failure) {
+        topics_.forget();
+        if (end.end.failure->blame == kafka::Blame::fenced) {
+            if (Step step = fenced(database, ownership); !step.done()) {
+                return step;
+            }
+        }
+        if (Step step = failed(*end.batch, end.end); !step.done()) {
+            return step;
+        }
+    } else {
+        sent(*end.batch, end.end.throttled);
+    }
+    if (auto doubt = delivery::doubt_about(end.end)) {
+        return {Step::Kind::doubt, std::move(*doubt)};
+    }
+    return {};
+}
+
+void Aftermath::sent(const delivery::Batch& batch, milliseconds throttled) {
+    troubles_.over();
+    for (const auto& [topic, events] : batch.outlived) {
+        outlived_.add(topic, events);
+    }
+    control_.took();
+    if (batch.claimed.empty()) {
+        if (const auto refused = suspects_.proven()) {
+            topics_.refuse(refused->name, refused->why);
+        }
+        return;
+    }
+    suspects_.sent(throttled);
+    if (topics_.needs_try()) {
+        for (const std::string& topic : delivery::topics_of(batch)) {
+            topics_.took(topic);
+        }
+    }
+}
+
+Step Aftermath::fenced(store::ShardDatabase& database, const store::Ownership& ownership) {
+    if (!database.owns(ownership)) {
+        return {Step::Kind::lost, "fenced by the new owner"};
+    }
+    if (troubles_.breaker.fenced_too_often(clock_.now())) {
+        return {Step::Kind::stopped,
+                "fenced more than three times in a minute while still the owner: a second deployment"
+                " uses the same outbox; stop one of the two, and give a copy of this database an"
+                " OUTBOX_NAME of its own with `outbox-relay adopt`"};
+    }
+    return {};
+}
+
+Step Aftermath::failed(const delivery::Batch& batch, const kafka::TransactionEnd& end) {
+    const kafka::Failure& failure = *end.failure;
+    // A client that a quota holds back does not hear the broker, and hangs up.
+    const bool late = kafka::is_timeout(failure.code) || end.throttled.count() > 0;
+    const bool by_size = failure.blame == kafka::Blame::nobody && delivery::is_large(batch);
+    if (failure.blame == kafka::Blame::topic || late || by_size) {
+        const Told told = brokers_tell(batch);
+        if (told.control) {
+            return control_topic_refuses("see the topic's own entry in this log");
+        }
+        if (told.explains) {
+            troubles_.breaker.answered(); // Kafka is well
+            return {};
+        }
+        if (told.asked && !batch.claimed.empty() && suspects_.too_much(batch, failure, late, end.throttled)) {
+            log::warn(
+                "a batch took too much; the next one is smaller",
+                {{"shard", shard_}, {"events", batch.claimed.rows.size()}, {"next", suspects_.most_rows()}});
+        }
+    }
+    if (batch.claimed.empty() && failure.blame == kafka::Blame::topic) {
+        topics_.refuse(control_.name(), {failure.code, failure.message});
+        return control_topic_refuses(failure.message);
+    }
+    if (suspects_.judge(batch, failure)) {
+        troubles_.breaker.answered(); // Kafka is well
+    }
+    return {};
+}
+
+/// Asks brokers about the topics of a batch that failed, whether one of them explains it: then it is parked
+/// or made by now, and the other events are sent again.
+Aftermath::Told Aftermath::brokers_tell(const delivery::Batch& batch) {
+    constexpr std::chrono::seconds patience{3};
+    try {
+        const auto culprits = topics_.find_culprits(delivery::topics_of(batch), Deadline::in(patience));
+        return {true, !culprits.empty(), culprits.contains(control_.name())};
+    } catch (const std::exception& error) {
+        log::debug("topics could not be asked about", {{"shard", shard_}, {"reason", error.what()}});
+        return {};
+    }
+}
+
+Step Aftermath::control_topic_refuses(const std::string& why) {
+    suspects_.acquit_topic();
+    control_.refused();
+    troubles_.breaker.answered(); // Kafka is well
+    return {Step::Kind::doubt, fmt::format("the control topic {} refuses records, so nothing can be sent: {}",
+                                           control_.name(), why)};
+}
+
+/// Quotas hold a client back on every batch: that is said once a minute.
+void Aftermath::note_throttle(milliseconds throttled) {
+    constexpr std::chrono::minutes silence{1};
+    if (throttled.count() == 0) {
+        return;
+    }
+    const auto now = clock_.now();
+    troubles_.hindrance.slows(
+        fmt::format("a quota of Kafka's held its last batch back for {} ms; it sends {} events "
+                    "a batch at most; raise producer_byte_rate or request_percentage of its "
+                    "user or client id (kafka-configs.sh --alter), or let it be slow",
+                    throttled.count(), suspects_.most_rows()),
+        now);
+    if (now >= next_throttle_word_) {
+        next_throttle_word_ = now + silence;
+        log::warn("Kafka holds this relay back by a quota", {{"shard", shard_},
+                                                             {"throttle_ms", throttled.count()},
+                                                             {"events_a_batch", suspects_.most_rows()}});
+    }
+}
+
+} // namespace outbox::relay

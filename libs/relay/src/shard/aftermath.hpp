@@ -1,0 +1,57 @@
+#pragma once
+
+#include "node/outlived.hpp"
+#include "shard/clock.hpp"
+#include "shard/control_doubt.hpp"
+#include "shard/step.hpp"
+#include "shard/suspects.hpp"
+#include "shard/troubles.hpp"
+
+#include <outbox/delivery/publisher.hpp>
+#include <outbox/delivery/topic_book.hpp>
+#include <outbox/store/shard_database.hpp>
+
+namespace outbox::relay {
+
+/// What the end of a batch's transaction means for the topics, the events and the shard. Nothing is marked
+/// here.
+class Aftermath {
+public:
+    /// What it is made with outlives it.
+    Aftermath(int shard, delivery::TopicBook& topics, Outlived& outlived, const Clock& clock,
+              Suspects& suspects, ControlDoubt& control, Troubles& troubles)
+        : shard_(shard),
+          topics_(topics),
+          outlived_(outlived),
+          clock_(clock),
+          suspects_(suspects),
+          control_(control),
+          troubles_(troubles) {}
+
+    /// @return done when the batch is committed and nothing of it is under way
+    Step of(const delivery::BatchEnd& end, store::ShardDatabase& database, const store::Ownership& ownership);
+
+private:
+    void sent(const delivery::Batch& batch, milliseconds throttled);
+    Step failed(const delivery::Batch& batch, const kafka::TransactionEnd& end);
+    Step fenced(store::ShardDatabase& database, const store::Ownership& ownership);
+    Step control_topic_refuses(const std::string& why);
+    struct Told {
+        bool asked = false; ///< brokers answered
+        bool explains = false;
+        bool control = false;
+    };
+    Told brokers_tell(const delivery::Batch& batch);
+    void note_throttle(milliseconds throttled);
+
+    int shard_;
+    delivery::TopicBook& topics_;
+    Outlived& outlived_;
+    const Clock& clock_;
+    Suspects& suspects_;
+    ControlDoubt& control_;
+    Troubles& troubles_;
+    SteadyClock::time_point next_throttle_word_{};
+};
+
+} // namespace outbox::relay

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <outbox/store/shard_database.hpp>
+
+#include <span>
+#include <string>
+
+namespace outbox::relay {
+
+/// Says in the log what became of events that could not be sent. Those that are given up with their topic are
+/// many: they are counted.
+/// @param dead_letter_topic  where those that are given up are; empty: nowhere
+void say_attempts(int shard, std::span<const store::FailedAttempt> attempts,
+                  const std::string& dead_letter_topic);
+
+} // namespace outbox::relay

@@ -1,0 +1,220 @@
+#include "shard/claims.hpp"
+
+#include "shard/attempts.hpp"
+
+#include <outbox/faults/faults.hpp>
+#include <outbox/store/refused.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <algorithm>
+
+namespace outbox::relay {
+
+void Claims::begin(const store::Ownership& ownership) {
+    ownership_ = ownership;
+    refused_.reset();
+    database().leave_out({});
+}
+
+store::ClaimLimits Claims::limits() const {
+    store::ClaimLimits limits = settings_.limits;
+    limits.rows = std::min(limits.rows, suspects_.most_rows());
+    limits.rows_a_statement = suspects_.most_rows_a_statement();
+    limits.bytes = budget_.share();
+    return limits;
+}
+
+store::RowSet Claims::turn(const Pass& pass, const std::vector<std::string>& parked) {
+    try {
+        auto claimed = mark_and_claim(pass, parked);
+        if (pass.claim && refused_.over()) {
+            hindrance_.walks();
+        }
+        return claimed;
+    } catch (const postgres::DatabaseError& error) {
+        if (!pass.claim) {
+            throw;
+        }
+        if (!store::may_be_refused(error.sqlstate()) || !leave_out_refused()) {
+            look_for_unreadable(error);
+        }
+    }
+    Pass mark_only = pass;
+    mark_only.claim = false;
+    pace_.look_now();
+    return mark_and_claim(mark_only, parked);
+}
+
+store::RowSet Claims::mark_and_claim(const Pass& pass, const std::vector<std::string>& parked) {
+    store::RowSet claimed;
+    const auto guarded = database().begin(ownership_);
+    for (const Published& batch : pipeline_.proven()) {
+        guarded->mark(batch.sent, batch.marked);
+        guarded->fail(batch.dead_letters);
+    }
+    if (pass.claim) {
+        const auto in_flight = pipeline_.seqs();
+        faults::point("before-claim");
+        claimed = keys_.claim(*guarded, limits(), in_flight, parked);
+    }
+    guarded->commit(claimed);
+    if (!claimed.empty()) {
+        suspects_.claimed();
+    }
+    if (guarded->gone() > 0) {
+        log::error("events that were sent are not unsent rows any more: somebody changed them",
+                   {{"shard", settings_.shard}, {"rows", guarded->gone()}});
+    }
+    return claimed;
+}
+
+/// @return whether some were found, and the session can go on
+bool Claims::leave_out_refused() {
+    const auto refused = session_.find_refused();
+    if (refused.empty()) {
+        return false;
+    }
+    leave_out(refused);
+    return session_.usable();
+}
+
+/// @pre not empty
+void Claims::leave_out(std::span<const store::UnreadableRow> rows) {
+    const auto now = clock_.now();
+    const auto word = refused_.leave_out(rows, now);
+    database().leave_out(refused_.buckets());
+    hindrance_.limps(word.why, now);
+    pace_.look_now();
+    if (word.worth_saying) {
+        log::error("an event waits: it goes on by itself once this is mended",
+                   {{"shard", settings_.shard}, {"reason", word.why}});
+    }
+}
+
+/// Rows that were too many for one statement are fewer next time. @return false: that is not it
+bool Claims::claim_less(const postgres::DatabaseError& error) {
+    if (store::suspect_of(error.sqlstate()) != store::Suspect::too_many || database().chose_content() ||
+        !suspects_.claim_fewer()) {
+        return false;
+    }
+    log::warn(
+        "a claim took too much; the next one asks for fewer events at once",
+        {{"shard", settings_.shard}, {"next", suspects_.most_rows_a_statement()}, {"reason", error.what()}});
+    return true;
+}
+
+/// After a claim that failed. @throws the error, where nothing was found, or the connection is gone
+void Claims::look_for_unreadable(const postgres::DatabaseError& error) {
+    if (claim_less(error)) {
+        if (!session_.usable()) {
+            throw postgres::DatabaseError(error);
+        }
+        return;
+    }
+    // Without an answer the connection is gone, mostly with the server; large content that was waited for is
+    // another matter.
+    const bool lost = error.sqlstate().empty() && !database().chose_content();
+    if (store::suspect_of(error.sqlstate()) == store::Suspect::nobody || lost) {
+        throw postgres::DatabaseError(error);
+    }
+    suspects_.found_unreadable(session_.find_unreadable(), settings_.block_failed_keys);
+    if (suspects_.unreadable().empty() || !session_.usable()) {
+        throw postgres::DatabaseError(error);
+    }
+}
+
+bool Claims::worth_a_turn(const std::vector<std::string>& parked) {
+    const auto seen = database().peek(parked);
+    return keys_.saw(seen) || seen.work;
+}
+
+void Claims::fail_unreadable() {
+    if (suspects_.unreadable().empty()) {
+        return;
+    }
+    std::vector<store::FailedAttempt> attempts;
+    for (const store::UnreadableRow& row : suspects_.unreadable()) {
+        attempts.push_back({.seq = row.seq,
+                            .id = row.id,
+                            .retry_count = row.retry_count + 1,
+                            .give_up = true,
+                            .block_key = settings_.block_failed_keys,
+                            .error = row.why});
+    }
+    try {
+        const auto guarded = database().begin(ownership_);
+        guarded->fail(attempts);
+        guarded->commit();
+    } catch (const postgres::DatabaseError& error) {
+        if (store::suspect_of(error.sqlstate()) != store::Suspect::rows &&
+            !store::may_be_refused(error.sqlstate())) {
+            throw;
+        }
+        auto rows = suspects_.unreadable();
+        for (auto& row : rows) { // damaged, or refused: they cannot be given up either
+            row.why += "; nor can it be given up: " + error.reason();
+        }
+        leave_out(rows);
+        suspects_.unreadable_settled();
+        return;
+    }
+    suspects_.unreadable_settled();
+    keys_.rows_wait();
+    say_attempts(settings_.shard, attempts, {});
+    for (const auto& attempt : attempts) {
+        suspects_.forget(attempt.seq);
+    }
+}
+
+void Claims::try_refused() {
+    if (refused_.try_again(clock_.now())) {
+        database().leave_out({});
+        pace_.look_now();
+    }
+}
+
+void Claims::skip_parked(const std::vector<std::string>& parked, bool again) {
+    constexpr std::chrono::seconds pace{1};
+    constexpr std::chrono::minutes trusted{1}; // somebody may have set old rows NEW by hand
+    const auto now = clock_.now();
+    if (again || now >= next_head_) {
+        database().forget_skipped();
+        next_head_ = now + trusted;
+    }
+    if (!parked.empty() && now >= next_skip_) {
+        next_skip_ = now + pace;
+        database().skip_parked(parked);
+    }
+}
+
+void Claims::free_strays() {
+    constexpr std::chrono::seconds pace{60};
+    const auto now = clock_.now();
+    if (now < next_strays_) {
+        return;
+    }
+    next_strays_ = now + pace;
+    const auto in_flight = pipeline_.seqs();
+    if (!database().has_strays(in_flight)) {
+        return;
+    }
+    try {
+        const auto guarded = database().begin(ownership_);
+        const auto freed = guarded->free_strays(in_flight);
+        guarded->commit();
+        if (freed > 0) {
+            log::warn(
+                "events were PROCESSING or held aside by somebody else's hand: they are sent like others",
+                {{"shard", settings_.shard}, {"events", freed}});
+            keys_.rows_wait();
+        }
+    } catch (const postgres::DatabaseError& error) {
+        if (!store::may_be_refused(error.sqlstate()) || !session_.usable()) {
+            throw;
+        }
+        log::warn("events that are PROCESSING by somebody else's hand cannot be changed",
+                  {{"shard", settings_.shard}, {"reason", error.reason()}});
+    }
+}
+
+} // namespace outbox::relay

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <outbox/delivery/topic_book.hpp>
+
+#include <string>
+#include <utility>
+
+namespace outbox::relay {
+
+/// Whether the control topic takes records, as one shard knows it. Without it nothing can be sent.
+class ControlDoubt {
+public:
+    /// @param topics  outlives it
+    ControlDoubt(delivery::TopicBook& topics, std::string control_topic, int shard)
+        : topics_(topics),
+          name_(std::move(control_topic)),
+          shard_(shard) {}
+
+    [[nodiscard]] const std::string& name() const { return name_; }
+    /// It refused: it must be seen to take records before anything else is sent.
+    [[nodiscard]] bool doubted() const { return doubted_; }
+    void refused() { doubted_ = true; }
+    /// A batch was committed, and its manifest is there.
+    void took() {
+        if (std::exchange(doubted_, false)) {
+            topics_.took(name_);
+        }
+    }
+
+    /// Whether it is known to take nothing: a recovery would lead nowhere. Somebody asks on behalf of all
+    /// shards.
+    bool is_out() {
+        const bool out = topics_.is_left_out(name_, shard_);
+        doubted_ = doubted_ || out;
+        return out;
+    }
+
+    /// A recovery that could not read it asks brokers about it.
+    void look();
+
+private:
+    delivery::TopicBook& topics_;
+    std::string name_;
+    int shard_;
+    bool doubted_ = false;
+};
+
+} // namespace outbox::relay

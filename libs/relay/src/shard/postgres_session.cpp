@@ -1,0 +1,52 @@
+#include "shard/postgres_session.hpp"
+
+#include <outbox/core/event.hpp>
+#include <outbox/faults/faults.hpp>
+#include <outbox/store/refused.hpp>
+
+namespace outbox::relay {
+namespace {
+
+std::vector<int> buckets_of(int shard, int shard_count) {
+    std::vector<int> buckets;
+    for (int bucket = shard; bucket < bucket_count; bucket += shard_count) {
+        buckets.push_back(bucket);
+    }
+    return buckets;
+}
+
+} // namespace
+
+postgres::Connection PostgresSession::connect() const {
+    auto session = postgres::Connection::open(options_, Deadline::in(milliseconds(5'000)));
+    const std::string durable = faults::cure("flush-before-commit") ? "on" : "off";
+    // The statements know their indexes; a plan must not depend on how fresh the statistics are.
+    session.script("SET enable_indexscan = on; SET enable_nestloop = on; SET enable_seqscan = off;"
+                   " SET enable_bitmapscan = off; SET enable_hashjoin = off;"
+                   " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
+                   " SET synchronous_commit = " +
+                       durable,
+                   Deadline::in(timeout_));
+    return session;
+}
+
+void PostgresSession::close() {
+    store_.reset();
+    connection_.reset();
+}
+
+void PostgresSession::open() {
+    close();
+    connection_ = connect();
+    store_.emplace(*connection_, shard_, buckets_of(shard_, shard_count_), timeout_);
+}
+
+std::vector<store::UnreadableRow> PostgresSession::find_unreadable() {
+    return store::find_unreadable([this] { return connect(); }, store_->choice(), timeout_);
+}
+
+std::vector<store::UnreadableRow> PostgresSession::find_refused() {
+    return store::find_refused([this] { return connect(); }, store_->choice(), timeout_);
+}
+
+} // namespace outbox::relay

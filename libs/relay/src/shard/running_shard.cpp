@@ -1,0 +1,32 @@
+#include "shard/running_shard.hpp"
+
+#include "shard/proof.hpp"
+
+namespace outbox::relay {
+namespace {
+
+delivery::PublisherOptions publisher_options(const Work::Settings& work,
+                                             const RunningShard::Servers& servers) {
+    delivery::PublisherOptions options{work.options.kafka,
+                                       delivery::transactional_prefix(work.outbox_id, work.shard),
+                                       delivery::transactional_family(work.outbox_id)};
+    options.make_lane = work.options.make_lane;
+    options.before_commit = [&client = work.options.kafka, &admin = servers.admin,
+                             &watch = servers.watch](const delivery::UnderWay& under_way) {
+        look_before_commit(client, admin, watch, under_way);
+    };
+    return options;
+}
+
+} // namespace
+
+RunningShard::RunningShard(const ShardLoop::Settings& settings, const Work::Settings& work,
+                           const Servers& servers)
+    : session_(work.options.database, work.options.statement_timeout, work.shard,
+               settings.identity.shard_count),
+      loop_(settings, work, {session_, servers.brokers, servers.topics, servers.watch, servers.clock},
+            publisher_options(work, servers)) {
+    loop_.start();
+}
+
+} // namespace outbox::relay

@@ -1,0 +1,90 @@
+#include "shard/suspects.hpp"
+
+#include <outbox/messages/record.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace outbox::relay {
+namespace {
+
+/// Their keys cannot be told apart where they cannot be read.
+void keep_first_of_buckets(std::vector<store::UnreadableRow>& rows) {
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+        return a.bucket != b.bucket ? a.bucket < b.bucket : a.seq < b.seq;
+    });
+    rows.erase(std::unique(rows.begin(), rows.end(),
+                           [](const auto& a, const auto& b) { return a.bucket == b.bucket; }),
+               rows.end());
+}
+
+} // namespace
+
+bool Suspects::judge(const delivery::Batch& batch, const kafka::Failure& failure) {
+    const auto remedy = delivery::remedy_for(failure, batch);
+    switch (remedy) {
+    case delivery::Remedy::none:
+        return false;
+    case delivery::Remedy::split:
+        batch_.spoilt(batch.claimed.rows.size());
+        break;
+    case delivery::Remedy::blame_row:
+        blamed_[batch.claimed.rows.front().seq].refusal = {failure.code, failure.message};
+        batch_.found();
+        break;
+    case delivery::Remedy::blame_dead_letter:
+        blamed_[batch.claimed.rows.front().seq].no_dead_letter = failure.message;
+        break;
+    case delivery::Remedy::refuse_topic:
+        unproven_ = RefusedTopic{std::string(batch.records.front().topic), {failure.code, failure.message}};
+        break;
+    }
+    return true;
+}
+
+bool Suspects::too_much(const delivery::Batch& batch, const kafka::Failure& failure, bool late,
+                        milliseconds throttled) {
+    const std::size_t events = batch.claimed.rows.size();
+    if (events == 1 && delivery::is_large(batch)) {
+        blamed_[batch.claimed.rows.front().seq].refusal = {
+            kafka::message_too_large,
+            fmt::format(
+                "a record of {} bytes alone does not get through, though the brokers answer; a limit of "
+                "theirs (socket.request.max.bytes) or the time of a transaction is too small for it: {}",
+                messages::alone_bytes(batch.records.front()), failure.message)};
+        batch_.found();
+        return false;
+    }
+    if (late) {
+        batch_.late(events, throttled);
+        return true;
+    }
+    if (failure.blame == kafka::Blame::nobody) {
+        batch_.spoilt(events);
+        return true;
+    }
+    return false;
+}
+
+std::optional<Suspects::RefusedTopic> Suspects::proven() {
+    return std::exchange(unproven_, std::nullopt);
+}
+
+bool Suspects::claim_fewer() {
+    if (claim_.now() <= 1) {
+        return false;
+    }
+    claim_.too_many();
+    return true;
+}
+
+void Suspects::found_unreadable(std::vector<store::UnreadableRow> rows, bool block_failed_keys) {
+    unreadable_ = std::move(rows);
+    if (block_failed_keys) {
+        keep_first_of_buckets(unreadable_); // the others of its key wait for the operator
+    }
+}
+
+} // namespace outbox::relay

@@ -1,0 +1,285 @@
+#include "shard/work.hpp"
+
+#include "batch/manifest_record.hpp"
+#include "shard/attempts.hpp"
+
+#include <outbox/delivery/batch_policy.hpp>
+#include <outbox/faults/faults.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace outbox::relay {
+namespace {
+
+bool is_due(const store::Peek& seen) {
+    return seen.next_attempt && seen.next_attempt->count() == 0;
+}
+
+} // namespace
+
+Work::Work(const Settings& settings, const Seams& seams, delivery::Publisher& publisher, ShardBell& bell,
+           ControlDoubt& control, Troubles& troubles)
+    : settings_(settings),
+      seams_(seams),
+      bell_(bell),
+      control_(control),
+      suspects_(settings.options.claim.rows, settings.options.claim.rows_a_statement),
+      pipeline_(publisher, seams.identities, bell.signal(), seams.clock),
+      claims_({settings.shard, settings.options.claim, settings.options.block_failed_keys}, seams.session,
+              settings.budget, seams.clock, pipeline_, keys_, suspects_, pace_, troubles.hindrance),
+      aftermath_(settings.shard, seams.topics, settings.outlived, seams.clock, suspects_, control, troubles) {
+}
+
+void Work::begin(const Recovered& recovered) {
+    ownership_ = recovered.ownership;
+    next_batch_ = recovered.next_batch;
+    pipeline_.clear();
+    unmarked_.reset(recovered.unmarked_topics);
+    keys_.reset();
+    claims_.begin(ownership_);
+    noted_topics_.clear();
+    wake();
+    const bool first = next_batch_ == 1 && faults::cure("first-manifest");
+    if (first || suspects_.need_proof() || control_.doubted()) {
+        finish(std::make_unique<delivery::Batch>());
+    }
+}
+
+Work::Passed Work::pass(const Wishes& wished) {
+    if (auto topic = unmarked_.askable(seams_.brokers, seams_.clock.now())) {
+        return {{Step::Kind::again, "topic " + *topic + " can be asked again for a marker that was lost"}};
+    }
+    if (Step step = collect(); !step.done()) {
+        return {std::move(step)};
+    }
+    if (Step step = prove(); !step.done()) {
+        return {std::move(step)};
+    }
+    pipeline_.submit();
+    tend_waiting();
+    return {{}, turn(wished)};
+}
+
+Step Work::collect() {
+    const auto end = pipeline_.collect();
+    if (!end) {
+        return {};
+    }
+    Step step = aftermath_.of(*end, database(), ownership_);
+    if (step.done()) {
+        pipeline_.publish(*end);
+    }
+    return step;
+}
+
+Step Work::prove() {
+    const auto proof = pipeline_.prove();
+    if (!proof.changed.empty()) {
+        seams_.topics.forget();
+        return {Step::Kind::doubt, delivery::made_again(proof.changed) + ": what is left of it is looked for"};
+    }
+    if (proof.some) {
+        pace_.look_now(); // the turn that marks it claims as well
+    }
+    return {};
+}
+
+void Work::tend_waiting() {
+    const bool rung = bell_.take_ring(); // perhaps by an operator who settled what a key waits for
+    const auto now = seams_.clock.now();
+    if (rung || keys_.look_due(now)) {
+        keys_.tend(database(), ownership_, pipeline_.seqs(), now);
+    }
+}
+
+/// Marks what Kafka has and claims what comes next. @return whether there was work
+bool Work::turn(const Wishes& wished) {
+    claims_.fail_unreadable();
+    claims_.try_refused();
+    auto held = room();
+    const Pass pass = ShardMachine::plan_pass(pipeline_.in_hand(), wished, static_cast<bool>(held));
+    if (pass.nothing()) {
+        return false;
+    }
+    const delivery::LeftOut out = left_out();
+    claims_.skip_parked(out.row_topics, bell_.take_look_again());
+    claims_.free_strays();
+    if (pass.peek_first && !claims_.worth_a_turn(out.row_topics)) {
+        return false;
+    }
+    faults::point("before-mark");
+    store::RowSet claimed = claims_.turn(pass, out.row_topics);
+    faults::point(claimed.empty() ? "after-mark" : "after-claim");
+    forget_marked();
+    if (!claimed.empty()) {
+        build(std::move(claimed), std::move(held), out);
+        pace_.busy(seams_.clock.now());
+        return true;
+    }
+    return pass.mark;
+}
+
+/// For what may be found, when it is time to look.
+delivery::ClaimBudget::Held Work::room() {
+    if (!pace_.look_due(seams_.clock.now()) || pipeline_.full()) {
+        return {};
+    }
+    return pipeline_.publisher_is_free() ? settings_.budget.hold() : settings_.budget.hold_ahead();
+}
+
+/// Nothing is claimed for topics that take nothing, with a marker still to be written, or paused.
+delivery::LeftOut Work::left_out() {
+    delivery::LeftOut out = seams_.topics.left_out(settings_.shard);
+    unmarked_.add_to(out);
+    const auto paused = settings_.pauses.topics();
+    out.row_topics.insert(out.row_topics.end(), paused.begin(), paused.end());
+    return out;
+}
+
+void Work::forget_marked() {
+    for (const Published& batch : pipeline_.proven()) {
+        if (batch.retried) {
+            keys_.look_soon();
+        }
+        if (!batch.dead_letters.empty()) {
+            keys_.rows_wait();
+            say(batch.dead_letters, settings_.options.dead_letter_topic);
+        }
+    }
+    pipeline_.forget_proven();
+}
+
+/// Claimed rows -> a batch; rows that cannot be sent are written back, and so are the later rows of their
+/// keys.
+void Work::build(store::RowSet claimed, delivery::ClaimBudget::Held held, const delivery::LeftOut& left_out) {
+    constexpr milliseconds patience{10'000};
+    held.shrink_to(claimed.bytes());
+    BatchBuilder builder(settings_.options, seams_.topics, settings_.shard, suspects_.blamed(), left_out);
+    auto built = builder.build(std::move(claimed), Deadline::in(patience));
+    note_parked(built);
+    write_refusals(built);
+    if (built.batch) {
+        note_topics(*built.batch);
+        built.batch->held = std::move(held);
+        finish(std::move(built.batch));
+        pipeline_.submit();
+    }
+}
+
+/// Which topics it goes to is known before any of its records is sent: what brokers said last, or asked now.
+/// One without events is a manifest alone. Once a shard's first one is marked, a control topic that was lost
+/// is missed; a later one shows whether the control topic takes records.
+void Work::finish(std::unique_ptr<delivery::Batch> batch) {
+    constexpr std::chrono::seconds patience{5};
+    auto topics = delivery::topics_of(*batch);
+    topics.insert(control_.name());
+    batch->identities = seams_.identities.identify(topics, Deadline::in(patience));
+    if (!batch->identities.empty() && batch->identities.size() < topics.size()) {
+        seams_.topics.forget(); // some of them may not be asked for any more: that parks them, by name
+    }
+    add_manifest(*batch, control_.name(), settings_.outbox_id, ownership_, next_batch_++);
+    pipeline_.hold(std::move(batch));
+}
+
+void Work::write_refusals(const BuiltBatch& built) {
+    if (built.failed.empty() && built.skipped.empty() && built.put_back.empty() && built.postponed.empty()) {
+        return;
+    }
+    faults::point("before-refusals");
+    const auto guarded = database().begin(ownership_);
+    guarded->fail(built.failed);
+    guarded->skip(built.skipped);
+    guarded->put_back(built.put_back);
+    guarded->postpone(built.postponed);
+    guarded->commit();
+    faults::point("after-refusals");
+    keys_.rows_wait();
+    say(built.failed, {});
+}
+
+void Work::say(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic) {
+    say_attempts(settings_.shard, attempts, dead_letter_topic);
+    for (const store::FailedAttempt& attempt : attempts) {
+        suspects_.forget(attempt.seq);
+    }
+}
+
+void Work::note_parked(const BuiltBatch& built) {
+    for (const auto& [topic, row_topic] : built.parked) {
+        if (!unmarked_.note(topic, row_topic)) {
+            seams_.topics.note_parked(topic, row_topic, settings_.shard);
+        }
+    }
+}
+
+/// Recovery must find every partition that this shard ever wrote to.
+void Work::note_topics(const delivery::Batch& batch) {
+    std::string_view last;
+    for (const kafka::Record& record : batch.records) {
+        if (record.topic == last) {
+            continue;
+        }
+        last = record.topic;
+        if (!noted_topics_.contains(last)) {
+            database().note_topic(std::string(last));
+            noted_topics_.emplace(last);
+        }
+    }
+}
+
+void Work::wait() {
+    using namespace std::chrono_literals;
+    delivery::Signal& signal = bell_.signal();
+    const auto now = seams_.clock.now();
+    const InHand hand = pipeline_.in_hand();
+    if (hand.ready) {
+        seams_.clock.wait(signal, 1s);
+    } else if (!hand.nothing()) {
+        // Something is at the broker: its end rings. Look for more to send meanwhile, unhurriedly.
+        pace_.look_later(now);
+        seams_.clock.wait(signal, pace_.next_look() - now);
+    } else if (pace_.may_sleep(now) && database().try_sleep()) {
+        sleep();
+    } else {
+        seams_.clock.wait(signal, pace_.wait());
+    }
+}
+
+/// Holds the doorbell's locks, so every writer from now on rings. Polls once more, then waits.
+void Work::sleep() {
+    while (!bell_.rung() && !bell_.releasing()) {
+        claims_.free_strays();
+        const auto seen = database().peek(left_out().row_topics);
+        const bool tend = seen.blocked && keys_.look_due(seams_.clock.now());
+        if (seen.work || is_due(seen) || tend) {
+            break;
+        }
+        const auto wait = longest_sleep(seen);
+        const auto refused = claims_.until_refused_are_tried();
+        seams_.clock.wait(bell_.signal(), refused ? std::min(wait, *refused) : wait);
+        if (!unmarked_.empty() || (refused && *refused <= wait)) {
+            break;
+        }
+    }
+    database().wake();
+    pace_.busy(seams_.clock.now());
+}
+
+milliseconds Work::longest_sleep(const store::Peek& seen) const {
+    auto wait = settings_.options.poll_interval;
+    if (seen.next_attempt) {
+        wait = std::min(wait, *seen.next_attempt);
+    }
+    if (seams_.topics.needs_try() || !unmarked_.empty()) {
+        wait = std::min(wait, UnmarkedTopics::pace);
+    }
+    return wait;
+}
+
+void Work::wake() {
+    pace_.look_now();
+    pace_.busy(seams_.clock.now());
+}
+
+} // namespace outbox::relay

@@ -1,0 +1,83 @@
+#include "model_brokers.hpp"
+
+#include "fiber.hpp"
+#include "model_lane.hpp"
+
+namespace outbox::model {
+namespace {
+
+using Kind = delivery::IdentityVerdict::Kind;
+
+constexpr int most_unmarked = 7; ///< of a relay that takes its time
+
+struct NoMarkers final : relay::Markers {
+    void note() override {}
+    std::vector<std::string> write() override { return {}; }
+};
+
+} // namespace
+
+std::unique_ptr<relay::Markers> ModelBrokers::markers(store::ShardDatabase&, const store::Ownership&,
+                                                      std::vector<std::string>, relay::Patience) {
+    return std::make_unique<NoMarkers>(); // no broker of the model loses one
+}
+
+kafka::ControlTail ModelBrokers::read_manifests(const store::Acquired& acquired, const relay::Patience&) {
+    const Surroundings& world = life_.world;
+    const auto& log = world.kafka.log(control);
+    Fiber::wait();
+    const int watermark = world.have(Cure::high_watermark) ? static_cast<int>(log.size())
+                                                           : world.kafka.last_stable_offset(control);
+    do {
+        Fiber::wait(); // an open transaction holds the reader back
+    } while (world.kafka.last_stable_offset(control) < watermark &&
+             static_cast<int>(log.size()) >= watermark);
+    kafka::ControlTail tail{0, watermark, {}};
+    const std::int64_t from = acquired.marked.batch == 0 ? 0 : acquired.marked.offset;
+    const std::int64_t end = world.kafka.last_stable_offset(control);
+    for (auto offset = from; offset < end; ++offset) {
+        const LogRecord& record = log[static_cast<std::size_t>(offset)];
+        if (record.fate == Fate::committed && record.payload != LogRecord::marker) {
+            tail.records.push_back({offset, world.manifests[static_cast<std::size_t>(record.payload)]});
+        }
+    }
+    life_.say("has read ", tail.records.size(), " manifests");
+    return tail;
+}
+
+delivery::TopicVerdict ModelTopics::look_up(const std::string&, Deadline, SteadyClock::time_point) {
+    delivery::TopicVerdict verdict;
+    verdict.partitions = data_partitions;
+    return verdict;
+}
+
+bool ModelIdentities::more_to_claim() const {
+    const Tables& now = life_.world.database.now;
+    for (std::size_t seq = 0; seq < now.rows.size(); ++seq) {
+        const Row& row = now.rows[seq];
+        if (row.claimable() && !now.blocked[static_cast<std::size_t>(row.key)] && !life_.in_hand[seq]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+delivery::IdentityVerdict ModelIdentities::compare(const delivery::TopicIdentities&,
+                                                   SteadyClock::time_point) const {
+    Surroundings& world = life_.world;
+    for (const ModelLane* lane : life_.lanes) {
+        if (lane != nullptr && (lane->commit_is_open() || lane->commit_failed())) {
+            return {lane->commit_failed() ? Kind::changed : Kind::open, "events"};
+        }
+    }
+    const bool takes_its_time = !world.have(Cure::bounded_unmarked) && !life_.first_only &&
+                                life_.unmarked < most_unmarked && more_to_claim();
+    const bool late = world.faults && world.dice.one_in(4);
+    return {takes_its_time || late ? Kind::open : Kind::same, {}};
+}
+
+void ModelClock::wait(delivery::Signal&, SteadyClock::duration) {
+    Fiber::wait();
+}
+
+} // namespace outbox::model
