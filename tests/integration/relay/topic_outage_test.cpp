@@ -94,11 +94,16 @@ TEST_F(TopicOutage, ATopicThatMayNotBeDescribedAnyMoreIsNamedOnceWithTheRightTha
     }
     EXPECT_TRUE(wait_named_by_status(topic)) << operator_status().output << relay.errors();
     EXPECT_THAT(operator_status().output, HasSubstr("--topic " + topic));
-    EXPECT_EQ(lines_with("Kafka does not tell this client its id", relay.errors()), 1) << relay.errors();
-    EXPECT_THAT(relay.errors(), HasSubstr("--operation Describe --topic " + topic));
+    // Whoever asks next meets it first: the watch, which asks for ids, or a producer, whose topic is parked
+    // then.
+    const auto unknown_ids = lines_with("Kafka does not tell this client its id", relay.errors());
+    EXPECT_LE(unknown_ids, 1) << relay.errors();
+    EXPECT_THAT(relay.errors(), HasSubstr(unknown_ids == 1 ? "--operation Describe --topic " + topic
+                                                           : "take back what denies Describe"));
     allow_all(topic);
     expect_goes_on(topic, 360, relay);
-    EXPECT_EQ(lines_with("Kafka tells the id of this topic again", relay.errors()), 1) << relay.errors();
+    EXPECT_EQ(lines_with("Kafka tells the id of this topic again", relay.errors()), unknown_ids)
+        << relay.errors();
     expect_exactly_once();
 }
 
