@@ -20,8 +20,8 @@ http::Headers headers(const std::vector<std::pair<const char*, std::string>>& fi
 }
 
 TEST(TraceContext, IsReadFromTheRequestsHeaders) {
-    const auto trace = trace_context_of(
-        headers({{"Traceparent", valid}, {"tracestate", "a=1,b=2"}, {"tracestate", "c=3"}}));
+    const auto trace =
+        trace_context_of(headers({{"Traceparent", valid}, {"tracestate", "a=1,b=2"}, {"tracestate", "c=3"}}));
     EXPECT_EQ(trace.traceparent, valid);
     EXPECT_EQ(trace.tracestate, "a=1,b=2,c=3");
 }

@@ -195,7 +195,7 @@ TEST_F(Hindrance, ManySentRowsWithoutAutovacuumAreNotReadAgain) {
     constexpr int events = 500; // a round
     constexpr int buckets = 64;
     database.query("ALTER TABLE outbox_events SET (autovacuum_enabled = off)");
-    for (int left = old_rows; left > 0; left -= portion) {          // one statement may take 30 s
+    for (int left = old_rows; left > 0; left -= portion) { // one statement may take 30 s
         database.query(
             "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, "
             "status, processed_at) SELECT gen_random_uuid(), 'user', 'old' || i % 5000, 'user.created', "

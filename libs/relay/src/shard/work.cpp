@@ -77,7 +77,8 @@ Step Work::prove() {
     const auto proof = pipeline_.prove();
     if (!proof.changed.empty()) {
         seams_.topics.forget();
-        return {Step::Kind::doubt, delivery::made_again(proof.changed) + ": what is left of it is looked for"};
+        return {Step::Kind::doubt,
+                delivery::made_again(proof.changed) + ": what is left of it is looked for"};
     }
     if (proof.some) {
         pace_.look_now(); // the turn that marks it claims as well

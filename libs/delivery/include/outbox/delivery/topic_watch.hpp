@@ -60,10 +60,10 @@ private:
     Names wanted_;
     std::set<Signal*> bells_; ///< of those who want them
     std::map<std::string, SeenIdentity, std::less<>> known_;
-    Names hidden_; ///< brokers do not tell this client anything of these; that was logged
-    bool able_ = true;                   ///< brokers tell ids, as far as is known
-    bool answered_ = false;              ///< ever
-    std::string said_;                   ///< why they do not
+    Names hidden_;          ///< brokers do not tell this client anything of these; that was logged
+    bool able_ = true;      ///< brokers tell ids, as far as is known
+    bool answered_ = false; ///< ever
+    std::string said_;      ///< why they do not
     SteadyClock::time_point next_try_{}; ///< while they do not
     std::optional<SteadyClock::time_point>
         silence_; ///< nobody could be asked since then, though Kafka is there
