@@ -305,8 +305,8 @@ TEST_F(Outage, SigtermUnderLoadDrains) {
 TEST_F(Outage, AQuotaThatHoldsARelayBackIsNamedByStatusWhichIsWellAllTheSame) {
     const auto quota = [](const std::string& how) {
         const auto outcome =
-            support::run({{OUTBOX_SOURCE_DIR "/tools/kafka-cli", "configs", "--bootstrap-server",
-                           support::required_variable("KAFKA_BROKERS"), "--alter", how,
+            support::run({{std::string(OUTBOX_SOURCE_DIR) + "/tools/kafka-cli", "configs",
+                           "--bootstrap-server", support::required_variable("KAFKA_BROKERS"), "--alter", how,
                            how == "--add-config" ? "producer_byte_rate=50000" : "producer_byte_rate",
                            "--entity-type", "clients", "--entity-name", "outbox-relay"},
                           {}},
