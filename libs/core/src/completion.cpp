@@ -216,23 +216,25 @@ std::string zsh(const CommandLineSpec& spec) {
         verbs += fmt::format("    '{}:{}'\n", word, safe);
         names.push_back(word);
     }
-    std::string text = fmt::format(
-        "#compdef {0}\n# zsh completion of {0}; {0} completion zsh prints it.\n{1}() {{\n"
-        "  local word verb=\n  local -a verbs=(\n{2}  )\n"
-        "  for word in ${{words[2,CURRENT-1]}}; do\n    case $word in\n    {3}) verb=$word; break "
-        ";;\n    esac\n  done\n  case $verb in\n",
-        spec.name, function_of(spec), verbs, joined(names, "|"));
+    // _arguments sees the words from the verb on, as if the verb were the command.
+    std::string text =
+        fmt::format("#compdef {0}\n# zsh completion of {0}; {0} completion zsh prints it.\n{1}() {{\n"
+                    "  local verb= i\n  local -a verbs=(\n{2}  )\n"
+                    "  for ((i = 2; i < CURRENT; ++i)); do\n    case $words[i] in\n"
+                    "    {3}) verb=$words[i]; break ;;\n    esac\n  done\n"
+                    "  if [[ -n $verb ]]; then\n    shift $((i - 1)) words\n"
+                    "    ((CURRENT -= i - 1))\n  fi\n  case $verb in\n",
+                    spec.name, function_of(spec), verbs, joined(names, "|"));
     for (const Verb& verb : spec.verbs) {
-        text +=
-            fmt::format("  {}) _arguments '*: :'{} ;;\n", verb.name, zsh_options(options_of(spec, &verb)));
+        text += fmt::format("  {}) _arguments{} ;;\n", verb.name, zsh_options(options_of(spec, &verb)));
     }
     text += "  completion) _arguments '*:shell:(bash zsh fish)' ;;\n"
             "  help) _describe verb verbs ;;\n  man) ;;\n";
-    return text + fmt::format("  *) _arguments '*::: :->first'{}\n"
+    // zsh calls the file as a function when it finds it by its name; else somebody has sourced it.
+    return text + fmt::format("  *) _arguments '*::: :->first'{0}\n"
                               "     [[ $words[CURRENT] == -* ]] || _describe word verbs ;;\n  esac\n}}\n"
-                              "compdef {} {} 2>/dev/null || {} \"$@\"\n",
-                              zsh_options(options_of(spec, nullptr)), function_of(spec), spec.name,
-                              function_of(spec));
+                              "if [[ $funcstack[1] == _{2} ]]; then {1} \"$@\"; else compdef {1} {2}; fi\n",
+                              zsh_options(options_of(spec, nullptr)), function_of(spec), spec.name);
 }
 
 // ---- fish
