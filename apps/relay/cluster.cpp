@@ -52,10 +52,14 @@ public:
         return ends;
     }
 
-    void end_transactions(const Uuid& outbox_id, const std::vector<int>& shards) override {
+    void end_transactions(const Uuid& outbox_id, const std::vector<int>& slots,
+                          const std::vector<int>& shards) override {
+        std::vector<std::string> all;
+        std::ranges::transform(slots, std::back_inserter(all), delivery::slot_ids);
+        std::ranges::transform(shards, std::back_inserter(all), delivery::shard_ids);
         const Deadline markers = Deadline::in(milliseconds(5'000));
-        for (const int shard : shards) {
-            for (const auto& lane : delivery::lane_ids(delivery::transactional_prefix(outbox_id, shard))) {
+        for (const std::string& ids : all) {
+            for (const auto& lane : delivery::lane_ids(delivery::transactional_prefix(outbox_id, ids))) {
                 decide(lane, markers);
             }
         }

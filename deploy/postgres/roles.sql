@@ -30,7 +30,7 @@ GRANT UPDATE (status, processed_at, retry_count, error_message, next_attempt_at,
 GRANT SELECT, UPDATE ON SEQUENCE outbox_events_seq_seq TO :"relay";
 GRANT SELECT, UPDATE ON outbox_meta TO :"relay";
 GRANT SELECT, INSERT, UPDATE ON outbox_shards TO :"relay";
-GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relays TO :"relay";
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_relays, outbox_slots TO :"relay";
 GRANT SELECT, INSERT, UPDATE (failed_seq), DELETE ON outbox_blocked_keys TO :"relay";
 GRANT SELECT ON outbox_pauses, outbox_captures TO :"relay";
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_topic_outages TO :"relay";
@@ -46,7 +46,7 @@ GRANT SELECT (id, seq, bucket, aggregate_id, partition_key, event_type, topic, s
 GRANT UPDATE (status, processed_at, retry_count, error_message, next_attempt_at) ON outbox_events TO :"operator";
 GRANT UPDATE (shard_count, reshard_until) ON outbox_meta TO :"operator";
 GRANT INSERT (shard), UPDATE (owner, owned_since, quiet_epoch, epoch, claimed_seq, stopped) ON outbox_shards TO :"operator";
-GRANT SELECT ON outbox_meta, outbox_shards, outbox_relays, outbox_blocked_keys, outbox_lost_markers, outbox_captures,
+GRANT SELECT ON outbox_meta, outbox_shards, outbox_slots, outbox_relays, outbox_blocked_keys, outbox_lost_markers, outbox_captures,
     outbox_topics, outbox_topic_outages TO :"operator";
 GRANT SELECT, INSERT, DELETE ON outbox_pauses TO :"operator";
 GRANT SELECT, INSERT, UPDATE (rows) ON outbox_audit TO :"operator";

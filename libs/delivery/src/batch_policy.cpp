@@ -56,8 +56,8 @@ std::set<std::string, std::less<>> topics_of(const Batch& batch) {
 }
 
 bool one_topic(const Batch& batch) {
-    const auto& records = batch.records; // the last one is the manifest
-    return std::all_of(records.begin(), records.end() - 1,
+    const auto& records = batch.records; // the last ones are manifests
+    return std::all_of(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(batch.events()),
                        [&](const auto& record) { return record.topic == records.front().topic; });
 }
 

@@ -2,10 +2,40 @@
 
 #include <outbox/faults/faults.hpp>
 
+#include <algorithm>
+
 namespace outbox::delivery {
 
-std::string transactional_prefix(const Uuid& outbox_id, int shard) {
-    return transactional_family(outbox_id) + std::to_string(shard);
+namespace {
+
+std::unique_ptr<kafka::Lane> make_lane(const PublisherOptions& publisher, std::string id,
+                                       std::optional<std::size_t> batch_bytes) {
+    kafka::LaneOptions options;
+    options.client = publisher.client;
+    options.transactional_id = std::move(id);
+    options.transactional_family = publisher.transactional_family;
+    options.batch_bytes = batch_bytes.value_or(options.batch_bytes);
+    options.transaction_timeout = publisher.transaction_timeout;
+    return publisher.make_lane(options);
+}
+
+bool is_first(const Batch& batch) {
+    return std::any_of(batch.manifests.begin(), batch.manifests.end(),
+                       [](const BatchManifest& manifest) { return manifest.number == 1; });
+}
+
+} // namespace
+
+std::string slot_ids(int slot) {
+    return "p" + std::to_string(slot);
+}
+
+std::string shard_ids(int shard) {
+    return std::to_string(shard);
+}
+
+std::string transactional_prefix(const Uuid& outbox_id, const std::string& ids) {
+    return transactional_family(outbox_id) + ids;
 }
 
 std::string transactional_family(const Uuid& outbox_id) {
@@ -14,6 +44,17 @@ std::string transactional_family(const Uuid& outbox_id) {
 
 std::vector<std::string> lane_ids(const std::string& prefix) {
     return {prefix + "-0", prefix + "-1"};
+}
+
+void fence_lanes(const PublisherOptions& options, const std::string& prefix, Deadline deadline,
+                 const std::function<bool()>& go_on) {
+    std::vector<std::unique_ptr<kafka::Lane>> lanes;
+    for (const std::string& id : lane_ids(prefix)) {
+        lanes.push_back(make_lane(options, id, std::nullopt));
+    }
+    for (const auto& lane : lanes) {
+        lane->init(deadline, go_on);
+    }
 }
 
 Publisher::Publisher(PublisherOptions options, Signal& done)
@@ -46,16 +87,15 @@ void Publisher::stop() {
     end_.reset();
 }
 
+void Publisher::rename(std::string transactional_prefix) {
+    options_.transactional_prefix = std::move(transactional_prefix);
+    lane_ids_ = delivery::lane_ids(options_.transactional_prefix);
+}
+
 void Publisher::start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on) {
     stop();
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-        kafka::LaneOptions options;
-        options.client = options_.client;
-        options.transactional_id = lane_ids_.at(lane);
-        options.transactional_family = options_.transactional_family;
-        options.batch_bytes = batch_bytes;
-        options.transaction_timeout = options_.transaction_timeout;
-        lanes_.at(lane) = options_.make_lane(options);
+        lanes_.at(lane) = make_lane(options_, lane_ids_.at(lane), batch_bytes);
     }
     for (const auto& lane : lanes_) {
         lane->init(deadline, go_on);
@@ -79,10 +119,10 @@ std::optional<BatchEnd> Publisher::take_end() {
 }
 
 kafka::TransactionEnd Publisher::send(Batch& batch) {
-    const auto number = static_cast<std::size_t>(batch.number % 2);
-    kafka::Lane& lane = *lanes_.at(number);
-    const UnderWay under_way{batch, lane, lane_ids_.at(number), SteadyClock::now()};
-    const bool first = batch.number == 1; // a manifest alone
+    turn_ = (turn_ + 1) % lanes_.size();
+    kafka::Lane& lane = *lanes_.at(turn_);
+    const UnderWay under_way{batch, lane, lane_ids_.at(turn_), SteadyClock::now()};
+    const bool first = is_first(batch); // manifests alone
     faults::point(first ? "before-first-produce" : "before-produce");
     // Open for less than the broker's own timeout, so that this side decides first.
     auto end = lane.send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),

@@ -16,6 +16,7 @@ store::FailedAttempt next_attempt(const store::Row& row, std::int32_t default_ma
     static const Backoff waits(milliseconds(1'000), milliseconds(60'000));
     store::FailedAttempt attempt;
     attempt.seq = row.seq;
+    attempt.bucket = row.bucket;
     attempt.id = row.id;
     attempt.retry_count = row.retry_count + 1;
     attempt.give_up = attempt.retry_count >= row.max_retries.value_or(default_max_retries);

@@ -65,7 +65,7 @@ constexpr const char* refuse_old_relay =
     " out of service', NEW.name USING ERRCODE = 'object_not_in_prerequisite_state'; END $$;"
     " DROP TRIGGER IF EXISTS outbox_refuse_old_relay ON outbox_relays;"
     " CREATE TRIGGER outbox_refuse_old_relay BEFORE INSERT ON outbox_relays FOR EACH ROW"
-    " WHEN (NEW.made_for IS NULL) EXECUTE FUNCTION outbox_refuse_old_relay()";
+    " WHEN (NEW.made_for IS NULL OR NEW.made_for < 31) EXECUTE FUNCTION outbox_refuse_old_relay()";
 
 } // namespace
 

@@ -7,6 +7,7 @@
 #include <outbox/store/numbering.hpp>
 #include <outbox/store/sql/adopt.hpp>
 #include <outbox/store/sql/reconcile.hpp>
+#include <outbox/store/sql/slots.hpp>
 #include <outbox/store/texts.hpp>
 
 #include <fmt/format.h>
@@ -120,13 +121,13 @@ std::optional<std::string> not_ours(const Belonging& now, const std::string& clu
     return std::nullopt;
 }
 
-std::vector<int> all_shards(Connection& connection) {
-    const Result rows = connection.run(sql::find_shards, {}, Deadline::in(short_answer));
-    std::vector<int> shards;
+std::vector<int> numbers_of(Connection& connection, const postgres::Statement& statement) {
+    const Result rows = connection.run(statement, {}, Deadline::in(short_answer));
+    std::vector<int> numbers;
     for (int i = 0; i < rows.rows(); ++i) {
-        shards.push_back(static_cast<int>(rows.integer(i, 0)));
+        numbers.push_back(static_cast<int>(rows.integer(i, 0)));
     }
-    return shards;
+    return numbers;
 }
 
 } // namespace
@@ -141,7 +142,8 @@ Outcome reconcile(Connection& connection, Cluster& cluster, const Reconciliation
         if (auto refused = lock_out_relays(connection)) {
             return {{}, std::move(refused)};
         }
-        cluster.end_transactions(now.outbox_id, all_shards(connection));
+        cluster.end_transactions(now.outbox_id, numbers_of(connection, sql::all_slots),
+                                 numbers_of(connection, sql::find_shards));
     }
     // Before the topics: what comes later is not sent by relays of this outbox.
     const auto ends = cluster.control_ends(now.outbox_id);

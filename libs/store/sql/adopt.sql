@@ -8,7 +8,7 @@ SELECT NOT EXISTS (SELECT FROM outbox_topics) AND NOT EXISTS (SELECT FROM outbox
        (SELECT string_agg(s.shard::text, ', ' ORDER BY s.shard)
           FROM outbox_shards AS s
          WHERE s.owner IS NOT NULL AND s.quiet_epoch IS DISTINCT FROM s.epoch
-            OR EXISTS (SELECT 1 FROM outbox_lost_markers AS l WHERE l.shard = s.shard));
+            OR EXISTS (SELECT 1 FROM outbox_lost_markers));
 
 -- statement: outbox_new_identity
 -- Gives the outbox to name $1 and cluster $2, with a new id.

@@ -36,9 +36,10 @@ INSERT INTO outbox_shards (shard) SELECT generate_series(0, $1::integer - 1) ON 
 -- statement: outbox_remake_shards
 -- Makes rows of shards that were there before and are gone. Their manifests carry an epoch and events that
 -- only Kafka knows now: the new epoch is above every one that was counted up to, and all numbers up to the
--- newest count as claimed.
-INSERT INTO outbox_shards (shard, epoch, claimed_seq)
+-- newest count as claimed. Under whose producers events of theirs are under way nobody knows.
+INSERT INTO outbox_shards (shard, slot, epoch, claimed_seq)
 SELECT g.shard,
+       -1,
        extract(epoch FROM clock_timestamp())::bigint,
        greatest((SELECT max(newest.seq)
                    FROM generate_series(0, {last_bucket}) AS b(bucket)
@@ -113,7 +114,8 @@ SELECT NULL, NULL, false, NULL, true, p.name
  WHERE p.scope = 'topic';
 
 -- statement: outbox_leave
--- Takes relay $1 off the register.
+-- Takes relay $1 off the register, and gives back its slots.
+WITH free AS (UPDATE outbox_slots SET relay = NULL WHERE relay = $1)
 DELETE FROM outbox_relays WHERE relay = $1;
 
 -- statement: outbox_forget

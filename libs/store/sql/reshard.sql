@@ -19,7 +19,7 @@ SELECT s.shard, coalesce(r.name, s.owner::text, 'none'), coalesce({relay_alive},
  WHERE s.owner IS NOT NULL
    AND s.quiet_epoch IS DISTINCT FROM s.epoch
     OR s.stopped IS NOT NULL
-    OR EXISTS (SELECT 1 FROM outbox_lost_markers AS l WHERE l.shard = s.shard)
+    OR EXISTS (SELECT 1 FROM outbox_lost_markers)
  ORDER BY s.shard;
 
 -- statement: outbox_paused_shards

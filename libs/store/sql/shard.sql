@@ -20,11 +20,14 @@ UPDATE outbox_shards AS s
         OR s.owner = $2
         OR NOT EXISTS (SELECT 1 FROM outbox_relays AS r WHERE r.relay = s.owner AND {relay_alive}))
    AND EXISTS (SELECT 1 FROM outbox_meta AS m WHERE m.shard_count = $3 AND m.outbox_id = $4)
- RETURNING s.epoch, s.marked_batch, s.marked_offset;
+ RETURNING s.epoch, s.marked_batch, s.marked_offset, s.slot, s.slot_epoch;
 
 -- statement: outbox_release_shard
--- Gives shard $1 back, so that the next relay need not wait for a lease.
-UPDATE outbox_shards SET owner = NULL, owned_since = NULL WHERE shard = $1 AND owner = $2 AND epoch = $3;
+-- Gives shard $1 back, so that the next relay need not wait for a lease. Nothing of it is under way, so nobody
+-- need be fenced either.
+UPDATE outbox_shards
+   SET owner = NULL, owned_since = NULL, slot = NULL, slot_epoch = 0
+ WHERE shard = $1 AND owner = $2 AND epoch = $3;
 
 -- statement: outbox_owns_shard
 -- Finds out whether relay $2 still owns shard $1 under epoch $3.
@@ -173,8 +176,9 @@ SELECT DISTINCT o.bucket, {key(o)}
  ON CONFLICT DO NOTHING;
 
 -- statement: outbox_settle_mark
--- Notes up to which batch the rows of shard $1 are durably marked, as recovery found it.
-UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3 WHERE shard = $1;
+-- Notes up to which batch the rows of shard $1 are durably marked, as recovery found it, and under which slot its
+-- events are sent from now on.
+UPDATE outbox_shards SET marked_batch = $2, marked_offset = $3, slot = $4, slot_epoch = $5 WHERE shard = $1;
 
 -- statement: outbox_lock_shard_alone
 -- Takes the lock of a shard in exclusive mode, until the end of the transaction.

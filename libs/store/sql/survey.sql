@@ -27,7 +27,7 @@ SELECT quote_ident(current_user), quote_ident(current_database()), current_setti
 {table_facts} c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('outbox_events'))
    AND c.relrowsecurity
    AND c.relname IN ('outbox_meta', 'outbox_shards', 'outbox_relays', 'outbox_blocked_keys', 'outbox_pauses',
-                     'outbox_audit', 'outbox_topics', 'outbox_lost_markers', 'outbox_backfills')
+                     'outbox_audit', 'outbox_topics', 'outbox_lost_markers', 'outbox_backfills', 'outbox_slots')
  ORDER BY c.relname;
 
 -- statement: outbox_survey_columns
@@ -167,7 +167,8 @@ SELECT coalesce(quote_ident(r.rolname), 'ALL')
 SELECT w.name, t.oid IS NOT NULL, format('%I.%I', n.nspname, c.relname)
   FROM (VALUES ('outbox_events', 'outbox_doorbell', 'seq'),
                ('outbox_events', 'outbox_refuse_change', 'seq'),
-               ('outbox_relays', 'outbox_refuse_old_relay', 'made_for')) AS w(relation, name, column_name)
+               ('outbox_relays', 'outbox_refuse_old_relay', 'made_for'),
+               ('outbox_shards', 'outbox_refuse_old_owner', 'slot')) AS w(relation, name, column_name)
   JOIN pg_class AS e ON e.oid = $1::oid
   JOIN pg_namespace AS n ON n.oid = e.relnamespace
   JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relation

@@ -90,14 +90,21 @@ WITH done AS
 SELECT count(*) FROM done WHERE status = 'SENT';
 
 -- statement: outbox_move_claimed
--- Notes the greatest number that shard $1 has claimed. Recovery looks for rows that are PROCESSING up to it.
-UPDATE outbox_shards SET claimed_seq = $2 WHERE shard = $1 AND claimed_seq < $2;
+-- Notes the greatest number ($2) that each of shards $1 has claimed. Recovery looks for rows that are
+-- PROCESSING up to it.
+UPDATE outbox_shards AS s
+   SET claimed_seq = m.seq
+  FROM unnest($1::integer[], $2::bigint[]) AS m(shard, seq)
+ WHERE s.shard = m.shard
+   AND s.claimed_seq < m.seq;
 
 -- statement: outbox_move_mark
--- Notes up to which batch the rows of shard $1 are durably marked.
-UPDATE outbox_shards
-   SET marked_batch = $2, marked_offset = $3, marked_at = clock_timestamp()
- WHERE shard = $1;
+-- Notes up to which batch ($2), whose manifest stands at which offset ($3), the rows of each of shards $1 are
+-- durably marked.
+UPDATE outbox_shards AS s
+   SET marked_batch = m.batch, marked_offset = m.place, marked_at = clock_timestamp()
+  FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS m(shard, batch, place)
+ WHERE s.shard = m.shard;
 
 -- statement: outbox_write_quiet
 -- Notes that shard $1 is paused and has nothing in flight, or that it claims again.
@@ -160,14 +167,18 @@ SELECT o.seq, {content} FROM outbox_events AS o WHERE o.ctid = ANY ($1::tid[]);
 -- Leaves a record in the log, so that the commit makes everything durable that the claim could see.
 SELECT pg_logical_emit_message(true, 'outbox', '');
 
--- statement: outbox_lock_shard
--- Takes the lock of shard $1 in shared mode, until the end of the transaction.
-SELECT pg_advisory_xact_lock_shared({shard_lock($1::integer)});
+-- statement: outbox_lock_some_shards
+-- Takes the locks of shards $1 in shared mode, in their order, until the end of the transaction. Whoever
+-- takes more than one does so by number: nobody waits in a circle.
+SELECT pg_advisory_xact_lock_shared({shard_lock(n.shard)}) FROM unnest($1::integer[]) AS n(shard);
 
 -- statement: outbox_check_owner
--- Finds out whether relay $2 owns shard $1 under epoch $3, and in which file the rows stand. It is a
--- statement of its own behind the lock, so that it sees what was committed before the lock was got.
-SELECT {table_file} FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3;
+-- Counts the shards of $1 that relay $3 owns under their epochs ($2), and tells in which file the rows stand.
+-- It is a statement of its own behind the locks, so that it sees what was committed before they were got.
+SELECT count(*), {table_file}
+  FROM outbox_shards AS s
+  JOIN unnest($1::integer[], $2::bigint[]) AS n(shard, epoch) ON n.shard = s.shard AND n.epoch = s.epoch
+ WHERE s.owner = $3;
 
 -- statement: outbox_fetch
 -- Fetches the next rows of a large claim. The number of rows cannot be a parameter; the name of the prepared

@@ -6,6 +6,7 @@ namespace outbox::store {
 namespace {
 
 using postgres::Result;
+using postgres::Transaction;
 
 } // namespace
 
@@ -22,8 +23,8 @@ void ShardStore::note_topic(const std::string& topic) {
     connection_.run(sql::add_topic, {topic}, Deadline::in(timeout_));
 }
 
-std::vector<LostMarker> ShardStore::lost_markers() {
-    const Result found = connection_.run(sql::read_lost, {shard_}, Deadline::in(timeout_));
+std::vector<LostMarker> ShardStore::lost_markers(const std::string& ids) {
+    const Result found = connection_.run(sql::read_lost, {ids}, Deadline::in(timeout_));
     std::vector<LostMarker> markers;
     for (int i = 0; i < found.rows(); ++i) {
         markers.push_back({found.text(i, 0), static_cast<std::int32_t>(found.integer(i, 1)),
@@ -32,20 +33,21 @@ std::vector<LostMarker> ShardStore::lost_markers() {
     return markers;
 }
 
-void Turn::note_lost(std::span<const LostMarker> markers) {
-    written_ = true;
+void ShardStore::note_lost(const std::string& ids, std::span<const LostMarker> markers) {
+    Transaction transaction(connection_, Deadline::in(timeout_));
     for (const LostMarker& marker : markers) {
-        transaction_.run(sql::add_lost, {store_.shard_, marker.topic, marker.partition, marker.producer_id,
-                                         marker.start_offset, marker.committed ? "t" : "f"});
+        transaction.run(sql::add_lost, {ids, marker.topic, marker.partition, marker.producer_id,
+                                        marker.start_offset, marker.committed ? "t" : "f"});
     }
+    transaction.commit();
 }
 
-void Turn::forget_lost(std::span<const LostMarker> markers) {
-    written_ = true;
+void ShardStore::forget_lost(const std::string& ids, std::span<const LostMarker> markers) {
+    Transaction transaction(connection_, Deadline::in(timeout_));
     for (const LostMarker& marker : markers) {
-        transaction_.run(sql::remove_lost,
-                         {store_.shard_, marker.topic, marker.partition, marker.producer_id});
+        transaction.run(sql::remove_lost, {ids, marker.topic, marker.partition, marker.producer_id});
     }
+    transaction.commit();
 }
 
 } // namespace outbox::store

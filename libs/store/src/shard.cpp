@@ -37,7 +37,7 @@ std::string seqs_of(std::span<const ManifestedRow> rows) {
                     [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.seq); });
 }
 
-std::string buckets_of(std::span<const ManifestedRow> rows) {
+std::string bucket_of_each(std::span<const ManifestedRow> rows) {
     return array_of(rows,
                     [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.bucket); });
 }
@@ -66,7 +66,7 @@ std::optional<std::int64_t> first_stranger(const Result& found, const Digests& d
 std::array<Result, 2> find_unsettled(postgres::Connection& connection, const std::string& buckets,
                                      std::span<const ManifestedRow> rows, Deadline deadline) {
     const std::string seqs = seqs_of(rows);
-    return {connection.run(sql::find_ready, {buckets_of(rows), seqs}, deadline),
+    return {connection.run(sql::find_ready, {bucket_of_each(rows), seqs}, deadline),
             connection.run(sql::find_waiting, {buckets, seqs}, deadline)};
 }
 
@@ -82,6 +82,19 @@ bool was_emptied(Transaction& transaction, const std::string& buckets, std::span
     return strangers > 0 && strangers == found.rows();
 }
 
+/// Columns slot and slot_epoch of outbox_shards.
+SentUnder sent_under(const Result& row, int column) {
+    using Kind = SentUnder::Kind;
+    if (row.is_null(0, column)) {
+        return {row.is_null(0, column + 1) ? Kind::shard : Kind::nobody, {}};
+    }
+    const auto number = static_cast<int>(row.integer(0, column));
+    if (number < 0) {
+        return {Kind::unknown, {}};
+    }
+    return {Kind::slot, {number, row.is_null(0, column + 1) ? 0 : row.integer(0, column + 1)}};
+}
+
 void check_digests(const Result& settled, std::span<const ManifestedRow> rows) {
     if (const auto seq = first_stranger(settled, digests_of(rows))) {
         throw Contradiction(
@@ -94,25 +107,38 @@ void check_digests(const Result& settled, std::span<const ManifestedRow> rows) {
 
 } // namespace
 
-ShardStore::ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets,
-                       milliseconds timeout)
-    : connection_(connection),
-      shard_(shard),
-      buckets_(std::move(buckets)),
-      buckets_in_order_(buckets_),
-      bucket_array_(numbers(buckets_)),
-      timeout_(timeout) {}
+std::string ShardStore::buckets_of(int shard) const {
+    std::vector<int> buckets;
+    for (int bucket = shard; bucket < bucket_count; bucket += shard_count_) {
+        buckets.push_back(bucket);
+    }
+    return numbers(buckets);
+}
 
-std::optional<Acquired> ShardStore::acquire(const Uuid& relay, const Identity& identity) {
+void ShardStore::serve(const std::set<int>& shards) {
+    buckets_in_order_.clear();
+    for (int bucket = 0; bucket < bucket_count; ++bucket) {
+        if (shards.contains(shard_of(bucket))) {
+            buckets_in_order_.push_back(bucket);
+        }
+    }
+    buckets_ = buckets_in_order_;
+    bucket_array_ = numbers(buckets_);
+    horizon_.reset(); // floors of buckets that come are not known
+}
+
+std::optional<Acquired> ShardStore::acquire(int shard, const Uuid& relay, const Identity& identity) {
     forget_skipped();
-    Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard_));
+    Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard));
     const Result taken =
-        transaction.run(sql::take_shard, {shard_, relay, identity.shard_count, identity.outbox_id});
+        transaction.run(sql::take_shard, {shard, relay, identity.shard_count, identity.outbox_id});
     transaction.commit();
     if (taken.empty()) {
         return std::nullopt;
     }
-    return Acquired{{shard_, relay, taken.integer(0, 0)}, {taken.integer(0, 1), taken.integer(0, 2)}};
+    return Acquired{{shard, relay, taken.integer(0, 0)},
+                    {taken.integer(0, 1), taken.integer(0, 2)},
+                    sent_under(taken, 3)};
 }
 
 void ShardStore::release(const Ownership& ownership) {
@@ -124,10 +150,10 @@ bool ShardStore::owns(const Ownership& ownership) {
 }
 
 Ownership ShardStore::raise_epoch(const Ownership& ownership) {
-    Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(shard_));
+    Transaction transaction(connection_, Deadline::in(timeout_), exclusive_lock(ownership.shard));
     const Result raised = transaction.run(sql::raise_shard, owner_params(ownership));
     if (raised.empty()) {
-        throw NotOwner(fmt::format("shard {} was taken over", shard_));
+        throw NotOwner(fmt::format("shard {} was taken over", ownership.shard));
     }
     transaction.commit();
     return {ownership.shard, ownership.relay, raised.integer(0, 0)};
@@ -142,15 +168,15 @@ void ShardStore::note_stopped(const Ownership& ownership, const std::string& rea
 std::optional<std::string> ShardStore::stopped(const Ownership& ownership) {
     const Result found = connection_.run(sql::why_stopped, owner_params(ownership), Deadline::in(timeout_));
     if (found.empty()) {
-        throw NotOwner(fmt::format("shard {} was taken over", shard_));
+        throw NotOwner(fmt::format("shard {} was taken over", ownership.shard));
     }
     return found.maybe_text(0, 0);
 }
 
-std::map<std::int64_t, Uuid> ShardStore::ids_of(std::span<const ManifestedRow> rows) {
+std::map<std::int64_t, Uuid> ShardStore::ids_of(int shard, std::span<const ManifestedRow> rows) {
     std::map<std::int64_t, Uuid> ids;
     for (const Result& found :
-         find_unsettled(connection_, bucket_array_, rows, Deadline::in(timeout_ * 10))) {
+         find_unsettled(connection_, buckets_of(shard), rows, Deadline::in(timeout_ * 10))) {
         for (int i = 0; i < found.rows(); ++i) {
             ids.emplace(found.integer(i, 0), found.uuid(i, 1));
         }
@@ -158,15 +184,17 @@ std::map<std::int64_t, Uuid> ShardStore::ids_of(std::span<const ManifestedRow> r
     return ids;
 }
 
-Settled ShardStore::settle(const Ownership& ownership, std::span<const ManifestedRow> rows,
+Settled ShardStore::settle(const Ownership& ownership, const Slot& slot, std::span<const ManifestedRow> rows,
                            std::span<const GoneRows> gone, const MarkedUpTo& newest, bool block_failed_keys) {
+    const int shard = ownership.shard;
+    const std::string buckets = buckets_of(shard);
     // A takeover may meet a long queue of rows: longer than the ordinary statements' patience.
     Transaction transaction(connection_, Deadline::in(timeout_ * 10),
-                            exclusive_lock(shard_) + fmt::format("; SET LOCAL statement_timeout = {}; "
+                            exclusive_lock(shard) + fmt::format("; SET LOCAL statement_timeout = {}; "
                                                                  "SET LOCAL synchronous_commit = on",
                                                                  (timeout_ * 10).count()));
     if (transaction.run(sql::owns_shard, owner_params(ownership)).empty()) {
-        throw NotOwner(fmt::format("shard {} was taken over during recovery", shard_));
+        throw NotOwner(fmt::format("shard {} was taken over during recovery", shard));
     }
     Settled settled;
     std::vector<ManifestedRow> all(rows.begin(), rows.end());
@@ -174,11 +202,11 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
         all.insert(all.end(), each.rows.begin(), each.rows.end());
     }
     const auto digests = digests_of(all);
-    const auto unsent = find_unsettled(connection_, bucket_array_, all, Deadline::in(timeout_ * 10));
+    const auto unsent = find_unsettled(connection_, buckets, all, Deadline::in(timeout_ * 10));
     const bool stranger = std::any_of(unsent.begin(), unsent.end(), [&](const Result& found) {
         return first_stranger(found, digests).has_value();
     });
-    settled.emptied = stranger && was_emptied(transaction, bucket_array_, all);
+    settled.emptied = stranger && was_emptied(transaction, buckets, all);
     const auto become = [&](std::span<const ManifestedRow> named, const char* state, const std::string& why,
                             int attempts) {
         if (settled.emptied || named.empty()) {
@@ -186,20 +214,20 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
         }
         const std::string seqs = seqs_of(named);
         const Result ready =
-            transaction.run(sql::settle_ready, {buckets_of(named), seqs, state, why, attempts});
+            transaction.run(sql::settle_ready, {bucket_of_each(named), seqs, state, why, attempts});
         const Result waiting =
-            transaction.run(sql::settle_waiting, {bucket_array_, seqs, state, why, attempts});
+            transaction.run(sql::settle_waiting, {buckets, seqs, state, why, attempts});
         check_digests(ready, named);
         check_digests(waiting, named);
-        for (const Result& left : {transaction.run(sql::find_unsettled_ready, {buckets_of(named), seqs}),
-                                   transaction.run(sql::find_unsettled_waiting, {bucket_array_, seqs})}) {
+        for (const Result& left : {transaction.run(sql::find_unsettled_ready, {bucket_of_each(named), seqs}),
+                                   transaction.run(sql::find_unsettled_waiting, {buckets, seqs})}) {
             if (!left.empty()) {
                 throw_without_effect(left.uuid(0, 0), connection_, timeout_);
             }
         }
         settled.sent += ready.affected() + waiting.affected();
         if (block_failed_keys && state == std::string_view("FAILED")) {
-            transaction.run(sql::block_failed, {bucket_array_, seqs});
+            transaction.run(sql::block_failed, {buckets, seqs});
         }
     };
     for (const char* state : {"SENT", "FAILED", "SKIPPED"}) {
@@ -217,17 +245,17 @@ Settled ShardStore::settle(const Ownership& ownership, std::span<const Manifeste
                                               [](const auto& a, const auto& b) { return a.seq < b.seq; });
         settled.seq_moved = move_identity(connection_, largest->seq, Deadline::in(timeout_ * 10));
     }
-    transaction.run(sql::hasten_retries, {bucket_array_});
+    transaction.run(sql::hasten_retries, {buckets});
     if (faults::cure("blocked-keys")) {
-        transaction.run(sql::block_waiting_keys, {bucket_array_});
+        transaction.run(sql::block_waiting_keys, {buckets});
     } else {
         transaction.run(sql::forget_blocked_keys, {});
     }
     if (faults::cure("row-set")) {
-        settled.reset = transaction.run(sql::reset_ready, {bucket_array_, shard_}).affected() +
-                        transaction.run(sql::reset_waiting, {bucket_array_}).affected();
+        settled.reset = transaction.run(sql::reset_ready, {buckets, shard}).affected() +
+                        transaction.run(sql::reset_waiting, {buckets}).affected();
     }
-    transaction.run(sql::settle_mark, {shard_, newest.batch, newest.offset});
+    transaction.run(sql::settle_mark, {shard, newest.batch, newest.offset, slot.number, slot.epoch});
     transaction.commit();
     return settled;
 }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <unordered_map>
 
 namespace outbox::store {
@@ -43,28 +44,36 @@ std::string column(const Rows& rows, Member member) {
 
 } // namespace
 
-std::unique_ptr<ShardTurn> ShardStore::begin(const Ownership& ownership) {
-    return std::make_unique<Turn>(*this, ownership);
+std::unique_ptr<ShardTurn> ShardStore::begin(const Ownerships& ownerships) {
+    return std::make_unique<Turn>(*this, ownerships);
 }
 
-Turn::Turn(ShardStore& store, const Ownership& ownership)
+Turn::Turn(ShardStore& store, Ownerships ownerships)
     : store_(store),
-      ownership_(ownership),
+      ownerships_(std::move(ownerships)),
       transaction_(postgres::Transaction::lazy(store.connection_, Deadline::in(store.timeout_))) {
-    transaction_.add(sql::lock_shard, {ownership.shard}, Answer::with_commit);
-    transaction_.add(sql::check_owner, {ownership.shard, ownership.relay, ownership.epoch},
-                     Answer::before_commit, [this, ownership](const Result& found) {
-                         if (found.empty()) {
-                             throw NotOwner(fmt::format("shard {} is not owned under epoch {} any more",
-                                                        ownership.shard, ownership.epoch));
+    const std::string shards = column(ownerships_, &Ownership::shard);
+    const Uuid relay = ownerships_.empty() ? Uuid() : ownerships_.front().relay;
+    transaction_.add(sql::lock_some_shards, {shards}, Answer::with_commit);
+    transaction_.add(sql::check_owner, {shards, column(ownerships_, &Ownership::epoch), relay},
+                     Answer::before_commit, [this](const Result& found) {
+                         if (found.integer(0, 0) < static_cast<std::int64_t>(ownerships_.size())) {
+                             throw NotOwner("some of its shards are another relay's by now");
                          }
-                         table_file_ = found.integer(0, 0);
+                         table_file_ = found.integer(0, 1);
                      });
 }
 
-void Turn::mark(std::vector<SentRow> rows, const MarkedUpTo& marked) {
+void Turn::mark(std::vector<SentRow> rows, std::span<const ShardMark> marks) {
     written_ = true;
-    transaction_.add(sql::move_mark, {store_.shard_, marked.batch, marked.offset}, Answer::with_commit);
+    std::vector<std::int64_t> batches;
+    std::vector<std::int64_t> offsets;
+    for (const ShardMark& mark : marks) {
+        batches.push_back(mark.upto.batch);
+        offsets.push_back(mark.upto.offset);
+    }
+    transaction_.add(sql::move_mark, {column(marks, &ShardMark::shard), numbers(batches), numbers(offsets)},
+                     Answer::with_commit);
     if (rows.empty()) {
         return;
     }
@@ -108,9 +117,18 @@ void Turn::note_processing(const RowSet& claimed) {
         return;
     }
     written_ = true;
-    const auto newest = std::max_element(claimed.rows.begin(), claimed.rows.end(),
-                                         [](const Row& a, const Row& b) { return a.seq < b.seq; });
-    transaction_.add(sql::move_claimed, {store_.shard_, newest->seq}, Answer::with_commit);
+    std::map<int, std::int64_t> newest; // by shard
+    for (const Row& row : claimed.rows) {
+        auto& seq = newest.emplace(store_.shard_of(row.bucket), row.seq).first->second;
+        seq = std::max(seq, row.seq);
+    }
+    std::vector<int> shards;
+    std::vector<std::int64_t> seqs;
+    for (const auto& [shard, seq] : newest) {
+        shards.push_back(shard);
+        seqs.push_back(seq);
+    }
+    transaction_.add(sql::move_claimed, {numbers(shards), numbers(seqs)}, Answer::with_commit);
 }
 
 RowSet Turn::claim_some(Params where, std::size_t most) {
@@ -256,9 +274,9 @@ void Turn::postpone(std::span<const Row> rows) {
     }
 }
 
-void Turn::note_quiet(bool quiet) {
+void Turn::note_quiet(int shard, bool quiet) {
     written_ = true;
-    transaction_.run(sql::write_quiet, {store_.shard_, quiet ? "t" : "f"});
+    transaction_.run(sql::write_quiet, {shard, quiet ? "t" : "f"});
 }
 
 void Turn::commit() {
@@ -288,7 +306,7 @@ void Turn::commit(RowSet& claimed) {
 /// Rows that somebody changed since the claim come again with the next one, and so must the later ones of
 /// their keys.
 void Turn::give_back(const std::vector<Row>& missed, const std::vector<Row>& followers) {
-    Turn turn(store_, ownership_);
+    Turn turn(store_, ownerships_);
     turn.put_back(followers);
     turn.expect_none(turn.transaction_.run(sql::find_as_claimed, {ids(missed), tids(missed)}));
     turn.commit();

@@ -159,7 +159,7 @@ std::optional<std::int64_t> BatchBuilder::find_trial(const store::RowSet& claime
         }
     }
     for (const std::string& topic : untried) {
-        topics_.not_tried(topic, shard_);
+        topics_.not_tried(topic, pipeline_);
     }
     return trial;
 }

@@ -43,12 +43,15 @@ struct BuiltBatch {
 class BatchBuilder {
 public:
     /// What it is made with outlives it, and so do the rows that it builds of.
+    /// @param pipeline     its number
+    /// @param shard_count  which shard a row is of follows from it
     /// @param left_out  by the claim of these rows
-    BatchBuilder(const RelayOptions& options, delivery::TopicBook& topics, int shard,
+    BatchBuilder(const RelayOptions& options, delivery::TopicBook& topics, int pipeline, int shard_count,
                  const BlamedRows& blamed, delivery::LeftOut left_out)
         : options_(options),
           topics_(topics),
-          shard_(shard),
+          pipeline_(pipeline),
+          shard_count_(shard_count),
           blamed_(blamed),
           left_out_(std::move(left_out)),
           compressed_(kafka::compresses(options.kafka)) {}
@@ -84,7 +87,8 @@ private:
 
     const RelayOptions& options_;
     delivery::TopicBook& topics_;
-    int shard_;
+    int pipeline_;
+    int shard_count_;
     const BlamedRows& blamed_;
     delivery::LeftOut left_out_; ///< one answer for all rows of a key
     bool compressed_;

@@ -55,7 +55,7 @@ bool BatchBuilder::dead_letter(delivery::Batch& batch, const store::Row& row, ka
     }
     record.timestamp_ms = messages::stamp_for(record.timestamp_ms, now_ms(), verdict.limits).ms;
     messages::say_time(*options_.messages.encoder, row, batch.arena, record);
-    add_error_headers(batch, record, refusal, options_.name, shard_);
+    add_error_headers(batch, record, refusal, options_.name, row.bucket % shard_count_);
     record.topic = options_.dead_letter_topic;
     std::string why;
     if (const auto found = blamed_.find(row.seq); found != blamed_.end()) {

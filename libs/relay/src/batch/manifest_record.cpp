@@ -48,28 +48,32 @@ private:
 } // namespace
 
 void add_manifest(delivery::Batch& batch, const std::string& control_topic, const Uuid& outbox_id,
-                  const store::Ownership& ownership, std::int64_t number) {
+                  int shard_count, const store::Ownership& ownership, std::int64_t number) {
     delivery::Manifest manifest{outbox_id, ownership.relay, ownership.epoch, number, {}};
     const auto& rows = batch.claimed.rows;
-    manifest.rows.reserve(rows.size());
     TopicNumbers numbers(batch.identities, manifest.topics);
     for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (rows[i].bucket % shard_count != ownership.shard) {
+            continue;
+        }
         manifest.rows.push_back({rows[i].bucket, rows[i].seq, id_digest(rows[i].id),
                                  batch.dead_letters.contains(rows[i].seq) ? delivery::Outcome::dead_lettered
                                                                           : delivery::Outcome::sent,
                                  numbers.of(batch.records[i].topic)});
     }
-    batch.number = number;
-    batch.manifest = delivery::encode(manifest);
-    batch.manifest_key = delivery::control_key(number);
+    auto& kept = batch.manifests.emplace_back();
+    kept.partition = ownership.shard;
+    kept.number = number;
+    kept.value = delivery::encode(manifest);
+    kept.key = delivery::control_key(number);
     kafka::Record control;
     control.topic = batch.arena.keep(control_topic);
     control.partition = ownership.shard;
-    control.key = batch.manifest_key;
-    control.value = batch.manifest;
+    control.key = kept.key;
+    control.value = kept.value;
     if (!manifest.topics.empty()) {
-        batch.manifest_topics = encode_topics(manifest);
-        control.headers.push_back({delivery::topics_header, batch.manifest_topics});
+        kept.topics = encode_topics(manifest);
+        control.headers.push_back({delivery::topics_header, kept.topics});
     }
     batch.records.push_back(std::move(control));
 }

@@ -8,9 +8,10 @@
 
 namespace outbox::relay {
 
-/// Gives a batch its number, and its manifest as the last record.
-/// @pre the batch is whole but for that, and its topics are identified
+/// Adds the manifest of one shard as the last record: it names those of the batch's rows that are the shard's.
+/// @param shard_count  whose rows they are follows from it
+/// @pre the batch is whole but for manifests, and its topics are identified
 void add_manifest(delivery::Batch& batch, const std::string& control_topic, const Uuid& outbox_id,
-                  const store::Ownership& ownership, std::int64_t number);
+                  int shard_count, const store::Ownership& ownership, std::int64_t number);
 
 } // namespace outbox::relay

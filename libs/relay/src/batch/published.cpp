@@ -7,10 +7,14 @@
 namespace outbox::relay {
 
 Published::Published(const delivery::BatchEnd& end, SteadyClock::time_point now)
-    : marked{end.batch->number, end.end.deliveries.back().offset},
-      identities(std::move(end.batch->identities)),
+    : identities(std::move(end.batch->identities)),
       ended(now),
       alone(delivery::goes_alone(*end.batch)) {
+    const auto& manifests = end.batch->manifests;
+    for (std::size_t i = 0; i < manifests.size(); ++i) {
+        marks.push_back({manifests[i].partition,
+                         {manifests[i].number, end.end.deliveries[end.batch->events() + i].offset}});
+    }
     const auto& rows = end.batch->claimed.rows;
     sent.reserve(rows.size());
     auto& letters = end.batch->dead_letters;

@@ -10,7 +10,7 @@ namespace outbox::relay {
 
 /// What is left to do for a batch that Kafka has; its rows and records are gone from memory.
 struct Published {
-    store::MarkedUpTo marked;
+    std::vector<store::ShardMark> marks; ///< of the shards whose manifests it holds
     std::vector<store::SentRow> sent;
     std::vector<store::FailedAttempt> dead_letters;
     delivery::TopicIdentities identities; ///< of its topics, before any of its records was sent

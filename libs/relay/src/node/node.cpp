@@ -96,8 +96,8 @@ void Node::mend_numbering(store::Look look) {
 void Node::look_at_database(Deadline deadline) {
     const bool clear = preflight_.clear(*connection_, deadline);
     if (!clear) {
-        for (auto& [number, shard] : shards_) {
-            shard->bell().request_release();
+        for (const auto& [shard, pipeline] : shards_) {
+            release(shard);
         }
     }
     parked_ = !clear;
@@ -176,9 +176,7 @@ std::size_t Node::run() {
             }
             connect();
             relays_->join(relay_, host_and_process(), options_.lease);
-            for (auto& [number, shard] : shards_) {
-                shard->bell().ring(); // rings may have been lost with the connection
-            }
+            ring_all(); // rings may have been lost with the connection
             failures = 0;
             waits_.over();
             serve();
@@ -247,9 +245,7 @@ void Node::note_outages() {
                             outage.cause.code, outage.cause.reason, outage.given_up});
         }
         relays_->note_outages(relay_, rows);
-        for (auto& [number, shard] : shards_) {
-            shard->bell().ring();
-        }
+        ring_all();
     }
     noted_outages_ = std::move(outages);
 }
@@ -271,14 +267,16 @@ void Node::drop_outages_of_nobody() {
 std::vector<store::HinderedShard> Node::hindered() const {
     std::vector<store::HinderedShard> all;
     const auto away = kafka_watch_.away();
-    for (const auto& [number, shard] : shards_) {
-        if (const auto told = shard->loop().hindrance()) {
-            all.push_back({number, told->why, told->lasts});
-        } else if (away && shard->loop().needs_kafka()) {
-            all.push_back({number, away->why, away->lasts});
-        }
-        if (const auto slow = shard->loop().slowness()) {
-            all.push_back({number, slow->why, slow->lasts, true});
+    for (const auto& pipeline : pipelines_) {
+        for (const PipelineLoop::View& view : pipeline->loop().views()) {
+            if (view.hindrance) {
+                all.push_back({view.shard, view.hindrance->why, view.hindrance->lasts});
+            } else if (away && view.needs_kafka) {
+                all.push_back({view.shard, away->why, away->lasts});
+            }
+            if (view.slowness) {
+                all.push_back({view.shard, view.slowness->why, view.slowness->lasts, true});
+            }
         }
     }
     return all;
@@ -296,9 +294,7 @@ void Node::beat() {
     if (pauses_.update(membership->pauses)) {
         log::info("pauses changed", {{"paused_shards", membership->pauses.shards.size()},
                                      {"paused_topics", membership->pauses.topics.size()}});
-        for (auto& [number, shard] : shards_) {
-            shard->bell().ring();
-        }
+        ring_all();
     }
     if (!follow_reshard(membership->shard_count)) {
         return;
@@ -308,7 +304,7 @@ void Node::beat() {
     }
     for (const store::ShardView& view : membership->shards) {
         if (const auto found = shards_.find(view.shard); found != shards_.end() && view.owner != relay_) {
-            found->second->bell().doubt();
+            pipelines_[found->second]->bell().doubt(view.shard);
         }
     }
     if (!parked_) {
@@ -337,11 +333,12 @@ bool Node::follow_reshard(int shard_count) {
         return true;
     }
     if (!shards_.empty()) {
-        for (auto& [number, shard] : shards_) {
-            shard->bell().doubt();
+        for (const auto& [shard, pipeline] : shards_) {
+            pipelines_[pipeline]->bell().doubt(shard);
         }
         return false; // their end is announced, and heard here
     }
+    pipelines_.clear(); // which buckets are a shard's is another matter now
     log::info("shards changed", {{"shards", shard_count}, {"before", identity_.shard_count}});
     identity_.shard_count = shard_count;
     lost_.clear();
@@ -350,34 +347,62 @@ bool Node::follow_reshard(int shard_count) {
 
 void Node::apply(const SharePlan& plan) {
     for (const int shard : plan.release) {
-        if (const auto found = shards_.find(shard); found != shards_.end()) {
-            found->second->bell().request_release();
-        }
+        release(shard);
     }
     for (const int shard : plan.take) {
         if (!shards_.contains(shard) && lost_[shard] <= SteadyClock::now()) {
-            shards_.emplace(shard, run_shard(shard));
+            take(shard);
         }
     }
-    budget_.share_among(shards_.size());
 }
 
-std::unique_ptr<RunningShard> Node::run_shard(int shard) {
-    return std::make_unique<RunningShard>(
-        ShardLoop::Settings{relay_, identity_, kafka_watch_.returns(), [this] { wakeup_.ring(); }},
-        Work::Settings{shard, options_, identity_.outbox_id, pauses_, budget_, outlived_},
-        RunningShard::Servers{admin_, *brokers_, topics_, topic_watch_, clock_});
+/// The pipeline that serves the fewest shards serves it from now on.
+void Node::take(int shard) {
+    if (pipelines_.empty()) {
+        for (int number = 0; number < options_.pipelines; ++number) {
+            pipelines_.push_back(run_pipeline(number));
+        }
+        budget_.share_among(pipelines_.size());
+    }
+    std::vector<std::size_t> served(pipelines_.size());
+    for (const auto& [other, pipeline] : shards_) {
+        ++served[pipeline];
+    }
+    const auto least = static_cast<std::size_t>(std::ranges::min_element(served) - served.begin());
+    shards_.emplace(shard, least);
+    pipelines_[least]->bell().take(shard);
+}
+
+void Node::release(int shard) {
+    if (const auto found = shards_.find(shard); found != shards_.end()) {
+        pipelines_[found->second]->bell().request_release(shard);
+    }
+}
+
+void Node::ring_all() {
+    for (const auto& pipeline : pipelines_) {
+        pipeline->bell().ring();
+    }
+}
+
+std::unique_ptr<RunningPipeline> Node::run_pipeline(int number) {
+    return std::make_unique<RunningPipeline>(
+        PipelineLoop::Settings{relay_, identity_, kafka_watch_.returns(), [this] { wakeup_.ring(); }},
+        Work::Settings{number, identity_.shard_count, options_, identity_.outbox_id, pauses_, budget_,
+                       outlived_},
+        RunningPipeline::Servers{admin_, *brokers_, topics_, topic_watch_, clock_});
 }
 
 void Node::reap() {
-    const auto ended = std::erase_if(shards_, [this](auto& entry) {
-        if (entry.second->loop().ended()) {
-            lost_[entry.first] = SteadyClock::now() + 200ms;
-            return true;
+    bool some = false;
+    for (const auto& pipeline : pipelines_) {
+        for (const int shard : pipeline->loop().take_gone()) {
+            shards_.erase(shard);
+            lost_[shard] = SteadyClock::now() + 200ms;
+            some = true;
         }
-        return false;
-    });
-    if (ended > 0) {
+    }
+    if (some) {
         relays_->announce();
     }
 }
@@ -393,29 +418,29 @@ void Node::hear(const std::vector<std::string>& payloads) {
             continue;
         }
         if (payload == "again") {
-            for (auto& [number, shard] : shards_) {
-                shard->bell().look_again();
+            for (const auto& pipeline : pipelines_) {
+                pipeline->bell().look_again();
             }
             continue;
         }
         int bucket = 0; // and what is no number wakes one shard for nothing
         std::from_chars(payload.data(), payload.data() + payload.size(), bucket);
         if (const auto found = shards_.find(bucket % identity_.shard_count); found != shards_.end()) {
-            found->second->bell().ring();
+            pipelines_[found->second]->bell().ring();
         }
     }
 }
 
 bool Node::drained() const noexcept {
-    return std::all_of(shards_.begin(), shards_.end(),
-                       [](const auto& entry) { return entry.second->loop().ended(); });
+    return std::all_of(pipelines_.begin(), pipelines_.end(),
+                       [](const auto& pipeline) { return pipeline->loop().ended(); });
 }
 
 std::size_t Node::drain() {
     log::info("relay drains", {{"shards", shards_.size()}, {"timeout_ms", options_.drain_timeout.count()}});
     const Deadline deadline = Deadline::in(options_.drain_timeout);
-    for (auto& [number, shard] : shards_) {
-        shard->bell().request_release();
+    for (const auto& pipeline : pipelines_) {
+        pipeline->bell().request_end();
     }
     while (!drained() && !deadline.passed()) {
         try {
@@ -430,11 +455,14 @@ std::size_t Node::drain() {
     }
     outlived_.tell_all();
     std::size_t left = 0;
-    for (const auto& [number, shard] : shards_) {
-        if (!shard->loop().ended()) {
-            left += shard->loop().in_flight();
+    for (const auto& pipeline : pipelines_) {
+        if (pipeline->loop().ended()) {
+            continue;
+        }
+        left += pipeline->loop().in_flight();
+        for (const PipelineLoop::View& view : pipeline->loop().views()) {
             log::warn("shard not drained",
-                      {{"shard", number}, {"events_in_flight", shard->loop().in_flight()}});
+                      {{"shard", view.shard}, {"events_in_flight", pipeline->loop().in_flight()}});
         }
     }
     try {

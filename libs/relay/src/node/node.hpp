@@ -7,7 +7,7 @@
 #include "node/shares.hpp"
 #include "shard/kafka_brokers.hpp"
 #include "shard/repetition.hpp"
-#include "shard/running_shard.hpp"
+#include "shard/running_pipeline.hpp"
 
 #include <outbox/core/wakeup.hpp>
 #include <outbox/delivery/claim_budget.hpp>
@@ -58,7 +58,10 @@ private:
     bool follow_reshard(int shard_count);
     void make_missing_shards();
     void apply(const SharePlan& plan);
-    std::unique_ptr<RunningShard> run_shard(int shard);
+    void take(int shard);
+    void release(int shard);
+    void ring_all();
+    std::unique_ptr<RunningPipeline> run_pipeline(int number);
     void reap();
     void note_outages();
     void drop_outages_of_nobody();
@@ -83,7 +86,8 @@ private:
     Clock clock_;
     std::optional<postgres::Connection> connection_;
     std::optional<store::Relays> relays_;
-    std::map<int, std::unique_ptr<RunningShard>> shards_;
+    std::vector<std::unique_ptr<RunningPipeline>> pipelines_;
+    std::map<int, std::size_t> shards_; ///< which pipeline serves each
     std::map<int, SteadyClock::time_point> lost_; ///< shards not to be tried again before
     SteadyClock::time_point next_beat_{};
     SteadyClock::time_point next_forget_{};

@@ -8,13 +8,13 @@
 
 namespace outbox::relay {
 
-Step Aftermath::of(const delivery::BatchEnd& end, store::ShardDatabase& database,
-                   const store::Ownership& ownership) {
+Step Aftermath::of(const delivery::BatchEnd& end, store::ShardDatabase& database, Fencing& fencing,
+                   const store::Ownerships& ownerships) {
     note_throttle(end.end.throttled);
     if (end.end.failure) {
         topics_.forget();
         if (end.end.failure->blame == kafka::Blame::fenced) {
-            if (Step step = fenced(database, ownership); !step.done()) {
+            if (Step step = fenced(database, fencing, ownerships); !step.done()) {
                 return step;
             }
         }
@@ -50,9 +50,16 @@ void Aftermath::sent(const delivery::Batch& batch, milliseconds throttled) {
     }
 }
 
-Step Aftermath::fenced(store::ShardDatabase& database, const store::Ownership& ownership) {
-    if (!database.owns(ownership)) {
-        return {Step::Kind::lost, "fenced by the new owner"};
+/// A relay that took one of the shards has fenced all that this pipeline sends, and raised the slot's epoch.
+Step Aftermath::fenced(store::ShardDatabase& database, Fencing& fencing,
+                       const store::Ownerships& ownerships) {
+    for (const store::Ownership& ownership : ownerships) {
+        if (!database.owns(ownership)) {
+            return {Step::Kind::lost, fmt::format("fenced by the new owner of shard {}", ownership.shard)};
+        }
+    }
+    if (!fencing.stands()) {
+        return {Step::Kind::again, "fenced by a relay that took a shard which this one had"};
     }
     if (troubles_.breaker.fenced_too_often(clock_.now())) {
         return {Step::Kind::stopped,
@@ -80,7 +87,7 @@ Step Aftermath::failed(const delivery::Batch& batch, const kafka::TransactionEnd
         if (told.asked && !batch.claimed.empty() && suspects_.too_much(batch, failure, late, end.throttled)) {
             log::warn(
                 "a batch took too much; the next one is smaller",
-                {{"shard", shard_}, {"events", batch.claimed.rows.size()}, {"next", suspects_.most_rows()}});
+                {{"pipeline", pipeline_}, {"events", batch.claimed.rows.size()}, {"next", suspects_.most_rows()}});
         }
     }
     if (batch.claimed.empty() && failure.blame == kafka::Blame::topic) {
@@ -101,7 +108,7 @@ Aftermath::Told Aftermath::brokers_tell(const delivery::Batch& batch) {
         const auto culprits = topics_.find_culprits(delivery::topics_of(batch), Deadline::in(patience));
         return {true, !culprits.empty(), culprits.contains(control_.name())};
     } catch (const std::exception& error) {
-        log::debug("topics could not be asked about", {{"shard", shard_}, {"reason", error.what()}});
+        log::debug("topics could not be asked about", {{"pipeline", pipeline_}, {"reason", error.what()}});
         return {};
     }
 }
@@ -129,7 +136,7 @@ void Aftermath::note_throttle(milliseconds throttled) {
         now);
     if (now >= next_throttle_word_) {
         next_throttle_word_ = now + silence;
-        log::warn("Kafka holds this relay back by a quota", {{"shard", shard_},
+        log::warn("Kafka holds this relay back by a quota", {{"pipeline", pipeline_},
                                                              {"throttle_ms", throttled.count()},
                                                              {"events_a_batch", suspects_.most_rows()}});
     }

@@ -3,6 +3,7 @@
 #include "node/outlived.hpp"
 #include "shard/clock.hpp"
 #include "shard/control_doubt.hpp"
+#include "shard/fencing.hpp"
 #include "shard/step.hpp"
 #include "shard/suspects.hpp"
 #include "shard/troubles.hpp"
@@ -13,14 +14,15 @@
 
 namespace outbox::relay {
 
-/// What the end of a batch's transaction means for the topics, the events and the shard. Nothing is marked
+/// What the end of a batch's transaction means for the topics, the events and the shards. Nothing is marked
 /// here.
 class Aftermath {
 public:
     /// What it is made with outlives it.
-    Aftermath(int shard, delivery::TopicBook& topics, Outlived& outlived, const Clock& clock,
+    /// @param pipeline  its number
+    Aftermath(int pipeline, delivery::TopicBook& topics, Outlived& outlived, const Clock& clock,
               Suspects& suspects, ControlDoubt& control, Troubles& troubles)
-        : shard_(shard),
+        : pipeline_(pipeline),
           topics_(topics),
           outlived_(outlived),
           clock_(clock),
@@ -29,12 +31,14 @@ public:
           troubles_(troubles) {}
 
     /// @return done when the batch is committed and nothing of it is under way
-    Step of(const delivery::BatchEnd& end, store::ShardDatabase& database, const store::Ownership& ownership);
+    /// @param fencing  whose lanes sent it @param ownerships  of the shards that are served
+    Step of(const delivery::BatchEnd& end, store::ShardDatabase& database, Fencing& fencing,
+            const store::Ownerships& ownerships);
 
 private:
     void sent(const delivery::Batch& batch, milliseconds throttled);
     Step failed(const delivery::Batch& batch, const kafka::TransactionEnd& end);
-    Step fenced(store::ShardDatabase& database, const store::Ownership& ownership);
+    Step fenced(store::ShardDatabase& database, Fencing& fencing, const store::Ownerships& ownerships);
     Step control_topic_refuses(const std::string& why);
     struct Told {
         bool asked = false; ///< brokers answered
@@ -44,7 +48,7 @@ private:
     Told brokers_tell(const delivery::Batch& batch);
     void note_throttle(milliseconds throttled);
 
-    int shard_;
+    int pipeline_;
     delivery::TopicBook& topics_;
     Outlived& outlived_;
     const Clock& clock_;

@@ -7,8 +7,8 @@
 namespace outbox::relay {
 namespace {
 
-void say(int shard, const store::FailedAttempt& attempt, const std::string& dead_letter_topic) {
-    const log::Fields fields{{"shard", shard},         {"event", attempt.id.to_string()},
+void say(int shard_count, const store::FailedAttempt& attempt, const std::string& dead_letter_topic) {
+    const log::Fields fields{{"shard", attempt.bucket % shard_count},         {"event", attempt.id.to_string()},
                              {"seq", attempt.seq},     {"attempt", attempt.retry_count},
                              {"error", attempt.error}, {"dead_letter_topic", dead_letter_topic}};
     if (!attempt.give_up) {
@@ -22,7 +22,7 @@ void say(int shard, const store::FailedAttempt& attempt, const std::string& dead
 
 } // namespace
 
-void say_attempts(int shard, std::span<const store::FailedAttempt> attempts,
+void say_attempts(int shard_count, std::span<const store::FailedAttempt> attempts,
                   const std::string& dead_letter_topic) {
     const store::FailedAttempt* last = nullptr;
     std::int64_t with_topic = 0;
@@ -31,12 +31,12 @@ void say_attempts(int shard, std::span<const store::FailedAttempt> attempts,
             last = &attempt;
             ++with_topic;
         } else {
-            say(shard, attempt, dead_letter_topic);
+            say(shard_count, attempt, dead_letter_topic);
         }
     }
     if (last != nullptr) {
         log::error("events given up with their topic: they are FAILED",
-                   {{"shard", shard},
+                   {{"shard", last->bucket % shard_count},
                     {"events", with_topic},
                     {"last", last->id.to_string()},
                     {"error", last->error},

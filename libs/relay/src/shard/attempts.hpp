@@ -9,8 +9,9 @@ namespace outbox::relay {
 
 /// Says in the log what became of events that could not be sent. Those that are given up with their topic are
 /// many: they are counted.
+/// @param shard_count  whose they are follows from it
 /// @param dead_letter_topic  where those that are given up are; empty: nowhere
-void say_attempts(int shard, std::span<const store::FailedAttempt> attempts,
+void say_attempts(int shard_count, std::span<const store::FailedAttempt> attempts,
                   const std::string& dead_letter_topic);
 
 } // namespace outbox::relay

@@ -12,8 +12,8 @@
 
 namespace outbox::relay {
 
-/// Ends transactions that Kafka decided and then forgot to end in some partitions (docs/decisions/0010), in
-/// one recovery. note() comes before the lanes are initialised, because the coordinator forgets the outcome
+/// Ends transactions that Kafka decided and then forgot to end in some partitions (docs/decisions/0010).
+/// note() comes before the lanes are initialised, because the coordinator forgets the outcome
 /// there; write() comes after it, because nobody else can begin a transaction then.
 class Markers {
 public:
@@ -23,15 +23,15 @@ public:
     virtual ~Markers() = default;
 
     /// Waits until the lanes' last transactions are decided, and writes down the outcome of those that some
-    /// partition still waits for. @throws KafkaError, NotOwner
+    /// partition still waits for. @throws KafkaError
     virtual void note() = 0;
 
     /// Writes the markers that were noted. @return topics that must wait: a partition has no leader to ask
-    /// @throws KafkaError, NotOwner; Contradiction when an open transaction was not noted
+    /// @throws KafkaError; Contradiction when an open transaction was not noted
     virtual std::vector<std::string> write() = 0;
 };
 
-/// What the loop of a shard asks of Kafka besides sending. Shared by the shards of one relay; thread-safe.
+/// What the loop of a pipeline asks of Kafka besides sending. Shared by the pipelines of one relay; thread-safe.
 class Brokers {
 public:
     Brokers() = default;
@@ -39,9 +39,9 @@ public:
     Brokers& operator=(const Brokers&) = delete;
     virtual ~Brokers() = default;
 
-    /// @param lanes  the transactional ids of the shard's lanes
-    virtual std::unique_ptr<Markers> markers(store::ShardDatabase& database,
-                                             const store::Ownership& ownership,
+    /// @param ids    what the transactional ids of a slot or shard have in common
+    /// @param lanes  those ids
+    virtual std::unique_ptr<Markers> markers(store::ShardDatabase& database, std::string ids,
                                              std::vector<std::string> lanes, Patience patience) = 0;
 
     /// The shard's committed manifests from the one of the last durable mark on.
@@ -53,7 +53,8 @@ public:
     /// any more which they were before are looked for in what stands there now; those that are not found, or
     /// cannot be looked for, become `gone`.
     /// @throws KafkaError: brokers do not say which topics there are, or are away
-    virtual void find_gone(store::ShardDatabase& database, Settle& settle, const Patience& patience) = 0;
+    virtual void find_gone(store::ShardDatabase& database, int shard, Settle& settle,
+                           const Patience& patience) = 0;
 
     /// Whether every partition of the topic has a leader to ask, or there is no such topic.
     virtual bool can_be_asked(const std::string& topic) = 0;

@@ -10,8 +10,7 @@
 
 namespace outbox::relay {
 
-void Claims::begin(const store::Ownership& ownership) {
-    ownership_ = ownership;
+void Claims::begin() {
     refused_.reset();
     database().leave_out({});
 }
@@ -47,9 +46,9 @@ store::RowSet Claims::turn(const Pass& pass, const std::vector<std::string>& par
 
 store::RowSet Claims::mark_and_claim(const Pass& pass, const std::vector<std::string>& parked) {
     store::RowSet claimed;
-    const auto guarded = database().begin(ownership_);
+    const auto guarded = database().begin(ownerships_);
     for (const Published& batch : pipeline_.proven()) {
-        guarded->mark(batch.sent, batch.marked);
+        guarded->mark(batch.sent, batch.marks);
         guarded->fail(batch.dead_letters);
     }
     if (pass.claim) {
@@ -63,7 +62,7 @@ store::RowSet Claims::mark_and_claim(const Pass& pass, const std::vector<std::st
     }
     if (guarded->gone() > 0) {
         log::error("events that were sent are not unsent rows any more: somebody changed them",
-                   {{"shard", settings_.shard}, {"rows", guarded->gone()}});
+                   {{"pipeline", settings_.pipeline}, {"rows", guarded->gone()}});
     }
     return claimed;
 }
@@ -87,7 +86,7 @@ void Claims::leave_out(std::span<const store::UnreadableRow> rows) {
     pace_.look_now();
     if (word.worth_saying) {
         log::error("an event waits: it goes on by itself once this is mended",
-                   {{"shard", settings_.shard}, {"reason", word.why}});
+                   {{"pipeline", settings_.pipeline}, {"reason", word.why}});
     }
 }
 
@@ -99,7 +98,7 @@ bool Claims::claim_less(const postgres::DatabaseError& error) {
     }
     log::warn(
         "a claim took too much; the next one asks for fewer events at once",
-        {{"shard", settings_.shard}, {"next", suspects_.most_rows_a_statement()}, {"reason", error.what()}});
+        {{"pipeline", settings_.pipeline}, {"next", suspects_.most_rows_a_statement()}, {"reason", error.what()}});
     return true;
 }
 
@@ -135,6 +134,7 @@ void Claims::fail_unreadable() {
     std::vector<store::FailedAttempt> attempts;
     for (const store::UnreadableRow& row : suspects_.unreadable()) {
         attempts.push_back({.seq = row.seq,
+                            .bucket = row.bucket,
                             .id = row.id,
                             .retry_count = row.retry_count + 1,
                             .give_up = true,
@@ -142,7 +142,7 @@ void Claims::fail_unreadable() {
                             .error = row.why});
     }
     try {
-        const auto guarded = database().begin(ownership_);
+        const auto guarded = database().begin(ownerships_);
         guarded->fail(attempts);
         guarded->commit();
     } catch (const postgres::DatabaseError& error) {
@@ -160,7 +160,7 @@ void Claims::fail_unreadable() {
     }
     suspects_.unreadable_settled();
     keys_.rows_wait();
-    say_attempts(settings_.shard, attempts, {});
+    say_attempts(settings_.shard_count, attempts, {});
     for (const auto& attempt : attempts) {
         suspects_.forget(attempt.seq);
     }
@@ -199,13 +199,13 @@ void Claims::free_strays() {
         return;
     }
     try {
-        const auto guarded = database().begin(ownership_);
+        const auto guarded = database().begin(ownerships_);
         const auto freed = guarded->free_strays(in_flight);
         guarded->commit();
         if (freed > 0) {
             log::warn(
                 "events were PROCESSING or held aside by somebody else's hand: they are sent like others",
-                {{"shard", settings_.shard}, {"events", freed}});
+                {{"pipeline", settings_.pipeline}, {"events", freed}});
             keys_.rows_wait();
         }
     } catch (const postgres::DatabaseError& error) {
@@ -213,7 +213,7 @@ void Claims::free_strays() {
             throw;
         }
         log::warn("events that are PROCESSING by somebody else's hand cannot be changed",
-                  {{"shard", settings_.shard}, {"reason", error.reason()}});
+                  {{"pipeline", settings_.pipeline}, {"reason", error.reason()}});
     }
 }
 

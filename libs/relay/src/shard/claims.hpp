@@ -25,15 +25,18 @@ namespace outbox::relay {
 class Claims {
 public:
     struct Settings {
-        int shard = 0;
+        int pipeline = 0;    ///< its number
+        int shard_count = 1; ///< which shard a row is of follows from it
         store::ClaimLimits limits;
         bool block_failed_keys = false; ///< later events of a key wait behind one that is FAILED
     };
     /// What it is made with outlives it.
-    Claims(Settings settings, ShardSession& session, delivery::ClaimBudget& budget, const Clock& clock,
-           Pipeline& pipeline, WaitingKeys& keys, Suspects& suspects, Pace& pace, Hindrance& hindrance)
+    /// @param ownerships  of the shards that are served
+    Claims(Settings settings, ShardSession& session, const store::Ownerships& ownerships,
+           delivery::ClaimBudget& budget, const Clock& clock, Pipeline& pipeline, WaitingKeys& keys, Suspects& suspects, Pace& pace, Hindrance& hindrance)
         : settings_(settings),
           session_(session),
+          ownerships_(ownerships),
           budget_(budget),
           clock_(clock),
           pipeline_(pipeline),
@@ -43,7 +46,7 @@ public:
           hindrance_(hindrance) {}
 
     /// A recovery has ended.
-    void begin(const store::Ownership& ownership);
+    void begin();
 
     /// A claim may meet an event that the server cannot hand out, or change, and then it has none of the
     /// others either: that event alone is gone around. What Kafka has is marked all the same.
@@ -77,6 +80,7 @@ private:
 
     Settings settings_;
     ShardSession& session_;
+    const store::Ownerships& ownerships_;
     delivery::ClaimBudget& budget_;
     const Clock& clock_;
     Pipeline& pipeline_;
@@ -84,7 +88,6 @@ private:
     Suspects& suspects_;
     Pace& pace_;
     Hindrance& hindrance_;
-    store::Ownership ownership_;
     RefusedRows refused_;
     SteadyClock::time_point next_skip_{};
     SteadyClock::time_point next_strays_{};

@@ -7,14 +7,15 @@
 
 namespace outbox::relay {
 
-/// Whether the control topic takes records, as one shard knows it. Without it nothing can be sent.
+/// Whether the control topic takes records, as one pipeline knows it. Without it nothing can be sent.
 class ControlDoubt {
 public:
-    /// @param topics  outlives it
-    ControlDoubt(delivery::TopicBook& topics, std::string control_topic, int shard)
+    /// @param topics    outlives it
+    /// @param pipeline  its number
+    ControlDoubt(delivery::TopicBook& topics, std::string control_topic, int pipeline)
         : topics_(topics),
           name_(std::move(control_topic)),
-          shard_(shard) {}
+          pipeline_(pipeline) {}
 
     [[nodiscard]] const std::string& name() const { return name_; }
     /// It refused: it must be seen to take records before anything else is sent.
@@ -30,7 +31,7 @@ public:
     /// Whether it is known to take nothing: a recovery would lead nowhere. Somebody asks on behalf of all
     /// shards.
     bool is_out() {
-        const bool out = topics_.is_left_out(name_, shard_);
+        const bool out = topics_.is_left_out(name_, pipeline_);
         doubted_ = doubted_ || out;
         return out;
     }
@@ -41,7 +42,7 @@ public:
 private:
     delivery::TopicBook& topics_;
     std::string name_;
-    int shard_;
+    int pipeline_;
     bool doubted_ = false;
 };
 

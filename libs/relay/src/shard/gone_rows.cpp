@@ -90,7 +90,7 @@ void set_aside(Settle& settle, std::map<std::size_t, std::string> why) {
 } // namespace
 
 void find_gone(const kafka::ClientOptions& client, const kafka::Admin& admin, delivery::TopicWatch& watch,
-               store::ShardDatabase& store, Settle& settle, const Patience& patience) {
+               const ShardRows& rows_of, Settle& settle, const Patience& patience) {
     delivery::TopicWatch::Names names;
     for (const auto& [topic, rows] : settle.by_topic) {
         names.insert(topic.first);
@@ -109,7 +109,7 @@ void find_gone(const kafka::ClientOptions& client, const kafka::Admin& admin, de
         for (const std::size_t row : rows) {
             named.push_back(settle.rows[row]);
         }
-        const auto ids = store.ids_of(named);
+        const auto ids = rows_of.database.ids_of(rows_of.shard, named);
         Wanted wanted = wanted_of(named, ids);
         const std::string lack = wanted.empty() ? "" : look_through(client, admin, name, wanted, patience);
         for (const std::size_t row : rows) {

@@ -10,8 +10,14 @@
 
 namespace outbox::relay {
 
+/// Where the rows of a shard are.
+struct ShardRows {
+    store::ShardDatabase& database;
+    int shard = 0;
+};
+
 /// Brokers::find_gone(). A step of recovery, after the manifests were read and before their rows are settled.
 void find_gone(const kafka::ClientOptions& client, const kafka::Admin& admin, delivery::TopicWatch& watch,
-               store::ShardDatabase& store, Settle& settle, const Patience& patience);
+               const ShardRows& rows_of, Settle& settle, const Patience& patience);
 
 } // namespace outbox::relay

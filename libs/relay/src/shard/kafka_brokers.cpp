@@ -8,11 +8,10 @@
 
 namespace outbox::relay {
 
-std::unique_ptr<Markers> KafkaBrokers::markers(store::ShardDatabase& database,
-                                               const store::Ownership& ownership,
+std::unique_ptr<Markers> KafkaBrokers::markers(store::ShardDatabase& database, std::string ids,
                                                std::vector<std::string> lanes, Patience patience) {
     return std::make_unique<LostMarkers>(kafka::Transactions(admin_, client_), control_topic_, database,
-                                         ownership, std::move(lanes), std::move(patience));
+                                         std::move(ids), std::move(lanes), std::move(patience));
 }
 
 kafka::ControlTail KafkaBrokers::read_manifests(const store::Acquired& acquired, const Patience& patience) {
@@ -30,8 +29,9 @@ kafka::ControlTail KafkaBrokers::read_manifests(const store::Acquired& acquired,
     }
 }
 
-void KafkaBrokers::find_gone(store::ShardDatabase& database, Settle& settle, const Patience& patience) {
-    relay::find_gone(client_, admin_, watch_, database, settle, patience);
+void KafkaBrokers::find_gone(store::ShardDatabase& database, int shard, Settle& settle,
+                             const Patience& patience) {
+    relay::find_gone(client_, admin_, watch_, {database, shard}, settle, patience);
 }
 
 bool KafkaBrokers::can_be_asked(const std::string& topic) {

@@ -22,10 +22,11 @@ public:
           control_topic_(std::move(control_topic)),
           cluster_(std::move(cluster)) {}
 
-    std::unique_ptr<Markers> markers(store::ShardDatabase& database, const store::Ownership& ownership,
+    std::unique_ptr<Markers> markers(store::ShardDatabase& database, std::string ids,
                                      std::vector<std::string> lanes, Patience patience) override;
     kafka::ControlTail read_manifests(const store::Acquired& acquired, const Patience& patience) override;
-    void find_gone(store::ShardDatabase& database, Settle& settle, const Patience& patience) override;
+    void find_gone(store::ShardDatabase& database, int shard, Settle& settle,
+                   const Patience& patience) override;
     bool can_be_asked(const std::string& topic) override;
 
 private:

@@ -32,7 +32,7 @@ bool names(const LostMarker& marker, const OpenTransaction& open) {
 
 [[noreturn]] void stop_at(const OpenTransaction& open) {
     throw Contradiction(
-        fmt::format("{} [{}] holds an open transaction of this shard from offset {} on, and nobody knows"
+        fmt::format("{} [{}] holds an open transaction of this outbox from offset {} on, and nobody knows"
                     " whether it was committed: see docs/operations.md, 'A transaction that nobody ends'",
                     open.topic, open.partition, open.start_offset));
 }
@@ -78,9 +78,9 @@ kafka::OpenTransactions LostMarkers::open() const {
     return patiently(patience_, [&] { return transactions_.open(where, producers_, patience_.deadline); });
 }
 
-/// Where this shard's events and manifests went.
+/// Where events and manifests went.
 std::vector<kafka::Partition> LostMarkers::everywhere() const {
-    std::vector<kafka::Partition> partitions{{control_topic_, ownership_.shard}};
+    std::vector<kafka::Partition> partitions{{control_topic_, kafka::Partition::every}};
     for (const std::string& topic : store_.topics()) {
         partitions.push_back({topic, kafka::Partition::every});
     }
@@ -129,9 +129,7 @@ bool LostMarkers::keep(const kafka::OpenTransactions& seen, const std::vector<Tr
             lost.push_back({unasked.topic, unasked.number, state.producer_id, -1, committed});
         }
     }
-    const auto guarded = store_.begin(ownership_);
-    guarded->note_lost(lost);
-    guarded->commit();
+    store_.note_lost(ids_, lost);
     return true;
 }
 
@@ -139,7 +137,7 @@ std::vector<std::string> LostMarkers::write() {
     if (!transactions_.able()) {
         return {};
     }
-    auto noted = store_.lost_markers();
+    auto noted = store_.lost_markers(ids_);
     if (noted.empty() && !suspicious_) {
         return {};
     }
@@ -155,7 +153,7 @@ std::vector<std::string> LostMarkers::write() {
         }
         log::warn(
             "a broker ended a transaction without its marker in every partition; the marker is written now",
-            {{"shard", ownership_.shard},
+            {{"ids", ids_},
              {"topic", found.topic},
              {"partition", found.partition},
              {"offset", found.start_offset},
@@ -171,9 +169,7 @@ std::vector<std::string> LostMarkers::write() {
             waiting.push_back(unasked.topic);
         }
     }
-    const auto guarded = store_.begin(ownership_);
-    guarded->forget_lost(noted);
-    guarded->commit();
+    store_.forget_lost(ids_, noted);
     return waiting;
 }
 

@@ -13,11 +13,11 @@ namespace outbox::relay {
 class LostMarkers final : public Markers {
 public:
     LostMarkers(kafka::Transactions transactions, std::string control_topic, store::ShardDatabase& store,
-                const store::Ownership& ownership, std::vector<std::string> lanes, Patience patience)
+                std::string ids, std::vector<std::string> lanes, Patience patience)
         : transactions_(std::move(transactions)),
           control_topic_(std::move(control_topic)),
           store_(store),
-          ownership_(ownership),
+          ids_(std::move(ids)),
           lanes_(std::move(lanes)),
           patience_(std::move(patience)) {}
 
@@ -33,7 +33,7 @@ private:
     kafka::Transactions transactions_;
     std::string control_topic_;
     store::ShardDatabase& store_;
-    store::Ownership ownership_;
+    std::string ids_;
     std::vector<std::string> lanes_;
     Patience patience_;
     std::vector<std::int64_t> producers_; ///< of the lanes, before init_transactions

@@ -78,6 +78,19 @@ InHand Pipeline::in_hand() const {
             !published_.empty() && published_.front().proven};
 }
 
+bool Pipeline::holds(int shard) const {
+    for (const delivery::Batch* batch : {static_cast<const delivery::Batch*>(ready_.get()), publishing_}) {
+        if (batch != nullptr && std::any_of(batch->manifests.begin(), batch->manifests.end(),
+                                            [shard](const auto& each) { return each.partition == shard; })) {
+            return true;
+        }
+    }
+    return std::any_of(published_.begin(), published_.end(), [shard](const Published& batch) {
+        return std::any_of(batch.marks.begin(), batch.marks.end(),
+                           [shard](const store::ShardMark& mark) { return mark.shard == shard; });
+    });
+}
+
 bool Pipeline::full() const {
     return published_.size() >= most_published && faults::cure("bounded-unmarked");
 }

@@ -18,7 +18,7 @@
 
 namespace outbox::relay {
 
-/// The batches of one shard between claim and mark: at most one is ready, one at the broker, a few published,
+/// The batches of one pipeline between claim and mark: at most one is ready, one at the broker, a few published,
 /// far below the control_keys that bound how many may be unmarked.
 class Pipeline {
 public:
@@ -61,6 +61,8 @@ public:
     void forget_proven();
 
     [[nodiscard]] InHand in_hand() const;
+    /// Whether one of them names the shard.
+    [[nodiscard]] bool holds(int shard) const;
     /// Nothing is claimed until something was marked.
     [[nodiscard]] bool full() const;
     /// Nothing is at the broker.

@@ -1,22 +1,9 @@
 #include "shard/postgres_session.hpp"
 
-#include <outbox/core/event.hpp>
 #include <outbox/faults/faults.hpp>
 #include <outbox/store/refused.hpp>
 
 namespace outbox::relay {
-namespace {
-
-std::vector<int> buckets_of(int shard, int shard_count) {
-    std::vector<int> buckets;
-    for (int bucket = shard; bucket < bucket_count; bucket += shard_count) {
-        buckets.push_back(bucket);
-    }
-    return buckets;
-}
-
-} // namespace
-
 postgres::Connection PostgresSession::connect() const {
     auto session = postgres::Connection::open(options_, Deadline::in(milliseconds(5'000)));
     const std::string durable = faults::cure("flush-before-commit") ? "on" : "off";
@@ -38,7 +25,7 @@ void PostgresSession::close() {
 void PostgresSession::open() {
     close();
     connection_ = connect();
-    store_.emplace(*connection_, shard_, buckets_of(shard_, shard_count_), timeout_);
+    store_.emplace(*connection_, shard_count_, timeout_);
 }
 
 std::vector<store::UnreadableRow> PostgresSession::find_unreadable() {

@@ -13,12 +13,10 @@ namespace outbox::relay {
 class PostgresSession final : public ShardSession {
 public:
     /// @param database     outlives it
-    /// @param shard_count  which buckets are the shard's follows from it
-    PostgresSession(const postgres::ConnectOptions& database, milliseconds statement_timeout, int shard,
-                    int shard_count)
+    /// @param shard_count  which buckets are a shard's follows from it
+    PostgresSession(const postgres::ConnectOptions& database, milliseconds statement_timeout, int shard_count)
         : options_(database),
           timeout_(statement_timeout),
-          shard_(shard),
           shard_count_(shard_count) {}
 
     void open() override;
@@ -34,7 +32,6 @@ private:
 
     const postgres::ConnectOptions& options_;
     milliseconds timeout_;
-    int shard_;
     int shard_count_;
     std::optional<postgres::Connection> connection_;
     std::optional<store::ShardStore> store_; ///< works with the connection

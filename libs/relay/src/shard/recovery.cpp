@@ -6,24 +6,13 @@
 #include <utility>
 
 namespace outbox::relay {
-namespace {
-
-constexpr milliseconds recovery_timeout{20'000};
-
-} // namespace
-
-Step Recovery::take() {
-    if (!session_.usable()) {
-        session_.open();
-    }
-    store::ShardDatabase& database = session_.database();
-    database.wake();
-    acquired_ = database.acquire(settings_.relay, settings_.identity);
+Step Recovery::take(milliseconds most) {
+    acquired_ = session_.database().acquire(shard_, settings_.relay, settings_.identity);
     if (!acquired_) {
         return {Step::Kind::lost, "another relay owns it"};
     }
     faults::point("after-epoch");
-    limit_ = SteadyClock::now() + recovery_timeout;
+    limit_ = SteadyClock::now() + most;
     return {};
 }
 
@@ -32,20 +21,7 @@ Patience Recovery::patience() {
 }
 
 Step Recovery::fence() {
-    const Patience patience = this->patience();
-    publisher_.stop();
-    const auto markers =
-        brokers_.markers(session_.database(), acquired_->ownership, publisher_.lane_ids(), patience);
-    markers->note();
-    publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
-                     patience.go_on);
-    faults::point("after-init");
-    unmarked_topics_ = markers->write();
-    for (const std::string& topic : unmarked_topics_) {
-        log::warn("topic parked", {{"shard", settings_.shard},
-                                   {"topic", topic},
-                                   {"reason", "a partition that may lack a marker has no leader to ask"}});
-    }
+    fencing_.fence(acquired_->before, shard_, patience());
     return {};
 }
 
@@ -59,7 +35,7 @@ Step Recovery::read() {
         return {Step::Kind::stopped, std::move(stop->reason)};
     }
     settle_ = std::move(std::get<Settle>(plan));
-    brokers_.find_gone(session_.database(), settle_, patience());
+    brokers_.find_gone(session_.database(), shard_, settle_, patience());
     return {};
 }
 
@@ -68,7 +44,7 @@ Step Recovery::settle() {
     if (settle_.raise_epoch) {
         acquired_->ownership = database.raise_epoch(acquired_->ownership);
     }
-    const auto settled = database.settle(acquired_->ownership, settle_.rows, settle_.gone, settle_.newest,
+    const auto settled = database.settle(acquired_->ownership, *fencing_.slot(), settle_.rows, settle_.gone, settle_.newest,
                                          settings_.block_failed_keys);
     faults::point("after-settle");
     tell(settled);
@@ -78,7 +54,7 @@ Step Recovery::settle() {
 }
 
 void Recovery::tell(const store::Settled& settled) const {
-    const int shard = settings_.shard;
+    const int shard = shard_;
     for (const store::GoneRows& gone : settle_.gone) {
         log::error("events are gone with their topic: they are FAILED",
                    {{"shard", shard}, {"events", gone.rows.size()}, {"error", gone.why}});
@@ -98,10 +74,6 @@ void Recovery::tell(const store::Settled& settled) const {
         log::warn("events that Kafka has were lost by the database; its numbering was moved past them",
                   {{"shard", shard}});
     }
-}
-
-Recovered Recovery::recovered() const {
-    return {acquired_->ownership, acquired_->marked.batch + 1, unmarked_topics_};
 }
 
 } // namespace outbox::relay

@@ -1,17 +1,14 @@
 #pragma once
 
 #include "shard/brokers.hpp"
+#include "shard/fencing.hpp"
 #include "shard/shard_session.hpp"
 #include "shard/step.hpp"
 
-#include <outbox/delivery/publisher.hpp>
-#include <outbox/delivery/topic_book.hpp>
 #include <outbox/store/relays.hpp>
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 namespace outbox::relay {
 
@@ -19,7 +16,6 @@ namespace outbox::relay {
 struct Recovered {
     store::Ownership ownership;
     std::int64_t next_batch = 1;
-    std::vector<std::string> unmarked_topics; ///< where a lost marker must be written first
 };
 
 /// Makes a shard this relay's, and finds out what was sent: takes it, destroys what an earlier owner may have
@@ -28,30 +24,30 @@ struct Recovered {
 class Recovery {
 public:
     struct Settings {
-        int shard = 0;
         Uuid relay;
         const store::Identity& identity;
         bool block_failed_keys = false; ///< later events of a key wait behind one that is FAILED
     };
     /// What it is made with outlives it.
-    Recovery(Settings settings, ShardSession& session, Brokers& brokers, delivery::TopicBook& topics,
-             delivery::Publisher& publisher)
-        : settings_(settings),
+    Recovery(int shard, const Settings& settings, ShardSession& session, Brokers& brokers, Fencing& fencing)
+        : shard_(shard),
+          settings_(settings),
           session_(session),
           brokers_(brokers),
-          topics_(topics),
-          publisher_(publisher) {}
+          fencing_(fencing) {}
 
-    /// Takes the shard in the database.
-    Step take();
-    /// Destroys both lanes, makes and initialises new ones: earlier transactions are decided then.
+    /// Takes the shard in the database. @param most  how long the recovery may last
+    Step take(milliseconds most);
+    /// Fences the producers under which events of the shard may be under way.
     Step fence();
     /// Reads the manifests after the last durable mark.
     Step read();
-    /// Brings the rows in line with them.
+    /// Brings the rows in line with them. From then on the shard's events are sent under the pipeline's slot.
     Step settle();
     /// @pre settle() is done
-    [[nodiscard]] Recovered recovered() const;
+    [[nodiscard]] Recovered recovered() const {
+        return {acquired_->ownership, acquired_->marked.batch + 1};
+    }
 
     /// Under which the shard is this relay's, as far as is known; null: it is not.
     [[nodiscard]] const store::Ownership* ownership() const {
@@ -64,15 +60,14 @@ private:
     [[nodiscard]] Patience patience();
     void tell(const store::Settled& settled) const;
 
-    Settings settings_;
+    int shard_;
+    const Settings& settings_;
     ShardSession& session_;
     Brokers& brokers_;
-    delivery::TopicBook& topics_;
-    delivery::Publisher& publisher_;
+    Fencing& fencing_;
     std::optional<store::Acquired> acquired_;
     SteadyClock::time_point limit_{};
     Settle settle_; ///< what the manifests ask for
-    std::vector<std::string> unmarked_topics_;
 };
 
 } // namespace outbox::relay

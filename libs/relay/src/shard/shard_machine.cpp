@@ -71,22 +71,22 @@ void ShardMachine::resume() {
     }
 }
 
-Pass ShardMachine::plan_pass(const InHand& hand, const Wishes& wishes, bool look_due) {
+Pass ShardMachine::plan_pass(const InHand& hand, bool look_due) {
     Pass pass;
     pass.mark = hand.proven;
-    pass.claim = !hand.ready && !hand.alone && !wishes.release && !wishes.pause && look_due;
+    pass.claim = !hand.ready && !hand.alone && look_due;
     pass.peek_first = pass.claim && hand.nothing();
     return pass;
 }
 
-void ShardMachine::pass_ended(const InHand& hand, const Wishes& wishes) {
-    if (!hand.nothing()) {
+void ShardMachine::pass_ended(bool in_hand, const Wishes& wishes) {
+    if (in_hand || (state_ != ShardState::working && state_ != ShardState::resting)) {
         return;
     }
     if (wishes.release) {
         state_ = ShardState::releasing;
-    } else if (wishes.pause) {
-        state_ = ShardState::resting;
+    } else {
+        state_ = wishes.pause ? ShardState::resting : ShardState::working;
     }
 }
 

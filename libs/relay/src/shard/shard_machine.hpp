@@ -7,7 +7,7 @@ namespace outbox::relay {
 /// What a shard's loop has to do next.
 enum class ShardState {
     unowned,     ///< take the shard in the database
-    fencing,     ///< destroy both lanes, make and initialise new ones: earlier transactions are decided then
+    fencing,     ///< fence the producers under which its events were sent before: they are decided then
     reading,     ///< read the manifests after the last durable mark
     settling,    ///< bring the rows in line with them, under the exclusive lock
     working,     ///< claim, publish, mark: one pass after the other
@@ -67,10 +67,10 @@ public:
     /// The operator says that it would not be any more: begin anew.
     void resume();
 
-    /// @param look_due  it is time to look for new rows
-    [[nodiscard]] static Pass plan_pass(const InHand& hand, const Wishes& wishes, bool look_due);
-    /// @param hand  after the pass
-    void pass_ended(const InHand& hand, const Wishes& wishes);
+    /// @param look_due  it is time to look for new rows of some shard
+    [[nodiscard]] static Pass plan_pass(const InHand& hand, bool look_due);
+    /// @param in_hand  whether something of the shard is between claim and mark, after the pass
+    void pass_ended(bool in_hand, const Wishes& wishes);
 
 private:
     ShardState state_ = ShardState::unowned;

@@ -7,7 +7,7 @@
 
 namespace outbox::relay {
 
-/// The session in which one shard's rows are read and written; it is made anew where it broke. Not
+/// The session in which the rows of a pipeline's shards are read and written; it is made anew where it broke. Not
 /// thread-safe.
 class ShardSession {
 public:

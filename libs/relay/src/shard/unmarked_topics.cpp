@@ -2,7 +2,7 @@
 
 namespace outbox::relay {
 
-void UnmarkedTopics::reset(const std::vector<std::string>& topics) {
+void UnmarkedTopics::reset(const std::set<std::string>& topics) {
     topics_.clear();
     for (const std::string& topic : topics) {
         topics_[topic];

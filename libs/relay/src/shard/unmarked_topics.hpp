@@ -10,11 +10,10 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace outbox::relay {
 
-/// Topics of one shard where a lost marker must be written before anything is sent there, and that could not
+/// Topics of one pipeline where a lost marker must be written before anything is sent there, and that could not
 /// be asked by the last recovery. No clock of its own.
 class UnmarkedTopics {
 public:
@@ -24,7 +23,7 @@ public:
     static constexpr milliseconds pace{500};
 
     /// A recovery ended with these.
-    void reset(const std::vector<std::string>& topics);
+    void reset(const std::set<std::string>& topics);
     [[nodiscard]] bool empty() const { return topics_.empty(); }
 
     /// Rows that name `row_topic` go to the topic. @return false when it is none of these

@@ -25,14 +25,14 @@ bool WaitingKeys::saw(const store::Peek& seen) {
     return due || !free_.empty();
 }
 
-void WaitingKeys::tend(store::ShardDatabase& database, const store::Ownership& ownership,
+void WaitingKeys::tend(store::ShardDatabase& database, const store::Ownerships& ownerships,
                        std::span<const std::int64_t> in_flight, Time now) {
     next_look_ = now + pace;
     free_.clear();
     const auto buckets = database.waiting_buckets();
     some_wait_ = !buckets.empty();
     for (const int bucket : buckets) {
-        const auto turn = database.begin(ownership);
+        const auto turn = database.begin(ownerships);
         if (turn->hold_followers(bucket, in_flight) == store::hold_limit) {
             next_look_ = {}; // there are more
         }

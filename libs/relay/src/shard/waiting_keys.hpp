@@ -10,7 +10,7 @@
 
 namespace outbox::relay {
 
-/// The keys of one shard of which an event waits for a retry or an operator: their later events are held
+/// The keys of one pipeline's shards of which an event waits for a retry or an operator: their later events are held
 /// aside until they need wait no more, and then sent in turns with those that never waited. No clock of its
 /// own.
 class WaitingKeys {
@@ -29,7 +29,7 @@ public:
     [[nodiscard]] bool look_due(Time now) const { return now >= next_look_; }
     /// Holds later events of blocked keys aside, and notes keys that need wait no more for the next claims.
     /// @param in_flight  seqs that stay where they are
-    void tend(store::ShardDatabase& database, const store::Ownership& ownership,
+    void tend(store::ShardDatabase& database, const store::Ownerships& ownerships,
               std::span<const std::int64_t> in_flight, Time now);
 
     /// Ready rows and waiting ones take turns: neither keeps the other from being sent.

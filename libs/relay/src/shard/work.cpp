@@ -7,6 +7,7 @@
 #include <outbox/faults/faults.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace outbox::relay {
@@ -18,35 +19,63 @@ bool is_due(const store::Peek& seen) {
 
 } // namespace
 
-Work::Work(const Settings& settings, const Seams& seams, delivery::Publisher& publisher, ShardBell& bell,
-           ControlDoubt& control, Troubles& troubles)
+Work::Work(const Settings& settings, const Seams& seams, Fencing& fencing, delivery::Publisher& publisher,
+           PipelineBell& bell, ControlDoubt& control, Troubles& troubles)
     : settings_(settings),
       seams_(seams),
+      fencing_(fencing),
       bell_(bell),
       control_(control),
       suspects_(settings.options.claim.rows, settings.options.claim.rows_a_statement),
       pipeline_(publisher, seams.identities, bell.signal(), seams.clock),
-      claims_({settings.shard, settings.options.claim, settings.options.block_failed_keys}, seams.session,
-              settings.budget, seams.clock, pipeline_, keys_, suspects_, pace_, troubles.hindrance),
-      aftermath_(settings.shard, seams.topics, settings.outlived, seams.clock, suspects_, control, troubles) {
-}
+      claims_({settings.pipeline, settings.shard_count, settings.options.claim,
+               settings.options.block_failed_keys},
+              seams.session, ownerships_, settings.budget, seams.clock, pipeline_, keys_, suspects_, pace_,
+              troubles.hindrance),
+      aftermath_(settings.pipeline, seams.topics, settings.outlived, seams.clock, suspects_, control,
+                 troubles) {}
 
-void Work::begin(const Recovered& recovered) {
-    ownership_ = recovered.ownership;
-    next_batch_ = recovered.next_batch;
+void Work::drop() {
     pipeline_.clear();
-    unmarked_.reset(recovered.unmarked_topics);
-    keys_.reset();
-    claims_.begin(ownership_);
-    noted_topics_.clear();
-    wake();
-    const bool first = next_batch_ == 1 && faults::cure("first-manifest");
-    if (first || suspects_.need_proof() || control_.doubted()) {
-        finish(std::make_unique<delivery::Batch>());
-    }
+    crew_.clear();
+    ownerships_.clear();
+    beginners_.clear();
+    served_.clear();
 }
 
-Work::Passed Work::pass(const Wishes& wished) {
+void Work::begin() {
+    drop();
+    database().wake();
+    database().serve(served_);
+    unmarked_.reset(fencing_.unmarked_topics());
+    keys_.reset();
+    claims_.begin();
+    noted_topics_.clear();
+    proof_due_ = suspects_.need_proof() || control_.doubted();
+    wake();
+}
+
+void Work::join(const Recovered& recovered) {
+    const int shard = recovered.ownership.shard;
+    crew_[shard] = recovered.next_batch;
+    const auto place = std::find_if(ownerships_.begin(), ownerships_.end(),
+                                    [shard](const auto& other) { return other.shard > shard; });
+    ownerships_.insert(place, recovered.ownership);
+    if (recovered.next_batch == 1 && faults::cure("first-manifest")) {
+        beginners_.insert(shard);
+    }
+    unmarked_.reset(fencing_.unmarked_topics());
+    keys_.reset();
+    wake();
+}
+
+void Work::leave(int shard) {
+    crew_.erase(shard);
+    std::erase_if(ownerships_, [shard](const auto& each) { return each.shard == shard; });
+    beginners_.erase(shard);
+}
+
+Work::Passed Work::pass(const std::set<int>& wanted) {
     if (auto topic = unmarked_.askable(seams_.brokers, seams_.clock.now())) {
         return {{Step::Kind::again, "topic " + *topic + " can be asked again for a marker that was lost"}};
     }
@@ -57,8 +86,21 @@ Work::Passed Work::pass(const Wishes& wished) {
         return {std::move(step)};
     }
     pipeline_.submit();
+    serve(wanted);
     tend_waiting();
-    return {{}, turn(wished)};
+    return {{}, turn()};
+}
+
+/// What was claimed before stays in hand.
+void Work::serve(const std::set<int>& wanted) {
+    std::set<int> shards;
+    std::set_difference(wanted.begin(), wanted.end(), beginners_.begin(), beginners_.end(),
+                        std::inserter(shards, shards.end()));
+    if (shards != served_) {
+        served_ = std::move(shards);
+        database().serve(served_);
+        keys_.reset();
+    }
 }
 
 Step Work::collect() {
@@ -66,7 +108,7 @@ Step Work::collect() {
     if (!end) {
         return {};
     }
-    Step step = aftermath_.of(*end, database(), ownership_);
+    Step step = aftermath_.of(*end, database(), fencing_, ownerships_);
     if (step.done()) {
         pipeline_.publish(*end);
     }
@@ -90,18 +132,42 @@ void Work::tend_waiting() {
     const bool rung = bell_.take_ring(); // perhaps by an operator who settled what a key waits for
     const auto now = seams_.clock.now();
     if (rung || keys_.look_due(now)) {
-        keys_.tend(database(), ownership_, pipeline_.seqs(), now);
+        keys_.tend(database(), ownerships_, pipeline_.seqs(), now);
     }
 }
 
+/// A batch of manifests alone, where one is due: of shards that begin, or of any, to show that the control
+/// topic takes records. Nothing is claimed until it is marked. @return whether one was made
+bool Work::finish_first() {
+    const InHand hand = pipeline_.in_hand();
+    std::set<int> first;
+    for (const int shard : beginners_) {
+        if (crew_.at(shard) == 1) { // else it is on its way
+            first.insert(shard);
+        }
+    }
+    if (hand.ready || (first.empty() && !proof_due_)) {
+        return false;
+    }
+    if (first.empty()) {
+        first.insert(crew_.begin()->first);
+    }
+    proof_due_ = false;
+    finish(std::make_unique<delivery::Batch>(), first);
+    pipeline_.submit();
+    return true;
+}
+
 /// Marks what Kafka has and claims what comes next. @return whether there was work
-bool Work::turn(const Wishes& wished) {
+bool Work::turn() {
     claims_.fail_unreadable();
     claims_.try_refused();
+    const bool first = finish_first();
     auto held = room();
-    const Pass pass = ShardMachine::plan_pass(pipeline_.in_hand(), wished, static_cast<bool>(held));
+    const bool claims = !served_.empty() && held;
+    const Pass pass = ShardMachine::plan_pass(pipeline_.in_hand(), claims);
     if (pass.nothing()) {
-        return false;
+        return first;
     }
     const delivery::LeftOut out = left_out();
     claims_.skip_parked(out.row_topics, bell_.take_look_again());
@@ -131,7 +197,7 @@ delivery::ClaimBudget::Held Work::room() {
 
 /// Nothing is claimed for topics that take nothing, with a marker still to be written, or paused.
 delivery::LeftOut Work::left_out() {
-    delivery::LeftOut out = seams_.topics.left_out(settings_.shard);
+    delivery::LeftOut out = seams_.topics.left_out(settings_.pipeline);
     unmarked_.add_to(out);
     const auto paused = settings_.pauses.topics();
     out.row_topics.insert(out.row_topics.end(), paused.begin(), paused.end());
@@ -140,6 +206,9 @@ delivery::LeftOut Work::left_out() {
 
 void Work::forget_marked() {
     for (const Published& batch : pipeline_.proven()) {
+        for (const store::ShardMark& mark : batch.marks) {
+            beginners_.erase(mark.shard);
+        }
         if (batch.retried) {
             keys_.look_soon();
         }
@@ -156,22 +225,27 @@ void Work::forget_marked() {
 void Work::build(store::RowSet claimed, delivery::ClaimBudget::Held held, const delivery::LeftOut& left_out) {
     constexpr milliseconds patience{10'000};
     held.shrink_to(claimed.bytes());
-    BatchBuilder builder(settings_.options, seams_.topics, settings_.shard, suspects_.blamed(), left_out);
+    BatchBuilder builder(settings_.options, seams_.topics, settings_.pipeline, settings_.shard_count, suspects_.blamed(), left_out);
     auto built = builder.build(std::move(claimed), Deadline::in(patience));
     note_parked(built);
     write_refusals(built);
     if (built.batch) {
         note_topics(*built.batch);
         built.batch->held = std::move(held);
-        finish(std::move(built.batch));
+        std::set<int> shards;
+        for (const store::Row& row : built.batch->claimed.rows) {
+            shards.insert(row.bucket % settings_.shard_count);
+        }
+        finish(std::move(built.batch), shards);
         pipeline_.submit();
     }
 }
 
 /// Which topics it goes to is known before any of its records is sent: what brokers said last, or asked now.
-/// One without events is a manifest alone. Once a shard's first one is marked, a control topic that was lost
+/// One without events is manifests alone. Once a shard's first one is marked, a control topic that was lost
 /// is missed; a later one shows whether the control topic takes records.
-void Work::finish(std::unique_ptr<delivery::Batch> batch) {
+/// @param shards  that get a manifest
+void Work::finish(std::unique_ptr<delivery::Batch> batch, const std::set<int>& shards) {
     constexpr std::chrono::seconds patience{5};
     auto topics = delivery::topics_of(*batch);
     topics.insert(control_.name());
@@ -179,7 +253,12 @@ void Work::finish(std::unique_ptr<delivery::Batch> batch) {
     if (!batch->identities.empty() && batch->identities.size() < topics.size()) {
         seams_.topics.forget(); // some of them may not be asked for any more: that parks them, by name
     }
-    add_manifest(*batch, control_.name(), settings_.outbox_id, ownership_, next_batch_++);
+    for (const store::Ownership& ownership : ownerships_) {
+        if (shards.contains(ownership.shard)) {
+            add_manifest(*batch, control_.name(), settings_.outbox_id, settings_.shard_count, ownership,
+                         crew_.at(ownership.shard)++);
+        }
+    }
     pipeline_.hold(std::move(batch));
 }
 
@@ -188,7 +267,7 @@ void Work::write_refusals(const BuiltBatch& built) {
         return;
     }
     faults::point("before-refusals");
-    const auto guarded = database().begin(ownership_);
+    const auto guarded = database().begin(ownerships_);
     guarded->fail(built.failed);
     guarded->skip(built.skipped);
     guarded->put_back(built.put_back);
@@ -200,7 +279,7 @@ void Work::write_refusals(const BuiltBatch& built) {
 }
 
 void Work::say(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic) {
-    say_attempts(settings_.shard, attempts, dead_letter_topic);
+    say_attempts(settings_.shard_count, attempts, dead_letter_topic);
     for (const store::FailedAttempt& attempt : attempts) {
         suspects_.forget(attempt.seq);
     }
@@ -209,7 +288,7 @@ void Work::say(std::span<const store::FailedAttempt> attempts, const std::string
 void Work::note_parked(const BuiltBatch& built) {
     for (const auto& [topic, row_topic] : built.parked) {
         if (!unmarked_.note(topic, row_topic)) {
-            seams_.topics.note_parked(topic, row_topic, settings_.shard);
+            seams_.topics.note_parked(topic, row_topic, settings_.pipeline);
         }
     }
 }
@@ -229,27 +308,30 @@ void Work::note_topics(const delivery::Batch& batch) {
     }
 }
 
-void Work::wait() {
+void Work::wait(milliseconds most) {
     using namespace std::chrono_literals;
     delivery::Signal& signal = bell_.signal();
     const auto now = seams_.clock.now();
     const InHand hand = pipeline_.in_hand();
     if (hand.ready) {
-        seams_.clock.wait(signal, 1s);
+        seams_.clock.wait(signal, std::min(most, milliseconds(1s)));
     } else if (!hand.nothing()) {
         // Something is at the broker: its end rings. Look for more to send meanwhile, unhurriedly.
         pace_.look_later(now);
         seams_.clock.wait(signal, pace_.next_look() - now);
+    } else if (served_.empty()) {
+        seams_.clock.wait(signal, most);
     } else if (pace_.may_sleep(now) && database().try_sleep()) {
-        sleep();
+        sleep(most);
     } else {
         seams_.clock.wait(signal, pace_.wait());
     }
 }
 
 /// Holds the doorbell's locks, so every writer from now on rings. Polls once more, then waits.
-void Work::sleep() {
-    while (!bell_.rung() && !bell_.releasing()) {
+void Work::sleep(milliseconds most) {
+    const auto until = seams_.clock.now() + most;
+    while (!bell_.rung() && seams_.clock.now() < until) {
         claims_.free_strays();
         const auto seen = database().peek(left_out().row_topics);
         const bool tend = seen.blocked && keys_.look_due(seams_.clock.now());
@@ -258,7 +340,8 @@ void Work::sleep() {
         }
         const auto wait = longest_sleep(seen);
         const auto refused = claims_.until_refused_are_tried();
-        seams_.clock.wait(bell_.signal(), refused ? std::min(wait, *refused) : wait);
+        const SteadyClock::duration span = refused ? std::min(wait, *refused) : wait;
+        seams_.clock.wait(bell_.signal(), std::min(span, until - seams_.clock.now()));
         if (!unmarked_.empty() || (refused && *refused <= wait)) {
             break;
         }

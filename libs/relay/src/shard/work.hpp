@@ -5,10 +5,11 @@
 #include "node/pauses.hpp"
 #include "shard/aftermath.hpp"
 #include "shard/claims.hpp"
+#include "shard/fencing.hpp"
 #include "shard/pipeline.hpp"
 #include "shard/recovery.hpp"
 #include "shard/seams.hpp"
-#include "shard/shard_bell.hpp"
+#include "shard/pipeline_bell.hpp"
 #include "shard/shard_machine.hpp"
 #include "shard/unmarked_topics.hpp"
 #include "shard/waiting_keys.hpp"
@@ -18,45 +19,56 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 
 namespace outbox::relay {
 
-/// What a shard does between two recoveries, pass by pass: collects what was sent, marks it, claims what
-/// comes next, builds a batch of it and sends it.
+/// What a pipeline does between two recoveries, pass by pass, for all shards that have joined: collects what
+/// was sent, marks it, claims what comes next, builds a batch of it and sends it in one transaction, with a
+/// manifest for each shard that has some.
 class Work {
 public:
     struct Settings {
-        int shard = 0;
+        int pipeline = 0; ///< its number
+        int shard_count = 1;
         const RelayOptions& options;
         const Uuid& outbox_id;
         const Pauses& pauses;
-        delivery::ClaimBudget& budget; ///< of all shards of the relay
+        delivery::ClaimBudget& budget; ///< of all pipelines of the relay
         Outlived& outlived;
     };
     /// What it is made with outlives it.
-    Work(const Settings& settings, const Seams& seams, delivery::Publisher& publisher, ShardBell& bell,
-         ControlDoubt& control, Troubles& troubles);
+    Work(const Settings& settings, const Seams& seams, Fencing& fencing, delivery::Publisher& publisher,
+         PipelineBell& bell, ControlDoubt& control, Troubles& troubles);
 
-    /// A recovery has ended: nothing is in hand but a batch without events where one is needed, and what was
-    /// known is looked up again.
-    void begin(const Recovered& recovered);
-    /// A recovery decides about what is in hand.
-    void drop() { pipeline_.clear(); }
+    /// The lanes are new: nothing is in hand, no shard has joined, and what was known is looked up again.
+    void begin();
+    /// Recoveries decide about what is in hand.
+    void drop();
+    /// A shard is recovered. Its first manifest, where it has none yet, is marked before anything of it is
+    /// claimed.
+    void join(const Recovered& recovered);
+    /// It is served no more. @pre !holds(shard)
+    void leave(int shard);
+    [[nodiscard]] bool has(int shard) const { return crew_.contains(shard); }
+    /// Events of the shard are between claim and mark.
+    [[nodiscard]] bool holds(int shard) const { return pipeline_.holds(shard); }
+    [[nodiscard]] const store::Ownerships& ownerships() const { return ownerships_; }
 
     struct Passed {
         Step step;
         bool worked = false; ///< the next pass is due at once
     };
-    Passed pass(const Wishes& wished);
-    /// Until there may be something to do, after a pass that did nothing.
-    void wait();
+    /// @param wanted  shards of which something is to be claimed
+    Passed pass(const std::set<int>& wanted);
+    /// Until there may be something to do, after a pass that did nothing; at most so long.
+    void wait(milliseconds most);
     /// A pause has ended.
     void wake();
 
-    [[nodiscard]] InHand in_hand() const { return pipeline_.in_hand(); }
     /// Events claimed and not yet marked.
     [[nodiscard]] std::size_t events() const { return pipeline_.events(); }
 
@@ -64,7 +76,9 @@ private:
     Step collect();
     Step prove();
     void tend_waiting();
-    bool turn(const Wishes& wished);
+    void serve(const std::set<int>& wanted);
+    bool finish_first();
+    bool turn();
     delivery::ClaimBudget::Held room();
     delivery::LeftOut left_out();
     void forget_marked();
@@ -73,14 +87,15 @@ private:
     void say(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic);
     void note_parked(const BuiltBatch& built);
     void note_topics(const delivery::Batch& batch);
-    void finish(std::unique_ptr<delivery::Batch> batch);
-    void sleep();
+    void finish(std::unique_ptr<delivery::Batch> batch, const std::set<int>& shards);
+    void sleep(milliseconds most);
     [[nodiscard]] milliseconds longest_sleep(const store::Peek& seen) const;
     store::ShardDatabase& database() { return seams_.session.database(); }
 
     Settings settings_;
     Seams seams_;
-    ShardBell& bell_;
+    Fencing& fencing_;
+    PipelineBell& bell_;
     ControlDoubt& control_;
     Suspects suspects_;
     Pipeline pipeline_;
@@ -89,8 +104,11 @@ private:
     Pace pace_;
     Claims claims_;
     Aftermath aftermath_;
-    store::Ownership ownership_;
-    std::int64_t next_batch_ = 1;
+    std::map<int, std::int64_t> crew_; ///< the shards that are served, with the number of their next batch
+    store::Ownerships ownerships_;     ///< of the same
+    std::set<int> beginners_;          ///< whose first manifest is not marked yet
+    std::set<int> served_;             ///< the database knows that claims are about these
+    bool proof_due_ = false;           ///< that the control topic takes records
     std::set<std::string, std::less<>> noted_topics_; ///< the database knows that events go there
 };
 

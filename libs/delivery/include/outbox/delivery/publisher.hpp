@@ -30,7 +30,7 @@ struct UnderWay {
 
 struct PublisherOptions {
     kafka::ClientOptions client;
-    std::string transactional_prefix; ///< "outbox-<id>-<shard>"; a lane adds its number
+    std::string transactional_prefix; ///< "outbox-<id>-<ids>"; a lane adds its number
     std::string transactional_family; ///< as rights name these ids and those of the others of their kind
     milliseconds transaction_timeout{20'000};
     kafka::LaneFactory make_lane = kafka::make_lane;
@@ -43,12 +43,21 @@ struct PublisherOptions {
 
 /// With which the transactional ids of all relays of an outbox begin.
 std::string transactional_family(const Uuid& outbox_id);
-/// Of the producers of one shard; stable for ever.
-std::string transactional_prefix(const Uuid& outbox_id, int shard);
+/// What the transactional ids of a slot's lanes have in common, behind those of the outbox; stable for ever.
+std::string slot_ids(int slot);
+/// The same of the lanes that a shard had for itself before there were slots.
+std::string shard_ids(int shard);
+/// Of the lanes of a slot or shard. @param ids  of slot_ids() or shard_ids()
+std::string transactional_prefix(const Uuid& outbox_id, const std::string& ids);
 /// The transactional ids of its lanes.
 std::vector<std::string> lane_ids(const std::string& prefix);
 
-/// Sends the batches of one shard in order: two producers (lanes) take turns, and nothing is produced on one
+/// Initialises both lanes of these ids and lets them go: earlier producers are fenced and decided after it.
+/// @param options  their prefix does not count @throws KafkaError
+void fence_lanes(const PublisherOptions& options, const std::string& prefix, Deadline deadline,
+                 const std::function<bool()>& go_on);
+
+/// Sends batches in order: two producers (lanes) take turns, and nothing is produced on one
 /// before the other's commit was answered. One batch at a time; runs on a thread of its own, unless it is
 /// told to have none. After any failed or doubtful transaction both lanes are gone: start() makes new ones.
 class Publisher {
@@ -61,6 +70,9 @@ public:
 
     /// The transactional ids of both lanes.
     [[nodiscard]] const std::vector<std::string>& lane_ids() const { return lane_ids_; }
+    /// The lanes that start() makes have other ids. @pre stopped
+    void rename(std::string transactional_prefix);
+    [[nodiscard]] const PublisherOptions& options() const { return options_; }
 
     /// Destroys both lanes, makes new ones and initialises them: earlier producers are fenced and decided
     /// after it.
@@ -91,6 +103,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     std::array<std::unique_ptr<kafka::Lane>, 2> lanes_;
+    std::size_t turn_ = 0; ///< whose it is
     std::unique_ptr<Batch> next_;
     bool sending_ = false;
     std::optional<BatchEnd> end_;

@@ -63,7 +63,9 @@ public:
     virtual ControlEnds control_ends(const Uuid& outbox_id) = 0;
     /// Aborts the transactions that relays of this outbox have left open, and waits for those that are
     /// ending.
-    virtual void end_transactions(const Uuid& outbox_id, const std::vector<int>& shards) = 0;
+    /// @param slots  under whose ids they were begun @param shards  and before there were slots
+    virtual void end_transactions(const Uuid& outbox_id, const std::vector<int>& slots,
+                                  const std::vector<int>& shards) = 0;
     /// Where relays send an event, by RELAY_TOPIC_TEMPLATE. @return nullopt when that is no topic's name
     virtual std::optional<std::string> topic_of(const std::string& topic, const std::string& aggregate_type,
                                                 const std::string& event_type) = 0;

@@ -17,22 +17,31 @@
 
 namespace outbox::store {
 
-/// Every statement about one shard, each behind the shard's lock and ownership check.
-/// Not thread-safe: one a thread, with a connection of its own.
+/// Every statement about the shards that one pipeline serves, each behind the shards' locks and ownership
+/// check. Not thread-safe: one a thread, with a connection of its own.
 class ShardStore final : public ShardDatabase {
 public:
-    /// @param buckets  of this shard
-    ShardStore(postgres::Connection& connection, int shard, std::vector<int> buckets, milliseconds timeout);
+    /// @param shard_count  which buckets are a shard's follows from it
+    ShardStore(postgres::Connection& connection, int shard_count, milliseconds timeout)
+        : connection_(connection),
+          shard_count_(shard_count),
+          timeout_(timeout) {}
 
-    std::unique_ptr<ShardTurn> begin(const Ownership& ownership) override;
+    void serve(const std::set<int>& shards) override;
+    std::unique_ptr<ShardTurn> begin(const Ownerships& ownerships) override;
 
-    std::optional<Acquired> acquire(const Uuid& relay, const Identity& identity) override;
+    std::optional<Acquired> acquire(int shard, const Uuid& relay, const Identity& identity) override;
     void release(const Ownership& ownership) override;
+    Slot lease_slot(const Uuid& relay, int had) override;
+    void give_back_slot(int number, const Uuid& relay) override;
+    std::int64_t slot_epoch(int number) override;
+    std::optional<Slot> raise_slot(const Slot& slot) override;
+    std::vector<int> slots() override;
     void leave_out(std::set<int> buckets) override { left_out_ = std::move(buckets); }
     bool owns(const Ownership& ownership) override;
-    Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows,
+    Settled settle(const Ownership& ownership, const Slot& slot, std::span<const ManifestedRow> rows,
                    std::span<const GoneRows> gone, const MarkedUpTo& newest, bool block_failed_keys) override;
-    std::map<std::int64_t, Uuid> ids_of(std::span<const ManifestedRow> rows) override;
+    std::map<std::int64_t, Uuid> ids_of(int shard, std::span<const ManifestedRow> rows) override;
     Ownership raise_epoch(const Ownership& ownership) override;
     void note_stopped(const Ownership& ownership, const std::string& reason) override;
     std::optional<std::string> stopped(const Ownership& ownership) override;
@@ -43,7 +52,9 @@ public:
     bool has_strays(std::span<const std::int64_t> in_flight) override;
     std::vector<std::string> topics() override;
     void note_topic(const std::string& topic) override;
-    std::vector<LostMarker> lost_markers() override;
+    std::vector<LostMarker> lost_markers(const std::string& ids) override;
+    void note_lost(const std::string& ids, std::span<const LostMarker> markers) override;
+    void forget_lost(const std::string& ids, std::span<const LostMarker> markers) override;
 
     /// What the newest claim chose, also when it failed.
     [[nodiscard]] const Choice& choice() const { return choice_; }
@@ -56,12 +67,18 @@ private:
 
     std::set<std::string> writers();
 
+    [[nodiscard]] std::string buckets_of(int shard) const;
+    [[nodiscard]] int shard_of(int bucket) const { return bucket % shard_count_; }
+
     postgres::Connection& connection_;
-    int shard_;
-    std::vector<int> buckets_;
+    int shard_count_;
+    milliseconds timeout_;
+    ///@{
+    /// That are served.
+    std::vector<int> buckets_; ///< no bucket is always first
     std::vector<int> buckets_in_order_;
     std::string bucket_array_; ///< "{0,8,16}"
-    milliseconds timeout_;
+    ///@}
     [[nodiscard]] std::vector<std::int64_t> floors_of(std::span<const int> buckets) const;
     [[nodiscard]] std::string due_buckets() const;
     [[nodiscard]] postgres::Params strays(std::span<const std::int64_t> in_flight) const;
@@ -77,14 +94,14 @@ private:
     Choice choice_;
 };
 
-/// One guarded transaction about a shard: the shard's lock in shared mode, then the ownership check in a
-/// statement of its own, then writes. Leaving without commit() changes nothing.
+/// One guarded transaction about some shards: their locks in shared mode, in order of number, then the
+/// ownership check in a statement of its own, then writes. Leaving without commit() changes nothing.
 class Turn final : public ShardTurn {
 public:
     /// @throws NotOwner
-    Turn(ShardStore& store, const Ownership& ownership);
+    Turn(ShardStore& store, Ownerships ownerships);
 
-    void mark(std::vector<SentRow> rows, const MarkedUpTo& marked) override;
+    void mark(std::vector<SentRow> rows, std::span<const ShardMark> marks) override;
     [[nodiscard]] std::size_t gone() const override { return gone_; }
     RowSet claim(const ClaimLimits& limits, std::span<const std::int64_t> in_flight,
                  std::span<const std::string> parked_topics) override;
@@ -98,9 +115,7 @@ public:
     std::size_t hold_followers(int bucket, std::span<const std::int64_t> in_flight) override;
     std::size_t free_strays(std::span<const std::int64_t> in_flight) override;
     std::vector<BlockedKey> sort_blocked(int bucket) override;
-    void note_lost(std::span<const LostMarker> markers) override;
-    void forget_lost(std::span<const LostMarker> markers) override;
-    void note_quiet(bool quiet) override;
+    void note_quiet(int shard, bool quiet) override;
     void commit() override;
     void commit(RowSet& claimed) override;
 
@@ -116,7 +131,7 @@ private:
     void expect_none(const postgres::Result& left);
 
     ShardStore& store_;
-    Ownership ownership_;
+    Ownerships ownerships_;
     postgres::Transaction transaction_;
     postgres::Result moved_; ///< seq and new place of rows that became PROCESSING
     bool moves_ = false;     ///< they were asked for

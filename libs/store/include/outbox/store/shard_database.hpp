@@ -24,15 +24,47 @@ struct Ownership {
     std::int64_t epoch = 0;
 };
 
+/// What a relay writes about in one transaction: shards of one relay, by number.
+using Ownerships = std::vector<Ownership>;
+
 /// How far the shard's rows are durably marked.
 struct MarkedUpTo {
     std::int64_t batch = 0;
     std::int64_t offset = -1; ///< of that batch's manifest in the control partition
 };
 
+/// The same, of one of several shards.
+struct ShardMark {
+    int shard = 0;
+    MarkedUpTo upto;
+};
+
+/// A slot is a pair of transactional ids. A pipeline leases one, and publishes under it for all its shards.
+struct Slot {
+    int number = 0;
+    std::int64_t epoch = 0; ///< raised whenever both producers were initialised: earlier ones are fenced then
+
+    bool operator==(const Slot&) const = default;
+};
+
+/// Under whose producers events of a shard may be under way. Whoever takes the shard fences those first.
+struct SentUnder {
+    enum class Kind {
+        nobody, ///< it was given back with everything marked, or nothing was ever sent
+        slot,   ///< those of the slot, unless its epoch has been raised since
+        shard,  ///< those that the shard had for itself, before there were slots
+        unknown ///< its row was deleted and made anew
+    };
+    Kind kind = Kind::nobody;
+    Slot slot;
+
+    bool operator==(const SentUnder&) const = default;
+};
+
 struct Acquired {
     Ownership ownership;
     MarkedUpTo marked;
+    SentUnder before; ///< stands until settle()
 };
 
 /// The shard belongs to another relay, or to this one under a newer epoch: stop writing about it.
@@ -57,6 +89,7 @@ struct SentRow {
 /// A row that could not be sent, for a reason that lies with it or its topic.
 struct FailedAttempt {
     std::int64_t seq = 0;
+    std::int16_t bucket = 0;
     Uuid id;
     std::int32_t retry_count = 0; ///< this attempt included
     bool give_up = false;         ///< -> FAILED
@@ -128,9 +161,9 @@ struct ClaimLimits {
     bool track_processing = true;
 };
 
-/// One guarded transaction about a shard: the shard's lock in shared mode, then the ownership check, then
-/// writes. Leaving without commit() changes nothing. What it throws besides DatabaseError is NotOwner, from
-/// commit() or from a claim.
+/// One guarded transaction about some shards: their locks in shared mode, in order, then the ownership check,
+/// then writes. Leaving without commit() changes nothing. What it throws besides DatabaseError is NotOwner,
+/// from commit() or from a claim, when one of them is owned no more.
 class ShardTurn {
 public:
     ShardTurn() = default;
@@ -138,13 +171,13 @@ public:
     ShardTurn& operator=(const ShardTurn&) = delete;
     virtual ~ShardTurn() = default;
 
-    /// Rows -> SENT, and the shard's durable mark moves on; gone() counts those that were not there any more.
-    virtual void mark(std::vector<SentRow> rows, const MarkedUpTo& marked) = 0;
+    /// Rows -> SENT, and the shards' durable marks move on; gone() counts those that were not there any more.
+    virtual void mark(std::vector<SentRow> rows, std::span<const ShardMark> marks) = 0;
     /// After commit(): sent rows that are not unsent rows any more, by somebody's change; else 0.
     [[nodiscard]] virtual std::size_t gone() const = 0;
 
-    /// Claims NEW rows of all buckets from one snapshot, oldest first per bucket; keys that wait are left
-    /// out.
+    /// Claims NEW rows of all buckets that are served from one snapshot, oldest first per bucket; keys that
+    /// wait are left out.
     /// @param in_flight  seqs to leave out, needed where rows in flight are not PROCESSING
     virtual RowSet claim(const ClaimLimits& limits, std::span<const std::int64_t> in_flight,
                          std::span<const std::string> parked_topics) = 0;
@@ -173,12 +206,8 @@ public:
     /// Unblocks keys of which no row waits. @return keys whose held rows need wait no more
     virtual std::vector<BlockedKey> sort_blocked(int bucket) = 0;
 
-    /// Remembers lost markers; what was noted first about a partition and producer stands.
-    virtual void note_lost(std::span<const LostMarker> markers) = 0;
-    virtual void forget_lost(std::span<const LostMarker> markers) = 0;
-
     /// Writes down that the shard is paused and has nothing in flight, or that it claims again.
-    virtual void note_quiet(bool quiet) = 0;
+    virtual void note_quiet(int shard, bool quiet) = 0;
 
     /// Commits synchronously. After a claim the log up to its snapshot is on disk: every claimed row is
     /// durable.
@@ -188,7 +217,7 @@ public:
     virtual void commit(RowSet& claimed) = 0;
 };
 
-/// What a relay asks of the database about one shard. Relays work through it, so that a model or a test can
+/// What a relay asks of the database about its shards. Relays work through it, so that a model or a test can
 /// stand in for PostgreSQL. Not thread-safe.
 class ShardDatabase {
 public:
@@ -197,16 +226,34 @@ public:
     ShardDatabase& operator=(const ShardDatabase&) = delete;
     virtual ~ShardDatabase() = default;
 
-    /// Begins a guarded transaction.
-    virtual std::unique_ptr<ShardTurn> begin(const Ownership& ownership) = 0;
+    /// Claims, looks and waiting keys are those of these shards' buckets from now on; of a new session of
+    /// none.
+    virtual void serve(const std::set<int>& shards) = 0;
+
+    /// Begins a guarded transaction about these shards.
+    virtual std::unique_ptr<ShardTurn> begin(const Ownerships& ownerships) = 0;
 
     /// Takes the shard under a new epoch when it is free, this relay's already, or its owner is dead.
     /// @param identity  that this store's buckets and the relay's transactional ids follow from
     /// @return nullopt when a living relay owns it, or the outbox's id or number of shards is another by now.
-    virtual std::optional<Acquired> acquire(const Uuid& relay, const Identity& identity) = 0;
+    virtual std::optional<Acquired> acquire(int shard, const Uuid& relay, const Identity& identity) = 0;
 
-    /// Gives the shard back: the next relay need not wait for a lease. No effect when not the owner.
+    /// Gives the shard back: the next relay need not wait for a lease, nor fence anybody. No effect when not
+    /// the owner. @pre nothing of it is under way
     virtual void release(const Ownership& ownership) = 0;
+
+    /// Leases a slot: again the one that this relay has had, while nobody else has leased it, else a free one.
+    /// Those of relays that are dead are free. @param had  -1: none
+    virtual Slot lease_slot(const Uuid& relay, int had) = 0;
+    /// It is free from now on. No effect when another relay has it.
+    virtual void give_back_slot(int number, const Uuid& relay) = 0;
+    /// The epoch that the slot has now; 0 where there is no such slot.
+    virtual std::int64_t slot_epoch(int number) = 0;
+    /// Both producers of the slot were initialised after its epoch was read: raises it.
+    /// @return the slot as it is then; nullopt when somebody else has raised it meanwhile
+    virtual std::optional<Slot> raise_slot(const Slot& slot) = 0;
+    /// The numbers of all slots.
+    virtual std::vector<int> slots() = 0;
 
     /// Claims and looks pass over these buckets from now on; of a new session over none.
     virtual void leave_out(std::set<int> buckets) = 0;
@@ -216,16 +263,17 @@ public:
 
     /// Brings rows in line with the manifests after the last durable mark, then resets other PROCESSING rows.
     /// Verifies ownership under the exclusive lock, also when there is nothing to settle.
+    /// @param slot  under which the shard's events are sent from now on
     /// @param block_failed_keys  rows that become FAILED block their keys
     /// After a TRUNCATE other events may have the manifests' numbers: they are left alone where none of the
     /// manifests' own is there any more.
     /// @throws NotOwner; Contradiction when only some rows are other events than the manifests name.
-    virtual Settled settle(const Ownership& ownership, std::span<const ManifestedRow> rows,
+    virtual Settled settle(const Ownership& ownership, const Slot& slot, std::span<const ManifestedRow> rows,
                            std::span<const GoneRows> gone, const MarkedUpTo& newest,
                            bool block_failed_keys) = 0;
 
     /// Ids of those of these rows that are not settled yet, by seq.
-    virtual std::map<std::int64_t, Uuid> ids_of(std::span<const ManifestedRow> rows) = 0;
+    virtual std::map<std::int64_t, Uuid> ids_of(int shard, std::span<const ManifestedRow> rows) = 0;
 
     /// Raises the epoch in place, when the newest manifest already carries this one. @throws NotOwner
     virtual Ownership raise_epoch(const Ownership& ownership) = 0;
@@ -255,9 +303,15 @@ public:
     /// Remembers a topic, durably, before the first event goes there.
     virtual void note_topic(const std::string& topic) = 0;
 
-    virtual std::vector<LostMarker> lost_markers() = 0;
+    ///@{
+    /// Markers that brokers lost of transactions under these transactional ids, durably; what was noted first
+    /// about a partition and producer stands. @param ids  what the ids of a slot or shard have in common
+    virtual std::vector<LostMarker> lost_markers(const std::string& ids) = 0;
+    virtual void note_lost(const std::string& ids, std::span<const LostMarker> markers) = 0;
+    virtual void forget_lost(const std::string& ids, std::span<const LostMarker> markers) = 0;
+    ///@}
 
-    /// Takes the doorbell's locks of every bucket: from then on writers ring.
+    /// Takes the doorbell's locks of every bucket that is served: from then on writers ring.
     /// @return false when a writer is under way that thinks the relay awake; nothing is held then.
     virtual bool try_sleep() = 0;
     virtual void wake() = 0;

@@ -1,4 +1,4 @@
-#include "shard/running_shard.hpp"
+#include "shard/running_pipeline.hpp"
 
 #include "shard/proof.hpp"
 
@@ -6,9 +6,9 @@ namespace outbox::relay {
 namespace {
 
 delivery::PublisherOptions publisher_options(const Work::Settings& work,
-                                             const RunningShard::Servers& servers) {
+                                             const RunningPipeline::Servers& servers) {
     delivery::PublisherOptions options{work.options.kafka,
-                                       delivery::transactional_prefix(work.outbox_id, work.shard),
+                                       {}, // of the slot that it leases
                                        delivery::transactional_family(work.outbox_id)};
     options.make_lane = work.options.make_lane;
     options.before_commit = [&client = work.options.kafka, &admin = servers.admin,
@@ -20,10 +20,9 @@ delivery::PublisherOptions publisher_options(const Work::Settings& work,
 
 } // namespace
 
-RunningShard::RunningShard(const ShardLoop::Settings& settings, const Work::Settings& work,
+RunningPipeline::RunningPipeline(const PipelineLoop::Settings& settings, const Work::Settings& work,
                            const Servers& servers)
-    : session_(work.options.database, work.options.statement_timeout, work.shard,
-               settings.identity.shard_count),
+    : session_(work.options.database, work.options.statement_timeout, work.shard_count),
       loop_(settings, work, {session_, servers.brokers, servers.topics, servers.watch, servers.clock},
             publisher_options(work, servers)) {
     loop_.start();

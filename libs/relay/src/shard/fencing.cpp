@@ -1,0 +1,128 @@
+#include "shard/fencing.hpp"
+
+#include <outbox/faults/faults.hpp>
+#include <outbox/telemetry/log.hpp>
+
+#include <fmt/format.h>
+
+namespace outbox::relay {
+namespace {
+
+constexpr milliseconds begin_timeout{20'000};
+
+} // namespace
+
+std::string Fencing::prefix(const std::string& ids) const {
+    return delivery::transactional_prefix(settings_.outbox_id, ids);
+}
+
+/// What brokers know of the last transactions is written down before the producers are initialised, for then
+/// they forget it; lost markers are written after it, when nobody else can begin a transaction.
+template <class Initialise>
+void Fencing::between_markers(const std::string& ids, const Patience& patience, Initialise initialise) {
+    const auto markers =
+        brokers_.markers(session_.database(), ids, delivery::lane_ids(prefix(ids)), patience);
+    markers->note();
+    initialise();
+    auto waiting = markers->write();
+    for (const std::string& topic : waiting) {
+        log::warn("topic parked",
+                  {{"ids", ids},
+                   {"topic", topic},
+                   {"reason", "a partition that may lack a marker has no leader to ask"}});
+    }
+    debts_.erase(ids);
+    if (!waiting.empty()) {
+        debts_[ids] = std::move(waiting);
+    }
+}
+
+Step Fencing::begin() {
+    store::ShardDatabase& database = session_.database();
+    publisher_.stop();
+    const store::Slot leased = database.lease_slot(settings_.relay, had_);
+    had_ = leased.number;
+    const std::string ids = delivery::slot_ids(leased.number);
+    publisher_.rename(prefix(ids));
+    const Patience patience{Deadline::in(begin_timeout), [&] {
+                                return session_.database().slot_epoch(leased.number) == leased.epoch;
+                            }};
+    between_markers(ids, patience, [&] {
+        publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
+                         patience.go_on);
+    });
+    pay_debts(ids, patience);
+    slot_ = faults::cure("slot-epoch") ? database.raise_slot(leased) : std::optional(leased);
+    if (!slot_) {
+        return {Step::Kind::again,
+                fmt::format("another relay fenced the producers of slot {} meanwhile", leased.number)};
+    }
+    faults::point("after-init");
+    return {};
+}
+
+/// Of slots and shards whose producers this pipeline has fenced before.
+void Fencing::pay_debts(const std::string& own, const Patience& patience) {
+    const auto debts = debts_;
+    for (const auto& [ids, topics] : debts) {
+        if (ids != own) {
+            between_markers(ids, patience, [] {});
+        }
+    }
+}
+
+bool Fencing::stands() {
+    return slot_ && session_.database().slot_epoch(slot_->number) == slot_->epoch;
+}
+
+void Fencing::fence(const store::SentUnder& before, int shard, const Patience& patience) {
+    using Kind = store::SentUnder::Kind;
+    switch (before.kind) {
+    case Kind::nobody:
+        break;
+    case Kind::slot:
+        fence_slot(before.slot, patience);
+        break;
+    case Kind::shard:
+        fence_ids(delivery::shard_ids(shard), patience);
+        break;
+    case Kind::unknown:
+        for (const int number : session_.database().slots()) {
+            if (number != slot_->number) {
+                fence_slot({number, session_.database().slot_epoch(number)}, patience);
+            }
+        }
+        fence_ids(delivery::shard_ids(shard), patience);
+        break;
+    }
+}
+
+void Fencing::fence_slot(const store::Slot& then, const Patience& patience) {
+    store::ShardDatabase& database = session_.database();
+    const store::Slot now{then.number, database.slot_epoch(then.number)};
+    const bool own = now == *slot_ && then.epoch <= now.epoch; // which holds nothing of the shard
+    if (own || (now.epoch > then.epoch && faults::cure("slot-epoch"))) {
+        return;
+    }
+    fence_ids(delivery::slot_ids(then.number), patience);
+    static_cast<void>(database.raise_slot(now)); // else somebody else has: they are fenced all the same
+}
+
+void Fencing::fence_ids(const std::string& ids, const Patience& patience) {
+    if (!faults::cure("fence-others")) {
+        return;
+    }
+    between_markers(ids, patience, [&] {
+        delivery::fence_lanes(publisher_.options(), prefix(ids), patience.deadline, patience.go_on);
+    });
+}
+
+std::set<std::string> Fencing::unmarked_topics() const {
+    std::set<std::string> topics;
+    for (const auto& [ids, waiting] : debts_) {
+        topics.insert(waiting.begin(), waiting.end());
+    }
+    return topics;
+}
+
+} // namespace outbox::relay
