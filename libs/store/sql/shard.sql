@@ -85,11 +85,11 @@ SELECT b.bucket, pg_try_advisory_lock({doorbell_lock(b.bucket)}) FROM unnest($1:
 SELECT count(pg_advisory_unlock({doorbell_lock(b.bucket)})) FROM unnest($1::integer[]) AS b(bucket);
 
 -- statement: outbox_settle_ready
--- Settles rows that manifests name and that wait for nothing.
+-- Settles rows that manifests name and that wait for nothing. A join would read all ready rows once for each of
+-- them where the table has no statistics yet, as after its first burst.
 {settle}
-  FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)
- WHERE o.bucket = m.bucket
-   AND o.seq = m.seq
+ WHERE o.bucket = ANY ($1::smallint[])
+   AND o.seq = ANY ($2::bigint[])
    AND {ready(o)}
  RETURNING o.seq, o.id;
 
@@ -114,9 +114,10 @@ SELECT o.seq, o.id
 -- statement: outbox_find_ready
 -- Finds those rows that manifests name, that are not settled and wait for nothing.
 SELECT o.seq, o.id
-  FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)
-  JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq
- WHERE {ready(o)};
+  FROM outbox_events AS o
+ WHERE o.bucket = ANY ($1::smallint[])
+   AND o.seq = ANY ($2::bigint[])
+   AND {ready(o)};
 
 -- statement: outbox_find_waiting
 -- Finds those rows that manifests name, that are not settled and wait.

@@ -131,12 +131,13 @@ SELECT bucket, key, CASE WHEN give_up THEN seq END FROM failed WHERE NOT give_up
 {keep_failed_seq};
 
 -- statement: outbox_to_skipped
--- Claimed rows that shall not be sent become SKIPPED, with the reason.
+-- Claimed rows that shall not be sent become SKIPPED, with the reason ($3, in the order of their numbers).
 UPDATE outbox_events AS o
-   SET status = 'SKIPPED', processed_at = clock_timestamp(), error_message = m.reason
-  FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS m(bucket, seq, reason)
- WHERE o.bucket = m.bucket
-   AND o.seq = m.seq
+   SET status = 'SKIPPED',
+       processed_at = clock_timestamp(),
+       error_message = ($3::text[])[array_position($2::bigint[], o.seq)]
+ WHERE o.bucket = ANY ($1::smallint[])
+   AND o.seq = ANY ($2::bigint[])
    AND {ready(o)};
 
 -- statement: outbox_to_new

@@ -37,11 +37,6 @@ std::string seqs_of(std::span<const ManifestedRow> rows) {
                     [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.seq); });
 }
 
-std::string bucket_of_each(std::span<const ManifestedRow> rows) {
-    return array_of(rows,
-                    [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.bucket); });
-}
-
 using Digests = std::unordered_map<std::int64_t, std::uint32_t>;
 
 Digests digests_of(std::span<const ManifestedRow> rows) {
@@ -66,7 +61,7 @@ std::optional<std::int64_t> first_stranger(const Result& found, const Digests& d
 std::array<Result, 2> find_unsettled(postgres::Connection& connection, const std::string& buckets,
                                      std::span<const ManifestedRow> rows, Deadline deadline) {
     const std::string seqs = seqs_of(rows);
-    return {connection.run(sql::find_ready, {bucket_of_each(rows), seqs}, deadline),
+    return {connection.run(sql::find_ready, {buckets, seqs}, deadline),
             connection.run(sql::find_waiting, {buckets, seqs}, deadline)};
 }
 
@@ -214,12 +209,12 @@ Settled ShardStore::settle(const Ownership& ownership, const Slot& slot, std::sp
         }
         const std::string seqs = seqs_of(named);
         const Result ready =
-            transaction.run(sql::settle_ready, {bucket_of_each(named), seqs, state, why, attempts});
+            transaction.run(sql::settle_ready, {buckets, seqs, state, why, attempts});
         const Result waiting =
             transaction.run(sql::settle_waiting, {buckets, seqs, state, why, attempts});
         check_digests(ready, named);
         check_digests(waiting, named);
-        for (const Result& left : {transaction.run(sql::find_unsettled_ready, {bucket_of_each(named), seqs}),
+        for (const Result& left : {transaction.run(sql::find_unsettled_ready, {buckets, seqs}),
                                    transaction.run(sql::find_unsettled_waiting, {buckets, seqs})}) {
             if (!left.empty()) {
                 throw_without_effect(left.uuid(0, 0), connection_, timeout_);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 namespace outbox::store {
@@ -248,12 +249,13 @@ void Turn::skip(std::span<const SkippedRow> rows) {
         return;
     }
     written_ = true;
+    std::set<int> buckets;
     std::vector<std::string> reasons;
     for (const SkippedRow& row : rows) {
+        buckets.insert(row.bucket);
         reasons.push_back(storable(row.reason));
     }
-    transaction_.run(sql::to_skipped,
-                     {column(rows, &SkippedRow::bucket), column(rows, &SkippedRow::seq), texts(reasons)});
+    transaction_.run(sql::to_skipped, {numbers(buckets), column(rows, &SkippedRow::seq), texts(reasons)});
 }
 
 void Turn::put_back(std::span<const Row> rows) {
