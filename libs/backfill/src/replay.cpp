@@ -129,7 +129,7 @@ void Replay::State::start_lanes() {
             delivery::PublisherOptions{surroundings.kafka,
                                        fmt::format("{}.{}.{}", surroundings.prefix(), owner.run_.run, i),
                                        surroundings.prefix() + "."},
-            owner.watch_, signal);
+            owner.admin_, owner.watch_, signal);
     }
     for (Lane& lane : lanes) {
         lane.start(batch_bytes, Deadline::in(patience), owner.go_on_);

@@ -1,6 +1,6 @@
 #include "shard/running_shard.hpp"
 
-#include "shard/proof.hpp"
+#include <outbox/delivery/proof.hpp>
 
 namespace outbox::relay {
 namespace {
@@ -13,7 +13,7 @@ delivery::PublisherOptions publisher_options(const Work::Settings& work,
     options.make_lane = work.options.make_lane;
     options.before_commit = [&client = work.options.kafka, &admin = servers.admin,
                              &watch = servers.watch](const delivery::UnderWay& under_way) {
-        look_before_commit(client, admin, watch, under_way);
+        delivery::look_before_commit(client, admin, watch, under_way);
     };
     return options;
 }
