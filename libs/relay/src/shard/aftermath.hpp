@@ -9,6 +9,7 @@
 
 #include <outbox/delivery/publisher.hpp>
 #include <outbox/delivery/topic_book.hpp>
+#include <outbox/relay/observer.hpp>
 #include <outbox/store/shard_database.hpp>
 
 namespace outbox::relay {
@@ -19,14 +20,15 @@ class Aftermath {
 public:
     /// What it is made with outlives it.
     Aftermath(int shard, delivery::TopicBook& topics, Outlived& outlived, const Clock& clock,
-              Suspects& suspects, ControlDoubt& control, Troubles& troubles)
+              Suspects& suspects, ControlDoubt& control, Troubles& troubles, Observer& observer)
         : shard_(shard),
           topics_(topics),
           outlived_(outlived),
           clock_(clock),
           suspects_(suspects),
           control_(control),
-          troubles_(troubles) {}
+          troubles_(troubles),
+          observer_(observer) {}
 
     /// @return done when the batch is committed and nothing of it is under way
     Step of(const delivery::BatchEnd& end, store::ShardDatabase& database, const store::Ownership& ownership);
@@ -51,7 +53,7 @@ private:
     Suspects& suspects_;
     ControlDoubt& control_;
     Troubles& troubles_;
-    SteadyClock::time_point next_throttle_word_{};
+    Observer& observer_;
 };
 
 } // namespace outbox::relay

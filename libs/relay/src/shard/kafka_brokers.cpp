@@ -12,7 +12,7 @@ std::unique_ptr<Markers> KafkaBrokers::markers(store::ShardDatabase& database,
                                                const store::Ownership& ownership,
                                                std::vector<std::string> lanes, Patience patience) {
     return std::make_unique<LostMarkers>(kafka::Transactions(admin_, client_), control_topic_, database,
-                                         ownership, std::move(lanes), std::move(patience));
+                                         ownership, std::move(lanes), std::move(patience), observer_);
 }
 
 kafka::ControlTail KafkaBrokers::read_manifests(const store::Acquired& acquired, const Patience& patience) {

@@ -1,7 +1,6 @@
 #include "shard/lost_markers.hpp"
 
 #include <outbox/kafka/error.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
 
@@ -153,13 +152,8 @@ std::vector<std::string> LostMarkers::write() {
         if (marker == noted.end()) {
             stop_at(found);
         }
-        log::warn(
-            "a broker ended a transaction without its marker in every partition; the marker is written now",
-            {{"shard", ownership_.shard},
-             {"topic", found.topic},
-             {"partition", found.partition},
-             {"offset", found.start_offset},
-             {"outcome", marker->committed ? "commit" : "abort"}});
+        observer_.marker_written(
+            {ownership_.shard, found.topic, found.partition, found.start_offset, marker->committed});
         transactions_.write_marker(found, marker->committed, patience_.deadline);
     }
     std::vector<std::string> waiting;

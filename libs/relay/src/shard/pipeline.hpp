@@ -57,6 +57,8 @@ public:
 
     /// Those that may be marked, in the order in which they were sent.
     [[nodiscard]] std::span<const Published> proven() const;
+    /// Batches that Kafka has and that are not marked, as far as is known.
+    [[nodiscard]] std::size_t unmarked() const { return published_.size(); }
     /// Those that may be marked are.
     void forget_proven();
 

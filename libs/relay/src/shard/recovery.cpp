@@ -1,7 +1,6 @@
 #include "shard/recovery.hpp"
 
 #include <outbox/faults/faults.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <utility>
 
@@ -23,12 +22,14 @@ Step Recovery::take() {
         return {Step::Kind::lost, "another relay owns it"};
     }
     faults::point("after-epoch");
-    limit_ = SteadyClock::now() + recovery_timeout;
+    began_ = SteadyClock::now();
+    observer_.took_over({settings_.shard, acquired_->ownership.epoch, acquired_->marked.batch});
     return {};
 }
 
 Patience Recovery::patience() {
-    return {Deadline::at(limit_), [this] { return session_.database().owns(acquired_->ownership); }};
+    return {Deadline::at(began_ + recovery_timeout),
+            [this] { return session_.database().owns(acquired_->ownership); }};
 }
 
 Step Recovery::fence() {
@@ -42,15 +43,14 @@ Step Recovery::fence() {
     faults::point("after-init");
     unmarked_topics_ = markers->write();
     for (const std::string& topic : unmarked_topics_) {
-        log::warn("topic parked", {{"shard", settings_.shard},
-                                   {"topic", topic},
-                                   {"reason", "a partition that may lack a marker has no leader to ask"}});
+        observer_.marker_waits({settings_.shard, topic});
     }
     return {};
 }
 
 Step Recovery::read() {
     const auto tail = brokers_.read_manifests(*acquired_, patience());
+    observer_.control_lag({settings_.shard, tail.records.size()});
     auto plan = plan_recovery(settings_.identity.outbox_id, *acquired_, tail);
     if (auto* const stop = std::get_if<StopShard>(&plan)) {
         if (!session_.database().owns(acquired_->ownership)) { // a successor's manifests are no alarm
@@ -78,26 +78,14 @@ Step Recovery::settle() {
 }
 
 void Recovery::tell(const store::Settled& settled) const {
-    const int shard = settings_.shard;
+    std::size_t gone_rows = 0;
     for (const store::GoneRows& gone : settle_.gone) {
-        log::error("events are gone with their topic: they are FAILED",
-                   {{"shard", shard}, {"events", gone.rows.size()}, {"error", gone.why}});
+        gone_rows += gone.rows.size();
+        observer_.gone({settings_.shard, gone.rows.size(), gone.why});
     }
-    log::info("shard taken", {{"shard", shard},
-                              {"epoch", acquired_->ownership.epoch},
-                              {"batch", settle_.newest.batch},
-                              {"settled_sent", settled.sent},
-                              {"reset", settled.reset}});
-    if (settled.emptied) {
-        log::error("outbox_events was emptied while its events were at the broker: those are sent and have "
-                   "no rows any "
-                   "more; other events have their numbers, and are sent as what they are",
-                   {{"shard", shard}});
-    }
-    if (settled.seq_moved) {
-        log::warn("events that Kafka has were lost by the database; its numbering was moved past them",
-                  {{"shard", shard}});
-    }
+    observer_.recovered({settings_.shard, acquired_->ownership.epoch, settle_.newest.batch, settled.sent,
+                         settled.reset, gone_rows, settled.emptied, settled.seq_moved,
+                         SteadyClock::now() - began_});
 }
 
 Recovered Recovery::recovered() const {

@@ -6,6 +6,7 @@
 
 #include <outbox/delivery/publisher.hpp>
 #include <outbox/delivery/topic_book.hpp>
+#include <outbox/relay/observer.hpp>
 #include <outbox/store/relays.hpp>
 
 #include <cstdint>
@@ -35,12 +36,13 @@ public:
     };
     /// What it is made with outlives it.
     Recovery(Settings settings, ShardSession& session, Brokers& brokers, delivery::TopicBook& topics,
-             delivery::Publisher& publisher)
+             delivery::Publisher& publisher, Observer& observer)
         : settings_(settings),
           session_(session),
           brokers_(brokers),
           topics_(topics),
-          publisher_(publisher) {}
+          publisher_(publisher),
+          observer_(observer) {}
 
     /// Takes the shard in the database.
     Step take();
@@ -69,8 +71,9 @@ private:
     Brokers& brokers_;
     delivery::TopicBook& topics_;
     delivery::Publisher& publisher_;
+    Observer& observer_;
     std::optional<store::Acquired> acquired_;
-    SteadyClock::time_point limit_{};
+    SteadyClock::time_point began_{};
     Settle settle_; ///< what the manifests ask for
     std::vector<std::string> unmarked_topics_;
 };

@@ -24,7 +24,8 @@ RunningShard::RunningShard(const ShardLoop::Settings& settings, const Work::Sett
                            const Servers& servers)
     : session_(work.options.database, work.options.statement_timeout, work.shard,
                settings.identity.shard_count),
-      loop_(settings, work, {session_, servers.brokers, servers.topics, servers.watch, servers.clock},
+      loop_(settings, work,
+            {session_, servers.brokers, servers.topics, servers.watch, servers.clock, servers.observer},
             publisher_options(work, servers)) {
     loop_.start();
 }

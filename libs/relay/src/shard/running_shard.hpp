@@ -18,6 +18,7 @@ public:
         delivery::TopicBook& topics;
         delivery::TopicWatch& watch;
         Clock& clock;
+        Observer& observer;
     };
     RunningShard(const ShardLoop::Settings& settings, const Work::Settings& work, const Servers& servers);
 

@@ -2,7 +2,6 @@
 
 #include <outbox/delivery/retry_policy.hpp>
 #include <outbox/kafka/error.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <utility>
 
@@ -19,6 +18,18 @@ Breaker::Cause cause_of(const Error& error) {
     return error.action() == Action::stop ? Breaker::Cause::asks_for_a_hand : Breaker::Cause::passes;
 }
 
+happened::Cause cause_of(Breaker::Cause cause) {
+    switch (cause) {
+    case Breaker::Cause::asks_for_a_hand:
+        return happened::Cause::asks_for_a_hand;
+    case Breaker::Cause::refused:
+        return happened::Cause::refused;
+    case Breaker::Cause::passes:
+        break;
+    }
+    return happened::Cause::passes;
+}
+
 } // namespace
 
 ShardLoop::ShardLoop(const Settings& settings, const Work::Settings& work, const Seams& seams,
@@ -29,10 +40,11 @@ ShardLoop::ShardLoop(const Settings& settings, const Work::Settings& work, const
       pauses_(work.pauses),
       clock_(seams.clock),
       identities_(seams.identities),
+      observer_(seams.observer),
       control_(seams.topics, work.options.control_topic(), work.shard),
       publisher_(std::move(publisher), bell_.signal()),
       recovery_({work.shard, settings.relay, settings.identity, work.options.block_failed_keys},
-                seams.session, seams.brokers, seams.topics, publisher_),
+                seams.session, seams.brokers, seams.topics, publisher_, seams.observer),
       work_(work, seams, publisher_, bell_, control_, troubles_) {}
 
 ShardLoop::~ShardLoop() {
@@ -53,6 +65,7 @@ void ShardLoop::start() {
 bool ShardLoop::step() {
     machine_.heed(wishes());
     const ShardState state = machine_.state();
+    tell_changes();
     if (state == ShardState::ended) {
         publisher_.stop();
         session_.close();
@@ -72,7 +85,20 @@ bool ShardLoop::step() {
     } else if (machine_.state() == state) { // else the step itself has led on
         machine_.done();
     }
+    tell_changes();
     return true;
+}
+
+void ShardLoop::tell_changes() {
+    if (const ShardState state = machine_.state(); state != told_state_) {
+        const auto* const ownership = recovery_.ownership();
+        observer_.state_changed({shard_, ownership != nullptr ? ownership->epoch : 0, told_state_, state});
+        told_state_ = state;
+    }
+    if (const int failures = troubles_.breaker.failures(); failures != told_failures_) {
+        observer_.breaker({shard_, failures > 0, failures});
+        told_failures_ = failures;
+    }
 }
 
 Step ShardLoop::perform() {
@@ -124,13 +150,12 @@ void ShardLoop::follow(const Ending& ending) {
         stopped ? stay_stopped() : recover(ending);
         break;
     case Step::Kind::again:
-        log::info("shard recovers", {{"shard", shard_}, {"reason", ending.step.why}});
+        observer_.recovers({shard_, ending.step.why, happened::Cause::mended, 0});
         work_.drop();
         machine_.again();
         break;
     case Step::Kind::lost:
-        log::info(stopped ? "shard left to others" : "shard lost",
-                  {{"shard", shard_}, {"reason", ending.step.why}});
+        observer_.lost({shard_, ending.step.why, stopped});
         recovery_.disown();
         machine_.lost();
         break;
@@ -151,26 +176,13 @@ void ShardLoop::recover(const Ending& ending) {
     if (ending.expected && ending.cause == Breaker::Cause::asks_for_a_hand) {
         session_.close(); // a new session sees new rights, passwords and settings
     }
-    say(ending, failures);
-}
-
-void ShardLoop::say(const Ending& ending, int failures) {
-    const log::Fields fields{{"shard", shard_}, {"reason", ending.step.why}, {"failures", failures}};
-    if (!ending.expected) {
-        log::error("shard recovers from an unexpected error", fields);
-    } else if (!troubles_.said.worth_saying(ending.step.why, clock_.now())) {
-        return;
-    } else if (ending.cause == Breaker::Cause::asks_for_a_hand) {
-        log::error("shard waits: it goes on by itself once this is mended", fields);
-    } else {
-        (ending.cause == Breaker::Cause::refused ? log::error : log::warn)("shard recovers", fields);
-    }
+    const auto cause = ending.expected ? cause_of(ending.cause) : happened::Cause::unexpected;
+    observer_.recovers({shard_, ending.step.why, cause, failures});
 }
 
 void ShardLoop::stop(const std::string& reason) {
     troubles_.hindrance.over(); // what stops it is said by the register of the shards
-    log::error("shard stopped: an operator must act, then type outbox-relay resume --shard N",
-               {{"shard", shard_}, {"reason", reason}});
+    observer_.stopped({shard_, reason});
     stopped_for_ = reason;
     note_stopped();
     work_.drop();
@@ -186,8 +198,7 @@ void ShardLoop::note_stopped() {
             stopped_for_.clear();
         }
     } catch (const std::exception& error) {
-        log::error("the reason could not be written to outbox_shards",
-                   {{"shard", shard_}, {"error", error.what()}});
+        observer_.stop_not_written({shard_, error.what()});
     }
 }
 
@@ -207,7 +218,7 @@ Step ShardLoop::stand_still() {
     }
     clock_.wait(bell_.signal(), stopped_look);
     if (stopped_for_.empty() && !bell_.releasing() && !session_.database().stopped(*recovery_.ownership())) {
-        log::info("shard is tried again", {{"shard", shard_}});
+        observer_.tried_again(shard_);
         troubles_.breaker = {};
         machine_.resume();
     }
@@ -253,7 +264,7 @@ Step ShardLoop::check_doubt() {
 /// Paused, with nothing in flight: says so where operators look, and claims nothing until the pause ends.
 Step ShardLoop::rest() {
     note_quiet(true);
-    log::info("shard paused", {{"shard", shard_}});
+    observer_.paused(shard_);
     while (wishes().pause && !bell_.releasing()) {
         clock_.wait(bell_.signal(), std::chrono::seconds(60));
         if (Step step = check_doubt(); !step.done()) {
@@ -262,7 +273,7 @@ Step ShardLoop::rest() {
     }
     if (!bell_.releasing()) {
         note_quiet(false);
-        log::info("shard resumed", {{"shard", shard_}});
+        observer_.resumed(shard_);
     }
     work_.wake();
     return {};
@@ -277,7 +288,7 @@ void ShardLoop::note_quiet(bool quiet) {
 Step ShardLoop::release() {
     session_.database().release(*recovery_.ownership());
     recovery_.disown();
-    log::info("shard released", {{"shard", shard_}});
+    observer_.released(shard_);
     return {};
 }
 

@@ -81,7 +81,7 @@ private:
     static Ending ending_of(const std::exception& error);
     void follow(const Ending& ending);
     void recover(const Ending& ending);
-    void say(const Ending& ending, int failures);
+    void tell_changes();
     void stop(const std::string& reason);
     void note_stopped();
     void stay_stopped();
@@ -94,6 +94,7 @@ private:
     const Pauses& pauses_;
     Clock& clock_;
     delivery::IdentityWatch& identities_;
+    Observer& observer_;
     ShardBell bell_;
     ShardMachine machine_;
     Troubles troubles_;
@@ -101,8 +102,10 @@ private:
     delivery::Publisher publisher_;
     Recovery recovery_;
     Work work_;
-    unsigned returns_ = 0;    ///< of Kafka, when this shard was taken
-    std::string stopped_for_; ///< is to be written to outbox_shards; empty: nothing is
+    unsigned returns_ = 0;                        ///< of Kafka, when this shard was taken
+    ShardState told_state_ = ShardState::unowned; ///< to the observer
+    int told_failures_ = 0;                       ///< the same
+    std::string stopped_for_;                     ///< is to be written to outbox_shards; empty: nothing is
     std::atomic<bool> ended_{false};
     std::atomic<bool> stands_still_{false};
     std::atomic<std::size_t> in_flight_{0};
