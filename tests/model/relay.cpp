@@ -127,7 +127,8 @@ void Relay::begin() {
     publisher.wait_without_thread = [] { Fiber::wait(); };
     loop_.emplace(relay::ShardLoop::Settings{numbered(life_.identity), model_identity(), no_returns(), [] {}},
                   relay::Work::Settings{0, options, outbox_id, pauses_, budget_, outlived_},
-                  relay::Seams{*session_, brokers_, topics_, identities_, clock_}, std::move(publisher));
+                  relay::Seams{*session_, brokers_, topics_, identities_, clock_, observer_},
+                  std::move(publisher));
     last_ = ShardState::unowned;
 }
 

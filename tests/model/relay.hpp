@@ -59,7 +59,8 @@ private:
     relay::Pauses pauses_;
     bool paused_ = false;
     delivery::ClaimBudget budget_{1U << 20U};
-    relay::Outlived outlived_;
+    relay::Observer observer_; ///< of nobody
+    relay::Outlived outlived_{observer_};
     std::optional<relay::ShardLoop> loop_;
     relay::ShardState last_ = relay::ShardState::unowned;
     std::unique_ptr<Fiber> loop_fiber_;

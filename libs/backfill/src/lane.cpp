@@ -2,6 +2,7 @@
 
 #include <outbox/core/error.hpp>
 #include <outbox/delivery/batch_policy.hpp>
+#include <outbox/delivery/proof.hpp>
 
 #include <fmt/format.h>
 
@@ -25,9 +26,10 @@ constexpr std::chrono::seconds proof_patience{60}; ///< and after it
 
 } // namespace
 
-delivery::PublisherOptions Lane::guarded(delivery::PublisherOptions options, delivery::TopicWatch& watch) {
-    options.before_commit = [&watch](const delivery::UnderWay& under_way) {
-        watch.require_same(under_way.batch.identities);
+delivery::PublisherOptions Lane::guarded(delivery::PublisherOptions options, const kafka::Admin& admin,
+                                         delivery::TopicWatch& watch) {
+    options.before_commit = [client = options.client, &admin, &watch](const delivery::UnderWay& under_way) {
+        delivery::look_before_commit(client, admin, watch, under_way);
     };
     return options;
 }

@@ -39,13 +39,13 @@ class Lane {
 public:
     /// @param options  whose before_commit is the lane's own
     /// @param done     rings when something may be collected
-    Lane(int number, ControlPlace place, delivery::PublisherOptions options, delivery::TopicWatch& watch,
-         delivery::Signal& done)
+    Lane(int number, ControlPlace place, delivery::PublisherOptions options, const kafka::Admin& admin,
+         delivery::TopicWatch& watch, delivery::Signal& done)
         : number_(number),
           place_(std::move(place)),
           watch_(watch),
           done_(done),
-          publisher_(guarded(std::move(options), watch), done) {}
+          publisher_(guarded(std::move(options), admin, watch), done) {}
 
     /// Fences and decides what an earlier process left.
     void start(std::size_t batch_bytes, Deadline deadline, const std::function<bool()>& go_on) {
@@ -69,7 +69,7 @@ public:
     [[nodiscard]] const LanePosition& position() const noexcept { return position_; }
 
 private:
-    static delivery::PublisherOptions guarded(delivery::PublisherOptions options,
+    static delivery::PublisherOptions guarded(delivery::PublisherOptions options, const kafka::Admin& admin,
                                               delivery::TopicWatch& watch);
     bool ended();
     bool proven();

@@ -118,7 +118,8 @@ void check_topics(const Surroundings& surroundings, const kafka::Admin& admin, c
                   const Survey& survey, const Reporter& reporter) {
     delivery::TopicPolicy policy = surroundings.topics;
     policy.announce = false; // the run ends with the reason
-    delivery::Topics topics(admin, surroundings.kafka, std::move(policy));
+    delivery::TopicLog log;
+    delivery::Topics topics(admin, surroundings.kafka, std::move(policy), log);
     std::map<std::string, Survey::Days> wanted = survey.topic_days;
     if (target.topic) {
         wanted = {{*target.topic, survey.days}};

@@ -129,7 +129,7 @@ void Replay::State::start_lanes() {
             delivery::PublisherOptions{surroundings.kafka,
                                        fmt::format("{}.{}.{}", surroundings.prefix(), owner.run_.run, i),
                                        surroundings.prefix() + "."},
-            owner.watch_, signal);
+            owner.admin_, owner.watch_, signal);
     }
     for (Lane& lane : lanes) {
         lane.start(batch_bytes, Deadline::in(patience), owner.go_on_);
@@ -300,8 +300,8 @@ Replay::Replay(Surroundings surroundings, const Request& request, store::Backfil
       reporter_(std::move(reporter)),
       go_on_(std::move(go_on)),
       admin_(surroundings_.kafka),
-      topics_(admin_, surroundings_.kafka, surroundings_.topics),
-      watch_(admin_, surroundings_.kafka) {}
+      topics_(admin_, surroundings_.kafka, surroundings_.topics, topic_log_),
+      watch_(admin_, surroundings_.kafka, topic_log_) {}
 
 Replay::~Replay() = default;
 

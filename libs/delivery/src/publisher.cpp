@@ -118,24 +118,29 @@ std::optional<BatchEnd> Publisher::take_end() {
     return std::exchange(end_, std::nullopt);
 }
 
-kafka::TransactionEnd Publisher::send(Batch& batch) {
+BatchEnd Publisher::send(std::unique_ptr<Batch> sent) {
+    const Batch& batch = *sent;
+    BatchEnd ended;
     turn_ = (turn_ + 1) % lanes_.size();
     kafka::Lane& lane = *lanes_.at(turn_);
     const UnderWay under_way{batch, lane, lane_ids_.at(turn_), SteadyClock::now()};
     const bool first = is_first(batch); // manifests alone
     faults::point(first ? "before-first-produce" : "before-produce");
     // Open for less than the broker's own timeout, so that this side decides first.
-    auto end = lane.send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),
-                         [this, first, &under_way] {
-                             faults::point(first ? "before-first-commit" : "before-commit");
-                             options_.before_commit(under_way);
-                             faults::point(first ? "before-first-end" : "before-end");
-                         });
+    ended.end = lane.send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),
+                          [this, first, &under_way, &ended] {
+                              faults::point(first ? "before-first-commit" : "before-commit");
+                              options_.before_commit(under_way);
+                              ended.commit_asked = true;
+                              faults::point(first ? "before-first-end" : "before-end");
+                          });
     faults::point(first ? "after-first-commit" : "after-commit");
-    if (end.failure || end.strays) {
+    if (ended.end.failure || ended.end.strays) {
         lanes_ = {}; // the records' memory goes with the batch, so the clients must go first
     }
-    return end;
+    ended.took = SteadyClock::now() - under_way.began;
+    ended.batch = std::move(sent);
+    return ended;
 }
 
 bool Publisher::work() {
@@ -146,9 +151,9 @@ bool Publisher::work() {
     auto batch = std::move(next_);
     sending_ = true;
     lock.unlock();
-    auto end = send(*batch);
+    auto end = send(std::move(batch));
     lock.lock();
-    end_ = BatchEnd{std::move(batch), std::move(end)};
+    end_ = std::move(end);
     sending_ = false;
     changed_.notify_all();
     lock.unlock();

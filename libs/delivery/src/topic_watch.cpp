@@ -1,9 +1,6 @@
 #include "outbox/delivery/topic_watch.hpp"
 
 #include <outbox/kafka/error.hpp>
-#include <outbox/telemetry/log.hpp>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -37,8 +34,9 @@ bool is_uncertain(const SeenIdentity& known) {
 
 } // namespace
 
-TopicWatch::TopicWatch(const kafka::Admin& admin, const kafka::ClientOptions& client)
+TopicWatch::TopicWatch(const kafka::Admin& admin, const kafka::ClientOptions& client, TopicObserver& observer)
     : ids_(admin, client),
+      observer_(observer),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 TopicWatch::~TopicWatch() {
@@ -201,17 +199,9 @@ void TopicWatch::note(const Names& asked, const kafka::Identities& found, Steady
 
 /// Who may write to a topic may describe it, unless that is denied: what was known of it goes on being used.
 void TopicWatch::note_hidden(const std::string& topic, bool hidden) {
-    if (hidden && hidden_.insert(topic).second) {
-        log::warn("it is not noticed when this topic is deleted and made again while a transaction is open: "
-                  "Kafka does not tell this client its id",
-                  {{"topic", topic},
-                   {"type", fmt::format("kafka-acls.sh --add --allow-principal User:<this program's>"
-                                        " --operation Describe --topic {0}; or, where it is denied,"
-                                        " kafka-acls.sh --remove --deny-principal User:<this program's>"
-                                        " --operation Describe --topic {0}",
-                                        topic)}});
-    } else if (!hidden && hidden_.erase(topic) > 0) {
-        log::info("Kafka tells the id of this topic again", {{"topic", topic}});
+    const bool news = hidden ? hidden_.insert(topic).second : hidden_.erase(topic) > 0;
+    if (news) {
+        observer_.topic_id_told({topic, !hidden});
     }
 }
 
@@ -233,8 +223,7 @@ void TopicWatch::failed(const std::exception& error) {
     next_try_ = now + next_try;
     if (said_ != error.what()) {
         said_ = error.what();
-        log::warn("it is not noticed when a topic is deleted and made again while a transaction is open",
-                  {{"reason", said_}});
+        observer_.topic_ids_unknown(said_);
     }
 }
 

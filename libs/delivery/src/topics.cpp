@@ -3,7 +3,6 @@
 #include "outbox/delivery/control_topic.hpp"
 
 #include <outbox/faults/faults.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
 
@@ -136,10 +135,11 @@ TopicVerdict judge(const std::string& name, const kafka::TopicFacts& facts, cons
 }
 
 Topics::Topics(const kafka::Admin& admin, const kafka::ClientOptions& client, TopicPolicy policy,
-               std::function<void()> changed)
+               TopicObserver& observer, std::function<void()> changed)
     : admin_(admin),
       client_(client),
       policy_(std::move(policy)),
+      observer_(observer),
       changed_(std::move(changed)),
       survey_(admin, client),
       outages_(policy_.outage) {}
@@ -153,7 +153,7 @@ TopicVerdict Topics::make(const std::string& name, Deadline deadline) {
     }
     try {
         admin_.create_topic({name, policy_.partitions, policy_.replication, {}}, deadline);
-        log::info("topic created", {{"topic", name}, {"partitions", policy_.partitions}});
+        observer_.topic_created({name, policy_.partitions});
     } catch (const kafka::KafkaError& error) {
         if (!kafka::refuses_creation(error.code())) {
             throw;
@@ -290,11 +290,8 @@ void Topics::park(const std::string& name, OutageCause cause) {
     }
     parked_.notify_all();
     if (said && policy_.announce) {
-        const auto lasted =
-            std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - said->since);
-        log::error(said->given_up ? "topic given up: its events are FAILED"
-                                  : "topic parked: its events wait, and spend no attempt",
-                   {{"topic", name}, {"reason", said->cause.reason}, {"seconds", lasted.count()}});
+        const auto lasts = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - said->since);
+        observer_.topic_parked({name, said->cause.code, said->cause.reason, lasts, said->given_up});
         changed_();
     }
 }
@@ -306,8 +303,7 @@ void Topics::open(std::string_view name) {
         lasted = outages_.end(name, SteadyClock::now());
     }
     if (lasted) {
-        log::info("topic takes records again",
-                  {{"topic", std::string(name)}, {"seconds", lasted->count() / 1000}});
+        observer_.topic_well({name, *lasted});
         changed_();
     }
 }
@@ -405,7 +401,7 @@ void Topics::drop_outage(std::string_view name) {
         const std::lock_guard lock(mutex_);
         outages_.end(name, SteadyClock::now());
     }
-    log::info("no event waits for the parked topic any more", {{"topic", std::string(name)}});
+    observer_.topic_unneeded(name);
     changed_();
 }
 
@@ -418,13 +414,14 @@ void Topics::ask_about_parked(Deadline deadline) {
     if (due.empty()) {
         return;
     }
+    observer_.topics_asked(due.size());
     try {
         const auto asked = SteadyClock::now();
         for (const auto& [name, verdict] : ask(due, deadline)) {
             keep(name, verdict, asked);
         }
     } catch (const std::exception& error) {
-        log::debug("parked topics could not be asked about", {{"reason", error.what()}});
+        observer_.topics_not_asked(error.what());
         const std::lock_guard lock(mutex_);
         outages_.ask_later(due, SteadyClock::now());
     }

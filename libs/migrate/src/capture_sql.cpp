@@ -153,6 +153,7 @@ private:
             return;
         }
         note(part, *column);
+        note_length(*part.source, *column, part.convert == &text_of);
         sql_.pinned = sql_.pinned || (part.convert == &text_of && !is_plain(column->type));
         if (part.target == "created_at") {
             sql_.order = fmt::format("{} NULLS FIRST, {}", *value, sql_.order);
@@ -206,6 +207,7 @@ private:
             }
             value = of_row(type) + "::text";
             sql_.misfits += " OR length(v.content_type) > 255";
+            note_length(type, *column, true);
         }
         put_more("content_type", fmt::format("CASE WHEN {} IS NOT NULL THEN {} END", payload, value));
         sql_.description += fmt::format(" content_type={}", type);
@@ -246,6 +248,14 @@ private:
         }
     }
 
+    void note_length(const std::string& name, const Column& column, bool as_text) {
+        if (as_text && column.may_be_long) {
+            sql_.notices.push_back(fmt::format(
+                "column {} is {}: an insert will be refused when it holds more than 255 characters",
+                quoted(name), column.type));
+        }
+    }
+
     void note_nullable(const std::string& column) {
         sql_.notices.push_back(fmt::format(
             "column {} may hold NULL: an insert that leaves it so will be refused", quoted(column)));
@@ -258,6 +268,9 @@ private:
             const Column* const column = part.column ? find(part.text) : nullptr;
             if (column != nullptr && column->nullable && mapping_.topic.size() == 1) {
                 note_nullable(part.text);
+            }
+            if (column != nullptr && mapping_.topic.size() == 1) {
+                note_length(part.text, *column, true);
             }
             sql_.pinned = sql_.pinned || (column != nullptr && !is_plain(column->type));
             value += (value.empty() ? "" : " || ") +

@@ -19,7 +19,8 @@ namespace outbox::migrations {
 struct Column {
     std::string type; ///< "character varying", without a length
     bool nullable = false;
-    bool is_virtual = false; ///< generated when it is read: NULL in triggers
+    bool is_virtual = false;  ///< generated when it is read: NULL in triggers
+    bool may_be_long = false; ///< its text may have more characters than a column of ours takes
 };
 using Columns = std::map<std::string, Column, std::less<>>;
 

@@ -34,10 +34,16 @@ SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind, pg_has_role(c.re
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE n.nspname = $1 AND c.relname = $2)";
 
-// A domain counts as the type that it is made of.
+// A domain counts as the type that it is made of. What has a length of its own, numbers and addresses are
+// short as text; the length of varchar(n) and char(n) stands behind four bytes.
 constexpr auto find_columns = R"(
-SELECT a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL), NOT a.attnotnull, a.attgenerated = 'v'
-  FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+SELECT a.attname, format_type(b.oid, NULL), NOT a.attnotnull, a.attgenerated = 'v',
+       b.typlen < 0 AND b.typcategory NOT IN ('N', 'I')
+       AND NOT (b.oid IN ('varchar'::regtype, 'bpchar'::regtype)
+                AND coalesce(nullif(t.typtypmod, -1), a.atttypmod) - 4 BETWEEN 0 AND 255)
+  FROM pg_attribute AS a
+  JOIN pg_type AS t ON t.oid = a.atttypid
+  JOIN pg_type AS b ON b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
  WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped)";
 
 std::vector<Capture> read(postgres::Connection& connection, const std::string& where,
@@ -257,19 +263,14 @@ Table find(postgres::Connection& connection, const Mapping& mapping, Deadline de
     if (!rows.boolean(0, 3)) {
         refuse(name, "belongs to another role: run outbox-migrate as its owner, or as a member of that role");
     }
-    if (rows.boolean(0, 7)) {
-        refuse(
-            name,
-            fmt::format("has row-level security that hides rows from role {0}, so those that stand there "
-                        "would be lost without a word: ALTER ROLE {0} BYPASSRLS; or ALTER TABLE {1} NO FORCE "
-                        "ROW LEVEL SECURITY;",
-                        rows.text(0, 8), name));
-    }
     Table table{.oid = rows.text(0, 0), .name = name, .partitioned = kind == "p", .columns = {}};
+    if (rows.boolean(0, 7)) {
+        table.hidden_from = rows.text(0, 8);
+    }
     const auto columns = connection.query(find_columns, {table.oid}, deadline);
     for (int i = 0; i < columns.rows(); ++i) {
-        table.columns[columns.text(i, 0)] = {columns.text(i, 1), columns.boolean(i, 2),
-                                             columns.boolean(i, 3)};
+        table.columns[columns.text(i, 0)] = {columns.text(i, 1), columns.boolean(i, 2), columns.boolean(i, 3),
+                                             columns.boolean(i, 4)};
     }
     return table;
 }

@@ -38,6 +38,7 @@ struct Table {
     std::string oid;
     std::string name; ///< schema and name, quoted
     bool partitioned = false;
+    std::string hidden_from = {}; ///< the role of `up`, where row-level security may hide rows from it
     Columns columns;
 };
 

@@ -68,6 +68,7 @@ void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
     } else if (before) {
         replace(table, *sql, *before);
     } else {
+        refuse_hidden(table);
         tell(table, *sql);
         tell_of_other_outboxes(table);
         options.handover ? tell_of_debeziums_texts(table, mapping) : tell_of_publications(table);
@@ -89,11 +90,24 @@ void TableMapper::check(const Mapping& mapping, const MapOptions& options) {
     if (captures::of(connection_, table, soon())) {
         return;
     }
+    refuse_hidden(table);
     check_rows(table, *sql, options);
     if (options.handover) {
         Handover(connection_, progress_, patience_).check(table, *options.handover);
     } else {
         refuse_unsaid(table, options);
+    }
+}
+
+/// A table that is served already has no rows left to look at.
+void TableMapper::refuse_hidden(const Table& table) {
+    if (!table.hidden_from.empty()) {
+        throw Error(
+            Action::stop,
+            fmt::format("table {1} has row-level security that hides rows from role {0}, so those that stand "
+                        "there would be lost without a word: ALTER ROLE {0} BYPASSRLS; or ALTER TABLE {1} NO "
+                        "FORCE ROW LEVEL SECURITY;",
+                        table.hidden_from, table.name));
     }
 }
 

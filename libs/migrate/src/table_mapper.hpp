@@ -32,6 +32,7 @@ private:
     void tell_of_publications(const captures::Table& table);
     void check_rows(const captures::Table& table, const CaptureSql& sql, const MapOptions& options);
     /// Only the user can know what became of rows that stand already.
+    static void refuse_hidden(const captures::Table& table);
     void refuse_unsaid(const captures::Table& table, const MapOptions& options);
     void replace(const captures::Table& table, const CaptureSql& sql, const captures::Capture& before);
     void install(const captures::Table& table, const CaptureSql& sql, const MapOptions& options);

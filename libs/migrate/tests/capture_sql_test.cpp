@@ -9,6 +9,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 const Columns debeziums{{"id", {"uuid", false}},
                         {"aggregatetype", {"character varying", false}},
@@ -49,6 +50,25 @@ TEST(CaptureSql, ConvertsAndSaysWhatInsertsMustKeep) {
     EXPECT_THAT(sql->values, HasSubstr(R"(coalesce(n."at" AT TIME ZONE 'UTC', CURRENT_TIMESTAMP))"));
     EXPECT_THAT(sql->notices,
                 ElementsAre(HasSubstr("\"id\" is text"), HasSubstr("\"payload\" may hold NULL")));
+}
+
+TEST(CaptureSql, NamesEachTextThatMayBeLongerThanAnEventsColumns) {
+    Columns columns = debeziums;
+    for (const char* name : {"aggregateid", "type", "payload", "kind", "dest", "key"}) {
+        columns[name] = {name == std::string_view("payload") ? "bytea" : "text", false, false, true};
+    }
+    Mapping mapping = outbox();
+    mapping.content_type = "kind";
+    mapping.partition_key = "key";
+    mapping.topic = {{.text = "dest", .column = true}};
+    const auto sql = capture_sql(mapping, columns);
+    ASSERT_TRUE(sql);
+    const auto of = [](const std::string& name) {
+        return HasSubstr("column \"" + name +
+                         "\" is text: an insert will be refused when it holds more than 255");
+    };
+    EXPECT_THAT(sql->notices,
+                UnorderedElementsAre(of("aggregateid"), of("type"), of("kind"), of("dest"), of("key")));
 }
 
 TEST(CaptureSql, TakesBytesOfTheTypeThatIsNamedAndNullAsATombstone) {

@@ -142,10 +142,8 @@ SELECT DISTINCT ON (o.bucket, {key(o)}) o.bucket, {key(o)}, o.seq
 -- Rows that were claimed and that no manifest names go back to where claims find them.
 UPDATE outbox_events AS o
    SET {back_to_new}
-  FROM outbox_shards AS s, unnest($1::smallint[]) AS b(bucket)
- WHERE s.shard = $2
-   AND o.bucket = b.bucket
-   AND o.seq <= s.claimed_seq
+ WHERE o.bucket = ANY ($1::smallint[])
+   AND o.seq <= (SELECT claimed_seq FROM outbox_shards WHERE shard = $2)
    AND {state(o)} IN ({recovery_to_new})
    AND {ready(o)};
 

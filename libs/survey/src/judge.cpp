@@ -135,14 +135,14 @@ void judge_numbering(const Facts& facts, Findings& findings) {
     if (numbering.cycles) {
         refuse("begins again when its numbers are used up", "NO CYCLE");
     }
-    if (numbering.most - numbering.last.value_or(0) < soon_used_up) {
-        findings.push_back({numbering.last && *numbering.last >= numbering.most - soon_used_up / 1000
-                                ? Severity::refuse
-                                : Severity::error,
-                            numbering.sequence,
-                            fmt::format("ends at {}, and {} is given already: then every insert fails",
-                                        numbering.most, numbering.last.value_or(0)),
-                            fmt::format("ALTER SEQUENCE {} NO MAXVALUE;", numbering.sequence), false});
+    if (const auto left = numbering.most - numbering.last.value_or(0); left < soon_used_up) {
+        findings.push_back(
+            {Severity::error, numbering.sequence,
+             left > 0 ? fmt::format("ends at {}, and {} is given already: after that every "
+                                    "insert fails",
+                                    numbering.most, numbering.last.value_or(0))
+                      : fmt::format("ends at {}, which is given: every insert fails", numbering.most),
+             fmt::format("ALTER SEQUENCE {} NO MAXVALUE;", numbering.sequence), false});
     }
     if (!numbering.always) {
         findings.push_back({Severity::warn, "column seq of " + table,

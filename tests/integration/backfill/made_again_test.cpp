@@ -2,6 +2,11 @@
 // the run had published is gone with the topic.
 #include "fixture.hpp"
 
+#include <outbox/kafka/transactions.hpp>
+#include <outbox/support/environment.hpp>
+
+#include <fmt/format.h>
+
 #include <csignal>
 
 namespace outbox::relays {
@@ -42,6 +47,34 @@ TEST_F(BackfillMadeAgain, BeforeTheFirstCommitAllIsSentToTheNewOne) {
     const auto outcome = run_that_stands("before-first-commit");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
     EXPECT_THAT(outcome.errors, HasSubstr("topic " + replays + " was deleted, or deleted and made again"));
+    expect_once();
+}
+
+/// What `kafka-transactions.sh abort` does to the open transactions of the run.
+TEST_F(BackfillMadeAgain, NotTheTopicButAMarkerThatSomebodyWroteByHandIsNoticedBeforeTheCommit) {
+    Process run = start_with_fault(command, "before-first-commit:1:stop");
+    ASSERT_TRUE(wait_until([&] { return run.stopped(); }, 60s)) << run.errors();
+    const kafka::ClientOptions client{support::required_variable("KAFKA_BROKERS"), "test"};
+    const kafka::Admin admin(client);
+    const kafka::Transactions transactions(admin, client);
+    std::vector<std::int64_t> producers;
+    for (int lane = 0; lane < database.number("SELECT lanes FROM outbox_backfills"); ++lane) {
+        for (const int turn : {0, 1}) {
+            const auto id = fmt::format("outbox.{}.backfill.one.{}-{}", database.name(), lane, turn);
+            producers.push_back(transactions.describe(id, Deadline::in(10s)).producer_id);
+        }
+    }
+    const std::vector<kafka::Partition> where{{replays, kafka::Partition::every}};
+    const auto open = transactions.open(where, producers, Deadline::in(10s));
+    ASSERT_FALSE(open.found.empty());
+    for (const auto& each : open.found) {
+        transactions.write_marker(each, false, Deadline::in(10s));
+    }
+    stay_quiet(1s); // shorter ones nobody meets by hand
+    run.signal(SIGCONT);
+    const auto outcome = run.wait(Deadline::in(90s));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("somebody wrote a marker into the open transaction in " + replays));
     expect_once();
 }
 

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 namespace outbox::migrations {
 namespace {
 
@@ -175,6 +177,41 @@ TEST_F(Survey, RefusesRowsThatAPolicyHides) {
     const Outcome told = migrate(database_, {"up"});
     EXPECT_EQ(told.exit_code, 0) << told.errors;
     EXPECT_THAT(told.errors, HasSubstr("hides nothing from role"));
+}
+
+TEST_F(Survey, RefusesATableToBeServedWhoseRowsAPolicyHides) {
+    database_.query(
+        fmt::format("GRANT CREATE ON SCHEMA public TO {0}; CREATE TABLE theirs (id uuid PRIMARY KEY DEFAULT "
+                    "gen_random_uuid(), aggregatetype text DEFAULT 'a', aggregateid text DEFAULT 'b', type "
+                    "text DEFAULT 'c',"
+                    " payload jsonb DEFAULT '1'); INSERT INTO theirs DEFAULT VALUES; ALTER TABLE theirs "
+                    "OWNER TO {0}, ENABLE"
+                    " ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+                    owner_.name()));
+    const Folder folder;
+    folder.write("outbox.toml", "[table]\nname = 'theirs'\n");
+    const auto up = [&] {
+        return migrate(database_, {"up", "--config", folder.path("outbox.toml"), "--existing=send"},
+                       owner_.variables());
+    };
+    auto outcome = up();
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(
+        outcome.errors,
+        HasSubstr("table public.theirs has row-level security that hides rows from role " + owner_.name()));
+    EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
+    EXPECT_EQ(database_.value("SELECT to_regclass('outbox_events')"), "NULL");
+    const std::string mend = "ALTER TABLE public.theirs NO FORCE ROW LEVEL SECURITY;";
+    EXPECT_THAT(outcome.errors, HasSubstr(mend));
+    database_.query(mend);
+    outcome = up();
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_EQ(database_.number("SELECT count(*) FROM outbox_events"), 1);
+    // Of a table that is served already nobody looks at rows.
+    database_.query("ALTER TABLE theirs FORCE ROW LEVEL SECURITY");
+    EXPECT_EQ(up().exit_code, 0);
+    database_.query("INSERT INTO theirs DEFAULT VALUES");
+    EXPECT_EQ(database_.number("SELECT count(*) FROM outbox_events"), 2);
 }
 
 TEST_F(Survey, RefusesNumbersOutOfOrderAndMovesThoseThatAreBehind) {

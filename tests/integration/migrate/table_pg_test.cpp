@@ -2,6 +2,7 @@
 
 #include "fixture.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <thread>
@@ -167,6 +168,29 @@ TEST_F(Table, WhatCannotBeServedIsRefusedByItsName) {
                    "1 row(s) of public.outbox cannot become events");
     database_.query("CREATE VIEW outbox_view AS SELECT * FROM outbox");
     expect_refused(up("name = 'outbox_view'"), "is no table");
+}
+
+TEST_F(Table, ATextThatMayBeTooLongIsNamedAndTheInsertOfSuchARowFailsAlone) {
+    database_.query("CREATE DOMAIN short AS varchar(40); CREATE DOMAIN endless AS text;"
+                    " ALTER TABLE outbox ALTER aggregateid TYPE text, ALTER type TYPE short,"
+                    " ADD tenant endless NOT NULL DEFAULT 'x', ADD region char(2) NOT NULL DEFAULT 'eu'");
+    const auto outcome = up("name = 'outbox'\npartition_key = 'tenant'");
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+    for (const char* name : {"aggregateid", "tenant"}) {
+        EXPECT_THAT(outcome.errors,
+                    HasSubstr(fmt::format("public.outbox: column \"{}\" is text: an insert will be refused "
+                                          "when it holds more than 255 characters",
+                                          name)));
+    }
+    EXPECT_THAT(outcome.errors, AllOf(Not(HasSubstr("\"type\"")), Not(HasSubstr("\"aggregatetype\""))));
+    const auto insert = [](int length) {
+        return fmt::format(
+            "INSERT INTO outbox VALUES (gen_random_uuid(), 'order', repeat('k', {}), 't', '{{}}')", length);
+    };
+    EXPECT_EQ(state_of(database_, insert(256)), "22001"); // string_data_right_truncation
+    database_.query(insert(255));
+    EXPECT_EQ(count(), 1);
+    EXPECT_EQ(database_.number("SELECT count(*) FROM outbox"), 1);
 }
 
 TEST_F(Table, NamesMayHoldAnything) {

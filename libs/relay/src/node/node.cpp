@@ -7,7 +7,6 @@
 
 #include <outbox/core/event.hpp>
 #include <outbox/store/schema.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -38,13 +37,16 @@ std::string host_and_process() {
 
 } // namespace
 
-Node::Node(RelayOptions options)
+Node::Node(RelayOptions options, Observer& observer)
     : options_(std::move(options)),
+      observer_(observer),
       admin_(options_.kafka),
       kafka_watch_(admin_),
-      topics_(admin_, options_.kafka, options_.topics, [this] { wakeup_.ring(); }),
-      topic_watch_(admin_, options_.kafka),
-      budget_(std::max(2U, std::thread::hardware_concurrency()) * claimed_per_processor) {}
+      topics_(admin_, options_.kafka, options_.topics, observer, [this] { wakeup_.ring(); }),
+      topic_watch_(admin_, options_.kafka, observer),
+      budget_(std::max(2U, std::thread::hardware_concurrency()) * claimed_per_processor),
+      outlived_(observer),
+      preflight_(observer) {}
 
 Node::~Node() = default;
 
@@ -77,18 +79,14 @@ void Node::mend_numbering() {
         if (error.action() != Action::retry) {
             throw;
         }
-        log::warn("not checked: whether numbers of events are given out again",
-                  {{"reason", error.what()}, {"mend", "outbox-migrate up checks it, and takes its time"}});
+        observer_.order_unchecked(error.what());
     }
 }
 
 void Node::mend_numbering(store::Look look) {
     if (const auto newest =
             store::mend_identity(*connection_, look, Deadline::in(options_.statement_timeout * 2))) {
-        log::error("the identity of outbox_events.seq stood below the newest event, as after a move of the "
-                   "database by logical replication; it was moved past it. What was written before this "
-                   "moment may overtake older events of its key",
-                   {{"seq", *newest}});
+        observer_.order_violation({*newest});
     }
 }
 
@@ -145,15 +143,13 @@ bool Node::establish() {
                                           options_.statement_timeout);
     delivery::ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
                                    Deadline::in(20s));
-    warn_of_lossy_servers(session, admin_, Deadline::in(5s));
-    brokers_.emplace(options_.kafka, admin_, topic_watch_, options_.control_topic(), identity_.cluster_id);
+    find_lossy_servers(session, admin_, observer_, Deadline::in(5s));
+    brokers_.emplace(options_.kafka, admin_, topic_watch_, options_.control_topic(), identity_.cluster_id,
+                     observer_);
     topic_watch_.want({options_.control_topic()}); // where nothing can be known, that is said now
     watcher_ = std::jthread([this](const std::stop_token& stop) { topics_.watch(stop); });
-    log::info("relay starts", {{"outbox", identity_.outbox_id.to_string()},
-                               {"name", identity_.name},
-                               {"cluster", identity_.cluster_id},
-                               {"shards", identity_.shard_count},
-                               {"relay", relay_.to_string()}});
+    observer_.started({identity_.outbox_id.to_string(), identity_.name, identity_.cluster_id,
+                       identity_.shard_count, relay_.to_string()});
     messages::warn_of_order(*options_.messages.strategy);
     return true;
 }
@@ -178,7 +174,7 @@ std::size_t Node::run() {
             relays_->join(relay_, host_and_process(), options_.lease);
             ring_all(); // rings may have been lost with the connection
             failures = 0;
-            waits_.over();
+            observer_.joined();
             serve();
         } catch (const Error& error) {
             // What the database refuses may be given back; a contradiction of settings stays one.
@@ -198,10 +194,7 @@ std::size_t Node::run() {
 void Node::wait_for_servers(const Error& error, int failures, unsigned returns) {
     const auto* const of_kafka = dynamic_cast<const kafka::KafkaError*>(&error);
     const bool refused = of_kafka != nullptr && of_kafka->refused();
-    if (waits_.worth_saying(error.what(), SteadyClock::now())) {
-        (refused ? log::error : log::warn)("relay waits for PostgreSQL and Kafka",
-                                           {{"reason", error.what()}, {"failures", failures}});
-    }
+    observer_.waits({error.what(), failures, refused});
     if (!refused) {
         rest(reconnect_wait.after(failures, delivery::dice()));
         return;
@@ -292,8 +285,7 @@ void Node::beat() {
         return;
     }
     if (pauses_.update(membership->pauses)) {
-        log::info("pauses changed", {{"paused_shards", membership->pauses.shards.size()},
-                                     {"paused_topics", membership->pauses.topics.size()}});
+        observer_.pauses_changed({membership->pauses.shards.size(), membership->pauses.topics.size()});
         ring_all();
     }
     if (!follow_reshard(membership->shard_count)) {
@@ -308,7 +300,7 @@ void Node::beat() {
         }
     }
     if (!parked_) {
-        apply(plan_shares(relay_, *membership));
+        apply(*membership);
     }
     if (SteadyClock::now() >= next_forget_) {
         relays_->forget_dead();
@@ -319,10 +311,7 @@ void Node::beat() {
 
 void Node::make_missing_shards() {
     for (const int shard : relays_->make_missing_shards()) {
-        log::error("somebody deleted a shard from outbox_shards; it is made anew, and recovery reads from "
-                   "the control "
-                   "topic where it stood",
-                   {{"shard", shard}});
+        observer_.shard_made(shard);
     }
 }
 
@@ -339,19 +328,29 @@ bool Node::follow_reshard(int shard_count) {
         return false; // their end is announced, and heard here
     }
     pipelines_.clear(); // which buckets are a shard's is another matter now
-    log::info("shards changed", {{"shards", shard_count}, {"before", identity_.shard_count}});
+    observer_.resharded({shard_count, identity_.shard_count});
     identity_.shard_count = shard_count;
     lost_.clear();
     return true;
 }
 
-void Node::apply(const SharePlan& plan) {
+void Node::apply(const store::Membership& membership) {
+    const SharePlan plan = plan_shares(relay_, membership);
     for (const int shard : plan.release) {
         release(shard);
     }
     for (const int shard : plan.take) {
         if (!shards_.contains(shard) && lost_[shard] <= SteadyClock::now()) {
+            tell_expired(membership, shard);
             take(shard);
+        }
+    }
+}
+
+void Node::tell_expired(const store::Membership& membership, int shard) const {
+    for (const store::ShardView& view : membership.shards) {
+        if (view.shard == shard && view.owner && !view.owner_alive) {
+            observer_.lease_expired({shard, *view.owner});
         }
     }
 }
@@ -390,7 +389,7 @@ std::unique_ptr<RunningPipeline> Node::run_pipeline(int number) {
         PipelineLoop::Settings{relay_, identity_, kafka_watch_.returns(), [this] { wakeup_.ring(); }},
         Work::Settings{number, identity_.shard_count, options_, identity_.outbox_id, pauses_, budget_,
                        outlived_},
-        RunningPipeline::Servers{admin_, *brokers_, topics_, topic_watch_, clock_});
+        RunningPipeline::Servers{admin_, *brokers_, topics_, topic_watch_, clock_, observer_});
 }
 
 void Node::reap() {
@@ -437,7 +436,7 @@ bool Node::drained() const noexcept {
 }
 
 std::size_t Node::drain() {
-    log::info("relay drains", {{"shards", shards_.size()}, {"timeout_ms", options_.drain_timeout.count()}});
+    observer_.drains({shards_.size(), options_.drain_timeout});
     const Deadline deadline = Deadline::in(options_.drain_timeout);
     for (const auto& pipeline : pipelines_) {
         pipeline->bell().request_end();
@@ -449,7 +448,7 @@ std::size_t Node::drain() {
                 next_beat_ = SteadyClock::now() + beat_interval;
             }
         } catch (const Error& error) {
-            log::warn("no heartbeat while draining", {{"reason", error.what()}});
+            observer_.beat_missed(error.what());
         }
         poll(nullptr, 0, 5);
     }
@@ -461,8 +460,7 @@ std::size_t Node::drain() {
         }
         left += pipeline->loop().in_flight();
         for (const PipelineLoop::View& view : pipeline->loop().views()) {
-            log::warn("shard not drained",
-                      {{"shard", view.shard}, {"events_in_flight", pipeline->loop().in_flight()}});
+            observer_.not_drained({view.shard, pipeline->loop().in_flight()});
         }
     }
     try {
@@ -470,14 +468,9 @@ std::size_t Node::drain() {
             relays_->leave(relay_);
         }
     } catch (const Error& error) {
-        log::warn("the relays' register was not left", {{"reason", error.what()}});
+        observer_.not_left(error.what());
     }
-    if (!drained()) {
-        log::warn("relay ends before its shards; recovery settles what was left",
-                  {{"events_in_flight", left}});
-    } else {
-        log::info("relay drained", {{"events_in_flight", left}});
-    }
+    observer_.drained({left, drained()});
     return left;
 }
 

@@ -6,13 +6,13 @@
 #include "node/preflight.hpp"
 #include "node/shares.hpp"
 #include "shard/kafka_brokers.hpp"
-#include "shard/repetition.hpp"
 #include "shard/running_pipeline.hpp"
 
 #include <outbox/core/wakeup.hpp>
 #include <outbox/delivery/claim_budget.hpp>
 #include <outbox/delivery/topic_watch.hpp>
 #include <outbox/delivery/topics.hpp>
+#include <outbox/relay/observer.hpp>
 #include <outbox/relay/options.hpp>
 #include <outbox/store/numbering.hpp>
 
@@ -28,7 +28,8 @@ namespace outbox::relay {
 /// One relay: finds the others through the database, owns its share of the shards, hears the doorbell.
 class Node {
 public:
-    explicit Node(RelayOptions options);
+    /// @param observer  outlives it
+    Node(RelayOptions options, Observer& observer);
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
     ~Node();
@@ -57,7 +58,8 @@ private:
     [[nodiscard]] std::vector<store::HinderedShard> hindered() const;
     bool follow_reshard(int shard_count);
     void make_missing_shards();
-    void apply(const SharePlan& plan);
+    void apply(const store::Membership& membership);
+    void tell_expired(const store::Membership& membership, int shard) const;
     void take(int shard);
     void release(int shard);
     void ring_all();
@@ -70,6 +72,7 @@ private:
     std::size_t drain();
 
     RelayOptions options_;
+    Observer& observer_;
     Uuid relay_ = Uuid::random();
     Wakeup wakeup_;
     std::atomic<bool> stopping_{false};
@@ -80,7 +83,6 @@ private:
     Pauses pauses_;
     delivery::ClaimBudget budget_;
     Outlived outlived_;
-    Repetition waits_; ///< of this relay for its servers
     store::Identity identity_;
     std::optional<KafkaBrokers> brokers_; ///< since it is known who we are
     Clock clock_;

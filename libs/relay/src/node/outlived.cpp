@@ -1,7 +1,5 @@
 #include "node/outlived.hpp"
 
-#include <outbox/telemetry/log.hpp>
-
 #include <utility>
 
 namespace outbox::relay {
@@ -33,8 +31,7 @@ void Outlived::tell(SteadyClock::time_point now) {
 void Outlived::tell_all() {
     const std::lock_guard lock(mutex_);
     for (const auto& [topic, events] : std::exchange(untold_, {})) {
-        log::warn("events are older than their topic keeps records: their messages carry the time of sending",
-                  {{"topic", topic}, {"events", events}, {"events_since_start", total_}});
+        observer_.outlived({topic, events, total_});
     }
 }
 

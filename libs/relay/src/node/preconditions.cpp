@@ -1,43 +1,33 @@
 #include "node/preconditions.hpp"
 
-#include <outbox/telemetry/log.hpp>
-
 namespace outbox::relay {
 namespace {
 
-constexpr auto transactions_topic = "__transaction_state";
-
-void warn_without_fsync(postgres::Connection& session, Deadline deadline) {
-    if (session.query("SHOW fsync", {}, deadline).text(0, 0) == "off") {
-        log::error(
-            "PostgreSQL loses committed transactions when its machine crashes; the guarantee does not "
-            "hold with it",
-            {{"setting", "fsync=off"}, {"mend", "ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf()"}});
-    }
+bool lacks_fsync(postgres::Connection& session, Deadline deadline) {
+    return session.query("SHOW fsync", {}, deadline).text(0, 0) == "off";
 }
 
-void warn_of_unclean_election(const kafka::Admin& admin, Deadline deadline) {
-    const auto config = admin.topic_config(transactions_topic, deadline);
+bool elects_unclean(const kafka::Admin& admin, Deadline deadline) {
+    const auto config = admin.topic_config("__transaction_state", deadline);
     const auto found = config.find("unclean.leader.election.enable");
-    if (found != config.end() && found->second == "true") {
-        log::error("Kafka may forget transactions when brokers fail; the guarantee does not hold with it",
-                   {{"topic", transactions_topic},
-                    {"setting", "unclean.leader.election.enable=true"},
-                    {"mend", "kafka-configs.sh --bootstrap-server <broker> --alter --topic "
-                             "__transaction_state --add-config unclean.leader.election.enable=false"}});
-    }
+    return found != config.end() && found->second == "true";
 }
 
 } // namespace
 
-void warn_of_lossy_servers(postgres::Connection& session, const kafka::Admin& admin, Deadline deadline) {
-    warn_without_fsync(session, deadline);
+void find_lossy_servers(postgres::Connection& session, const kafka::Admin& admin, Observer& observer,
+                        Deadline deadline) {
+    if (lacks_fsync(session, deadline)) {
+        observer.lossy(happened::LossyServer::postgres);
+    }
     try {
-        warn_of_unclean_election(admin, deadline);
+        if (elects_unclean(admin, deadline)) {
+            observer.lossy(happened::LossyServer::kafka);
+        }
     } catch (const kafka::KafkaError& error) {
         // A cluster makes the topic, without unclean election, at its first transaction.
         if (error.code() != kafka::unknown_topic) {
-            log::info("not checked: how Kafka keeps its transactions", {{"reason", error.what()}});
+            observer.lossy_unchecked(error.what());
         }
     }
 }

@@ -1,23 +1,18 @@
 #include "node/preflight.hpp"
 
-#include <outbox/telemetry/log.hpp>
-
 namespace outbox::relay {
 namespace {
 
-void say(const survey::Finding& finding) {
-    const log::Fields fields{{"object", finding.object}, {"what", finding.what}, {"type", finding.mend}};
-    switch (finding.severity) {
+happened::Gravity gravity_of(survey::Severity severity) {
+    switch (severity) {
     case survey::Severity::refuse:
-        log::error("nothing is sent until the database is mended", fields);
-        break;
+        return happened::Gravity::refusal;
     case survey::Severity::error:
-        log::error("the database is to be mended", fields);
-        break;
+        return happened::Gravity::error;
     case survey::Severity::warn:
-        log::warn("to be known of the database", fields);
         break;
     }
+    return happened::Gravity::warning;
 }
 
 } // namespace
@@ -29,12 +24,12 @@ bool Preflight::clear(postgres::Connection& session, Deadline deadline) {
         const auto line = finding.object + ": " + finding.mend;
         now.insert(line);
         if (!known_.contains(line)) {
-            say(finding);
+            observer_.found({gravity_of(finding.severity), finding.object, finding.what, finding.mend});
         }
     }
     for (const std::string& line : known_) {
         if (!now.contains(line)) {
-            log::info("the database is mended", {{"of", line}});
+            observer_.mended(line);
         }
     }
     known_ = std::move(now);

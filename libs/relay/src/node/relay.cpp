@@ -1,6 +1,8 @@
 #include "outbox/relay/relay.hpp"
 
 #include "node/node.hpp"
+#include "observe/log_observer.hpp"
+#include "observe/observers.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/telemetry/log.hpp>
@@ -57,25 +59,31 @@ RelayOptions node_options(const Settings& settings, Options options) {
     return result;
 }
 
+std::vector<std::shared_ptr<Observer>> with_log(bool says_why_it_ends,
+                                                std::vector<std::shared_ptr<Observer>> others) {
+    others.insert(others.begin(), std::make_shared<LogObserver>(says_why_it_ends));
+    return others;
+}
+
 } // namespace
 
 struct Relay::Impl {
-    Impl(RelayOptions options, bool says_why) : node(std::move(options)), says_why_it_ends(says_why) {}
+    Impl(RelayOptions options, bool says_why_it_ends, std::vector<std::shared_ptr<Observer>> others)
+        : observers(with_log(says_why_it_ends, std::move(others))),
+          node(std::move(options), observers) {}
 
     void run() noexcept {
         try {
             left = node.run();
         } catch (const std::exception& error) {
-            if (says_why_it_ends) {
-                log::error("relay ends", {{"reason", error.what()}});
-            }
+            observers.gave_up(error.what());
             failure = std::current_exception();
         }
         running = false;
     }
 
+    Observers observers; ///< outlives the node's threads
     Node node;
-    bool says_why_it_ends; ///< a program says it itself, when it ends with it
     std::atomic<bool> running{false};
     std::mutex mutex;   ///< of thread
     std::thread thread; ///< runs once
@@ -87,13 +95,15 @@ struct Relay::Impl {
 Relay::Relay(Options options) {
     const Settings settings = settings_of(options);
     log::configure(settings, "outbox-relay", options.log);
-    impl_ = std::make_unique<Impl>(node_options(settings, std::move(options)), true);
+    auto observers = std::move(options.observers);
+    impl_ = std::make_unique<Impl>(node_options(settings, std::move(options)), true, std::move(observers));
 }
 
 Relay::Relay(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 
 Relay relay_of(const Settings& settings) {
-    return Relay(std::make_unique<Relay::Impl>(relay_options(settings), false));
+    return Relay(std::make_unique<Relay::Impl>(relay_options(settings), false,
+                                               std::vector<std::shared_ptr<Observer>>()));
 }
 
 Relay::~Relay() {

@@ -2,7 +2,6 @@
 
 #include <outbox/delivery/batch_policy.hpp>
 #include <outbox/kafka/error.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
 
@@ -85,9 +84,8 @@ Step Aftermath::failed(const delivery::Batch& batch, const kafka::TransactionEnd
             return {};
         }
         if (told.asked && !batch.claimed.empty() && suspects_.too_much(batch, failure, late, end.throttled)) {
-            log::warn(
-                "a batch took too much; the next one is smaller",
-                {{"pipeline", pipeline_}, {"events", batch.claimed.rows.size()}, {"next", suspects_.most_rows()}});
+            observer_.batch_too_large(
+                {pipeline_, batch.claimed.rows.size(), suspects_.most_rows(), failure.message});
         }
     }
     if (batch.claimed.empty() && failure.blame == kafka::Blame::topic) {
@@ -108,7 +106,7 @@ Aftermath::Told Aftermath::brokers_tell(const delivery::Batch& batch) {
         const auto culprits = topics_.find_culprits(delivery::topics_of(batch), Deadline::in(patience));
         return {true, !culprits.empty(), culprits.contains(control_.name())};
     } catch (const std::exception& error) {
-        log::debug("topics could not be asked about", {{"pipeline", pipeline_}, {"reason", error.what()}});
+        observer_.topics_unknown({pipeline_, error.what()});
         return {};
     }
 }
@@ -121,25 +119,17 @@ Step Aftermath::control_topic_refuses(const std::string& why) {
                                            control_.name(), why)};
 }
 
-/// Quotas hold a client back on every batch: that is said once a minute.
 void Aftermath::note_throttle(milliseconds throttled) {
-    constexpr std::chrono::minutes silence{1};
     if (throttled.count() == 0) {
         return;
     }
-    const auto now = clock_.now();
     troubles_.hindrance.slows(
         fmt::format("a quota of Kafka's held its last batch back for {} ms; it sends {} events "
                     "a batch at most; raise producer_byte_rate or request_percentage of its "
                     "user or client id (kafka-configs.sh --alter), or let it be slow",
                     throttled.count(), suspects_.most_rows()),
-        now);
-    if (now >= next_throttle_word_) {
-        next_throttle_word_ = now + silence;
-        log::warn("Kafka holds this relay back by a quota", {{"pipeline", pipeline_},
-                                                             {"throttle_ms", throttled.count()},
-                                                             {"events_a_batch", suspects_.most_rows()}});
-    }
+        clock_.now());
+    observer_.throttled({pipeline_, throttled, suspects_.most_rows()});
 }
 
 } // namespace outbox::relay

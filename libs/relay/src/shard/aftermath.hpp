@@ -10,6 +10,7 @@
 
 #include <outbox/delivery/publisher.hpp>
 #include <outbox/delivery/topic_book.hpp>
+#include <outbox/relay/observer.hpp>
 #include <outbox/store/shard_database.hpp>
 
 namespace outbox::relay {
@@ -21,14 +22,15 @@ public:
     /// What it is made with outlives it.
     /// @param pipeline  its number
     Aftermath(int pipeline, delivery::TopicBook& topics, Outlived& outlived, const Clock& clock,
-              Suspects& suspects, ControlDoubt& control, Troubles& troubles)
+              Suspects& suspects, ControlDoubt& control, Troubles& troubles, Observer& observer)
         : pipeline_(pipeline),
           topics_(topics),
           outlived_(outlived),
           clock_(clock),
           suspects_(suspects),
           control_(control),
-          troubles_(troubles) {}
+          troubles_(troubles),
+          observer_(observer) {}
 
     /// @return done when the batch is committed and nothing of it is under way
     /// @param fencing  whose lanes sent it @param ownerships  of the shards that are served
@@ -55,7 +57,7 @@ private:
     Suspects& suspects_;
     ControlDoubt& control_;
     Troubles& troubles_;
-    SteadyClock::time_point next_throttle_word_{};
+    Observer& observer_;
 };
 
 } // namespace outbox::relay

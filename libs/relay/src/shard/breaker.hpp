@@ -24,6 +24,8 @@ public:
     }
     /// A batch was sent, or refused by its own fault.
     void answered() { failures_ = 0; }
+    /// In a row.
+    [[nodiscard]] int failures() const noexcept { return failures_; }
     [[nodiscard]] bool refused() const noexcept { return cause_ == Cause::refused; }
     /// Before the next recovery. @param dice  uniform in [0, 1)
     [[nodiscard]] milliseconds wait(double dice) const;

@@ -4,11 +4,24 @@
 
 #include <outbox/faults/faults.hpp>
 #include <outbox/store/refused.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <algorithm>
 
 namespace outbox::relay {
+namespace {
+
+/// Zero where clocks disagree, or nobody knows.
+milliseconds waited_longest(const store::RowSet& claimed) {
+    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    std::int64_t oldest = now.count();
+    for (const store::Row& row : claimed.rows) {
+        oldest = std::min(oldest, std::max<std::int64_t>(0, row.created_at_us.value_or(oldest)));
+    }
+    return std::chrono::duration_cast<milliseconds>(now - std::chrono::microseconds(oldest));
+}
+
+} // namespace
 
 void Claims::begin() {
     refused_.reset();
@@ -47,24 +60,49 @@ store::RowSet Claims::turn(const Pass& pass, const std::vector<std::string>& par
 store::RowSet Claims::mark_and_claim(const Pass& pass, const std::vector<std::string>& parked) {
     store::RowSet claimed;
     const auto guarded = database().begin(ownerships_);
+    const auto began = SteadyClock::now();
     for (const Published& batch : pipeline_.proven()) {
         guarded->mark(batch.sent, batch.marks);
         guarded->fail(batch.dead_letters);
     }
+    const auto marked = SteadyClock::now();
     if (pass.claim) {
         const auto in_flight = pipeline_.seqs();
         faults::point("before-claim");
         claimed = keys_.claim(*guarded, limits(), in_flight, parked);
     }
+    const auto read = SteadyClock::now();
     guarded->commit(claimed);
     if (!claimed.empty()) {
         suspects_.claimed();
     }
+    tell_marked(marked - began);
     if (guarded->gone() > 0) {
-        log::error("events that were sent are not unsent rows any more: somebody changed them",
-                   {{"pipeline", settings_.pipeline}, {"rows", guarded->gone()}});
+        observer_.rows_changed({settings_.pipeline, guarded->gone()});
+    }
+    if (pass.claim) {
+        observer_.claimed({settings_.pipeline, claimed.rows.size(), claimed.bytes(), read - marked,
+                           SteadyClock::now() - read});
+        observer_.lag({settings_.pipeline, waited_longest(claimed)});
     }
     return claimed;
+}
+
+void Claims::tell_marked(happened::Span took) const {
+    const auto proven = pipeline_.proven();
+    if (proven.empty()) {
+        return;
+    }
+    std::size_t events = 0;
+    for (const Published& batch : proven) {
+        events += batch.sent.size() + batch.dead_letters.size();
+    }
+    observer_.marked({settings_.pipeline, proven.size(), events, took});
+    for (const Published& batch : proven) {
+        for (const store::ShardMark& mark : batch.marks) {
+            observer_.control_lag({mark.shard, pipeline_.unmarked(mark.shard)});
+        }
+    }
 }
 
 /// @return whether some were found, and the session can go on
@@ -84,10 +122,7 @@ void Claims::leave_out(std::span<const store::UnreadableRow> rows) {
     database().leave_out(refused_.buckets());
     hindrance_.limps(word.why, now);
     pace_.look_now();
-    if (word.worth_saying) {
-        log::error("an event waits: it goes on by itself once this is mended",
-                   {{"pipeline", settings_.pipeline}, {"reason", word.why}});
-    }
+    observer_.held_up({settings_.pipeline, word.why, !word.worth_saying});
 }
 
 /// Rows that were too many for one statement are fewer next time. @return false: that is not it
@@ -96,9 +131,7 @@ bool Claims::claim_less(const postgres::DatabaseError& error) {
         !suspects_.claim_fewer()) {
         return false;
     }
-    log::warn(
-        "a claim took too much; the next one asks for fewer events at once",
-        {{"pipeline", settings_.pipeline}, {"next", suspects_.most_rows_a_statement()}, {"reason", error.what()}});
+    observer_.claim_too_large({settings_.pipeline, 0, suspects_.most_rows_a_statement(), error.what()});
     return true;
 }
 
@@ -124,6 +157,9 @@ void Claims::look_for_unreadable(const postgres::DatabaseError& error) {
 
 bool Claims::worth_a_turn(const std::vector<std::string>& parked) {
     const auto seen = database().peek(parked);
+    if (!seen.work) {
+        observer_.lag({settings_.pipeline});
+    }
     return keys_.saw(seen) || seen.work;
 }
 
@@ -160,7 +196,7 @@ void Claims::fail_unreadable() {
     }
     suspects_.unreadable_settled();
     keys_.rows_wait();
-    say_attempts(settings_.shard_count, attempts, {});
+    report_attempts(observer_, settings_.shard_count, attempts, {});
     for (const auto& attempt : attempts) {
         suspects_.forget(attempt.seq);
     }
@@ -203,17 +239,14 @@ void Claims::free_strays() {
         const auto freed = guarded->free_strays(in_flight);
         guarded->commit();
         if (freed > 0) {
-            log::warn(
-                "events were PROCESSING or held aside by somebody else's hand: they are sent like others",
-                {{"pipeline", settings_.pipeline}, {"events", freed}});
+            observer_.strays_freed({settings_.pipeline, freed});
             keys_.rows_wait();
         }
     } catch (const postgres::DatabaseError& error) {
         if (!store::may_be_refused(error.sqlstate()) || !session_.usable()) {
             throw;
         }
-        log::warn("events that are PROCESSING by somebody else's hand cannot be changed",
-                  {{"pipeline", settings_.pipeline}, {"reason", error.reason()}});
+        observer_.strays_stuck({settings_.pipeline, error.reason()});
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include <outbox/delivery/claim_budget.hpp>
 #include <outbox/postgres/error.hpp>
+#include <outbox/relay/observer.hpp>
 #include <outbox/store/shard_database.hpp>
 
 #include <cstdint>
@@ -33,7 +34,7 @@ public:
     /// What it is made with outlives it.
     /// @param ownerships  of the shards that are served
     Claims(Settings settings, ShardSession& session, const store::Ownerships& ownerships,
-           delivery::ClaimBudget& budget, const Clock& clock, Pipeline& pipeline, WaitingKeys& keys, Suspects& suspects, Pace& pace, Hindrance& hindrance)
+           delivery::ClaimBudget& budget, const Clock& clock, Pipeline& pipeline, WaitingKeys& keys, Suspects& suspects, Pace& pace, Hindrance& hindrance, Observer& observer)
         : settings_(settings),
           session_(session),
           ownerships_(ownerships),
@@ -43,7 +44,8 @@ public:
           keys_(keys),
           suspects_(suspects),
           pace_(pace),
-          hindrance_(hindrance) {}
+          hindrance_(hindrance),
+          observer_(observer) {}
 
     /// A recovery has ended.
     void begin();
@@ -72,6 +74,7 @@ public:
 private:
     [[nodiscard]] store::ClaimLimits limits() const;
     store::RowSet mark_and_claim(const Pass& pass, const std::vector<std::string>& parked);
+    void tell_marked(happened::Span took) const;
     bool leave_out_refused();
     void leave_out(std::span<const store::UnreadableRow> rows);
     bool claim_less(const postgres::DatabaseError& error);
@@ -88,6 +91,7 @@ private:
     Suspects& suspects_;
     Pace& pace_;
     Hindrance& hindrance_;
+    Observer& observer_;
     RefusedRows refused_;
     SteadyClock::time_point next_skip_{};
     SteadyClock::time_point next_strays_{};

@@ -1,7 +1,6 @@
 #include "shard/fencing.hpp"
 
 #include <outbox/faults/faults.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
 
@@ -26,10 +25,7 @@ void Fencing::between_markers(const std::string& ids, const Patience& patience, 
     initialise();
     auto waiting = markers->write();
     for (const std::string& topic : waiting) {
-        log::warn("topic parked",
-                  {{"ids", ids},
-                   {"topic", topic},
-                   {"reason", "a partition that may lack a marker has no leader to ask"}});
+        observer_.marker_waits({ids, topic});
     }
     debts_.erase(ids);
     if (!waiting.empty()) {

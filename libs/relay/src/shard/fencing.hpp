@@ -6,6 +6,7 @@
 
 #include <outbox/delivery/publisher.hpp>
 #include <outbox/delivery/topic_book.hpp>
+#include <outbox/relay/observer.hpp>
 
 #include <map>
 #include <optional>
@@ -29,12 +30,13 @@ public:
     };
     /// What it is made with outlives it.
     Fencing(Settings settings, ShardSession& session, Brokers& brokers, delivery::TopicBook& topics,
-            delivery::Publisher& publisher)
+            delivery::Publisher& publisher, Observer& observer)
         : settings_(settings),
           session_(session),
           brokers_(brokers),
           topics_(topics),
-          publisher_(publisher) {}
+          publisher_(publisher),
+          observer_(observer) {}
 
     /// Leases a slot, and makes the publisher's lanes anew under its ids. @pre the session is open
     Step begin();
@@ -65,6 +67,7 @@ private:
     Brokers& brokers_;
     delivery::TopicBook& topics_;
     delivery::Publisher& publisher_;
+    Observer& observer_;
     std::optional<store::Slot> slot_;
     int had_ = -1; ///< number of the slot that was leased last
     std::map<std::string, std::vector<std::string>> debts_; ///< by ids: topics that wait for markers

@@ -11,7 +11,7 @@ namespace outbox::relay {
 std::unique_ptr<Markers> KafkaBrokers::markers(store::ShardDatabase& database, std::string ids,
                                                std::vector<std::string> lanes, Patience patience) {
     return std::make_unique<LostMarkers>(kafka::Transactions(admin_, client_), control_topic_, database,
-                                         std::move(ids), std::move(lanes), std::move(patience));
+                                         std::move(ids), std::move(lanes), std::move(patience), observer_);
 }
 
 kafka::ControlTail KafkaBrokers::read_manifests(const store::Acquired& acquired, const Patience& patience) {

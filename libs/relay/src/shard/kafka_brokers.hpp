@@ -5,6 +5,7 @@
 #include <outbox/delivery/topic_watch.hpp>
 #include <outbox/kafka/admin.hpp>
 #include <outbox/kafka/client.hpp>
+#include <outbox/relay/observer.hpp>
 
 #include <string>
 
@@ -15,12 +16,13 @@ class KafkaBrokers final : public Brokers {
 public:
     /// @param cluster  id of the one that the outbox belongs to
     KafkaBrokers(const kafka::ClientOptions& client, const kafka::Admin& admin, delivery::TopicWatch& watch,
-                 std::string control_topic, std::string cluster)
+                 std::string control_topic, std::string cluster, Observer& observer)
         : client_(client),
           admin_(admin),
           watch_(watch),
           control_topic_(std::move(control_topic)),
-          cluster_(std::move(cluster)) {}
+          cluster_(std::move(cluster)),
+          observer_(observer) {}
 
     std::unique_ptr<Markers> markers(store::ShardDatabase& database, std::string ids,
                                      std::vector<std::string> lanes, Patience patience) override;
@@ -35,6 +37,7 @@ private:
     delivery::TopicWatch& watch_;
     std::string control_topic_;
     std::string cluster_;
+    Observer& observer_;
 };
 
 } // namespace outbox::relay

@@ -1,7 +1,6 @@
 #include "shard/lost_markers.hpp"
 
 #include <outbox/kafka/error.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <fmt/format.h>
 
@@ -151,13 +150,7 @@ std::vector<std::string> LostMarkers::write() {
         if (marker == noted.end()) {
             stop_at(found);
         }
-        log::warn(
-            "a broker ended a transaction without its marker in every partition; the marker is written now",
-            {{"ids", ids_},
-             {"topic", found.topic},
-             {"partition", found.partition},
-             {"offset", found.start_offset},
-             {"outcome", marker->committed ? "commit" : "abort"}});
+        observer_.marker_written({ids_, found.topic, found.partition, found.start_offset, marker->committed});
         transactions_.write_marker(found, marker->committed, patience_.deadline);
     }
     std::vector<std::string> waiting;

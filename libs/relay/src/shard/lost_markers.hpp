@@ -3,6 +3,7 @@
 #include "shard/brokers.hpp"
 
 #include <outbox/kafka/transactions.hpp>
+#include <outbox/relay/observer.hpp>
 
 #include <string>
 #include <vector>
@@ -13,13 +14,14 @@ namespace outbox::relay {
 class LostMarkers final : public Markers {
 public:
     LostMarkers(kafka::Transactions transactions, std::string control_topic, store::ShardDatabase& store,
-                std::string ids, std::vector<std::string> lanes, Patience patience)
+                std::string ids, std::vector<std::string> lanes, Patience patience, Observer& observer)
         : transactions_(std::move(transactions)),
           control_topic_(std::move(control_topic)),
           store_(store),
           ids_(std::move(ids)),
           lanes_(std::move(lanes)),
-          patience_(std::move(patience)) {}
+          patience_(std::move(patience)),
+          observer_(observer) {}
 
     void note() override;
     std::vector<std::string> write() override;
@@ -36,6 +38,7 @@ private:
     std::string ids_;
     std::vector<std::string> lanes_;
     Patience patience_;
+    Observer& observer_;
     std::vector<std::int64_t> producers_; ///< of the lanes, before init_transactions
     bool suspicious_ = false;             ///< some partition waits, or could not be asked
 };

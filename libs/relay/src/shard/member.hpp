@@ -13,9 +13,9 @@ namespace outbox::relay {
 /// getting on. Written by the loop; others read what is atomic or has a lock of its own.
 struct Member {
     Member(int number, const Recovery::Settings& settings, ShardSession& session, Brokers& brokers,
-           Fencing& fencing)
+           Fencing& fencing, Observer& observer)
         : shard(number),
-          recovery(number, settings, session, brokers, fencing) {}
+          recovery(number, settings, session, brokers, fencing, observer) {}
 
     const int shard;
     ShardMachine machine;
@@ -23,6 +23,8 @@ struct Member {
     Troubles troubles;
     SteadyClock::time_point due{}; ///< when it is looked at again, while it backs off or stands still
     std::string stopped_for;       ///< is to be written to outbox_shards; empty: nothing is
+    ShardState told_state = ShardState::unowned; ///< to the observer
+    int told_failures = 0;                       ///< the same
     bool rests = false;            ///< that it is paused is written down
     std::atomic<bool> stands_still{false};
 

@@ -10,6 +10,11 @@ namespace {
 
 using Kind = delivery::IdentityVerdict::Kind;
 
+bool names(const Published& batch, int shard) {
+    return std::any_of(batch.marks.begin(), batch.marks.end(),
+                       [shard](const store::ShardMark& mark) { return mark.shard == shard; });
+}
+
 } // namespace
 
 void Pipeline::clear() {
@@ -85,10 +90,15 @@ bool Pipeline::holds(int shard) const {
             return true;
         }
     }
-    return std::any_of(published_.begin(), published_.end(), [shard](const Published& batch) {
-        return std::any_of(batch.marks.begin(), batch.marks.end(),
-                           [shard](const store::ShardMark& mark) { return mark.shard == shard; });
-    });
+    return std::any_of(published_.begin(), published_.end(),
+                       [shard](const Published& batch) { return names(batch, shard); });
+}
+
+std::size_t Pipeline::unmarked(int shard) const {
+    return static_cast<std::size_t>(
+        std::count_if(published_.begin(), published_.end(), [shard](const Published& batch) {
+            return !batch.proven && names(batch, shard);
+        }));
 }
 
 bool Pipeline::full() const {

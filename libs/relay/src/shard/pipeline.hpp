@@ -57,6 +57,8 @@ public:
 
     /// Those that may be marked, in the order in which they were sent.
     [[nodiscard]] std::span<const Published> proven() const;
+    /// Batches that name the shard, that Kafka has, and that may not be marked yet.
+    [[nodiscard]] std::size_t unmarked(int shard) const;
     /// Those that may be marked are.
     void forget_proven();
 

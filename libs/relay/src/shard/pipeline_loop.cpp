@@ -2,7 +2,6 @@
 
 #include <outbox/delivery/retry_policy.hpp>
 #include <outbox/kafka/error.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -25,6 +24,18 @@ Breaker::Cause cause_of(const Error& error) {
     return error.action() == Action::stop ? Breaker::Cause::asks_for_a_hand : Breaker::Cause::passes;
 }
 
+happened::Cause cause_of(Breaker::Cause cause) {
+    switch (cause) {
+    case Breaker::Cause::asks_for_a_hand:
+        return happened::Cause::asks_for_a_hand;
+    case Breaker::Cause::refused:
+        return happened::Cause::refused;
+    case Breaker::Cause::passes:
+        break;
+    }
+    return happened::Cause::passes;
+}
+
 } // namespace
 
 PipelineLoop::PipelineLoop(const Settings& settings, const Work::Settings& work, const Seams& seams,
@@ -36,10 +47,12 @@ PipelineLoop::PipelineLoop(const Settings& settings, const Work::Settings& work,
       pauses_(work.pauses),
       clock_(seams.clock),
       identities_(seams.identities),
+      observer_(seams.observer),
       recovery_{settings.relay, settings.identity, work.options.block_failed_keys},
       control_(seams.topics, work.options.control_topic(), work.pipeline),
       publisher_(std::move(publisher), bell_.signal()),
-      fencing_({settings.relay, work.outbox_id}, seams.session, seams.brokers, seams.topics, publisher_),
+      fencing_({settings.relay, work.outbox_id}, seams.session, seams.brokers, seams.topics, publisher_,
+               seams.observer),
       work_(work, seams, fencing_, publisher_, bell_, control_, troubles_) {}
 
 PipelineLoop::~PipelineLoop() {
@@ -74,7 +87,10 @@ PipelineLoop::Ending PipelineLoop::ending_of(Perform perform) {
 
 bool PipelineLoop::step() {
     admit();
-    heed();
+    for (auto& [shard, member] : members_) {
+        member.machine.heed(wishes_of(shard));
+        tell_changes(member);
+    }
     sweep();
     if (members_.empty()) {
         return !bell_.ending() || end();
@@ -86,14 +102,27 @@ bool PipelineLoop::step() {
     return true;
 }
 
+void PipelineLoop::tell_changes(Member& member) {
+    if (const ShardState state = member.machine.state(); state != member.told_state) {
+        const auto* const ownership = member.recovery.ownership();
+        observer_.state_changed(
+            {member.shard, ownership != nullptr ? ownership->epoch : 0, member.told_state, state});
+        member.told_state = state;
+    }
+    const int failures = std::max(member.troubles.breaker.failures(), troubles_.breaker.failures());
+    if (failures != member.told_failures) {
+        observer_.breaker({member.shard, failures > 0, failures});
+        member.told_failures = failures;
+    }
+}
+
 bool PipelineLoop::end() {
     publisher_.stop();
     try {
         if (fencing_.slot() != nullptr && session_.usable()) {
             session_.database().give_back_slot(fencing_.slot()->number, settings_.relay);
         }
-    } catch (const std::exception& error) { // it is free once this relay is dead
-        log::debug("a slot could not be given back", {{"reason", error.what()}});
+    } catch (const std::exception&) { // NOLINT(bugprone-empty-catch): it is free once this relay is dead
     }
     session_.close();
     ended_ = true;
@@ -111,13 +140,7 @@ void PipelineLoop::admit() {
     }
     for (const int shard : bell_.take_wanted()) {
         const std::lock_guard lock(members_mutex_);
-        members_.try_emplace(shard, shard, recovery_, session_, brokers_, fencing_);
-    }
-}
-
-void PipelineLoop::heed() {
-    for (auto& [shard, member] : members_) {
-        member.machine.heed(wishes_of(shard));
+        members_.try_emplace(shard, shard, recovery_, session_, brokers_, fencing_, observer_);
     }
 }
 
@@ -320,8 +343,10 @@ void PipelineLoop::note_quiet(Member& member, bool quiet) {
     guarded->note_quiet(member.shard, quiet);
     guarded->commit();
     member.rests = quiet;
-    log::info(quiet ? "shard paused" : "shard resumed", {{"shard", member.shard}});
-    if (!quiet) {
+    if (quiet) {
+        observer_.paused(member.shard);
+    } else {
+        observer_.resumed(member.shard);
         work_.wake();
     }
 }
@@ -330,7 +355,7 @@ void PipelineLoop::release(Member& member) {
     session_.database().release(*member.recovery.ownership());
     member.recovery.disown();
     work_.leave(member.shard);
-    log::info("shard released", {{"shard", member.shard}});
+    observer_.released(member.shard);
     member.machine.done();
 }
 
@@ -382,7 +407,8 @@ void PipelineLoop::follow(const Ending& ending) {
         break;
     case Step::Kind::again:
     case Step::Kind::lost:
-        log::info("pipeline recovers", {{"pipeline", pipeline_}, {"reason", ending.step.why}});
+        observer_.pipeline_recovers(
+            {pipeline_, members_.size(), ending.step.why, happened::Cause::mended, 0});
         recover(ending, true);
         break;
     case Step::Kind::stopped:
@@ -414,16 +440,8 @@ void PipelineLoop::recover(const Ending& ending, bool at_once) {
     if (ending.expected && ending.cause == Breaker::Cause::asks_for_a_hand) {
         session_.close(); // a new session sees new rights, passwords and settings
     }
-    const log::Fields fields{{"pipeline", pipeline_}, {"reason", ending.step.why}, {"failures", failures}};
-    if (!ending.expected) {
-        log::error("pipeline recovers from an unexpected error", fields);
-    } else if (!troubles_.said.worth_saying(ending.step.why, clock_.now())) {
-        return;
-    } else if (ending.cause == Breaker::Cause::asks_for_a_hand) {
-        log::error("pipeline waits: it goes on by itself once this is mended", fields);
-    } else {
-        (ending.cause == Breaker::Cause::refused ? log::error : log::warn)("pipeline recovers", fields);
-    }
+    const auto cause = ending.expected ? cause_of(ending.cause) : happened::Cause::unexpected;
+    observer_.pipeline_recovers({pipeline_, members_.size(), ending.step.why, cause, failures});
 }
 
 void PipelineLoop::stop_all(const std::string& reason) {
@@ -455,6 +473,7 @@ bool PipelineLoop::attempt(Member& member, const std::function<Step()>& step) {
     } else if (member.machine.state() == before && before != ShardState::stopped) {
         member.machine.done();
     }
+    tell_changes(member);
     return session_.usable();
 }
 
@@ -470,8 +489,7 @@ void PipelineLoop::follow(Member& member, const Ending& ending) {
         member.machine.again();
         break;
     case Step::Kind::lost:
-        log::info(stopped ? "shard left to others" : "shard lost",
-                  {{"shard", member.shard}, {"reason", ending.step.why}});
+        observer_.lost({member.shard, ending.step.why, stopped});
         member.recovery.disown();
         member.machine.lost();
         break;
@@ -489,27 +507,13 @@ void PipelineLoop::recover(Member& member, const Ending& ending) {
     member.troubles.hindrance.met(ending.step.why, clock_.now());
     const int failures = member.troubles.breaker.failed(ending.cause);
     member.due = clock_.now() + member.troubles.breaker.wait(delivery::dice());
-    say(member, ending, failures);
-}
-
-void PipelineLoop::say(Member& member, const Ending& ending, int failures) {
-    const log::Fields fields{
-        {"shard", member.shard}, {"reason", ending.step.why}, {"failures", failures}};
-    if (!ending.expected) {
-        log::error("shard recovers from an unexpected error", fields);
-    } else if (!member.troubles.said.worth_saying(ending.step.why, clock_.now())) {
-        return;
-    } else if (ending.cause == Breaker::Cause::asks_for_a_hand) {
-        log::error("shard waits: it goes on by itself once this is mended", fields);
-    } else {
-        (ending.cause == Breaker::Cause::refused ? log::error : log::warn)("shard recovers", fields);
-    }
+    const auto cause = ending.expected ? cause_of(ending.cause) : happened::Cause::unexpected;
+    observer_.recovers({member.shard, ending.step.why, cause, failures});
 }
 
 void PipelineLoop::stop(Member& member, const std::string& reason) {
     member.troubles.hindrance.over(); // what stops it is said by the register of the shards
-    log::error("shard stopped: an operator must act, then type outbox-relay resume --shard N",
-               {{"shard", member.shard}, {"reason", reason}});
+    observer_.stopped({member.shard, reason});
     member.stopped_for = reason;
     note_stopped(member);
     member.machine.stop();
@@ -525,8 +529,7 @@ void PipelineLoop::note_stopped(Member& member) {
             member.stopped_for.clear();
         }
     } catch (const std::exception& error) {
-        log::error("the reason could not be written to outbox_shards",
-                   {{"shard", member.shard}, {"error", error.what()}});
+        observer_.stop_not_written({member.shard, error.what()});
     }
 }
 
@@ -538,7 +541,7 @@ Step PipelineLoop::stand_still(Member& member) {
     member.due = clock_.now() + stopped_look;
     if (member.stopped_for.empty() && !bell_.releasing(member.shard) &&
         !session_.database().stopped(*member.recovery.ownership())) {
-        log::info("shard is tried again", {{"shard", member.shard}});
+        observer_.tried_again(member.shard);
         member.troubles.breaker = {};
         member.stands_still = false;
         member.machine.resume();

@@ -78,7 +78,6 @@ private:
     static Ending ending_of(Perform perform);
 
     void admit();
-    void heed();
     void sweep();
     bool end();
     Step perform();
@@ -107,7 +106,7 @@ private:
     bool attempt(Member& member, const std::function<Step()>& step);
     void follow(Member& member, const Ending& ending);
     void recover(Member& member, const Ending& ending);
-    void say(Member& member, const Ending& ending, int failures);
+    void tell_changes(Member& member);
     void stop(Member& member, const std::string& reason);
     void note_stopped(Member& member);
     Step stand_still(Member& member);
@@ -123,6 +122,7 @@ private:
     const Pauses& pauses_;
     Clock& clock_;
     delivery::IdentityWatch& identities_;
+    Observer& observer_;
     Recovery::Settings recovery_;
     PipelineBell bell_;
     Troubles troubles_; ///< of the lanes

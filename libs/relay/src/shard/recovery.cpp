@@ -1,7 +1,6 @@
 #include "shard/recovery.hpp"
 
 #include <outbox/faults/faults.hpp>
-#include <outbox/telemetry/log.hpp>
 
 #include <utility>
 
@@ -12,12 +11,14 @@ Step Recovery::take(milliseconds most) {
         return {Step::Kind::lost, "another relay owns it"};
     }
     faults::point("after-epoch");
-    limit_ = SteadyClock::now() + most;
+    began_ = SteadyClock::now();
+    most_ = most;
+    observer_.took_over({shard_, acquired_->ownership.epoch, acquired_->marked.batch});
     return {};
 }
 
 Patience Recovery::patience() {
-    return {Deadline::at(limit_), [this] { return session_.database().owns(acquired_->ownership); }};
+    return {Deadline::at(began_ + most_), [this] { return session_.database().owns(acquired_->ownership); }};
 }
 
 Step Recovery::fence() {
@@ -27,6 +28,7 @@ Step Recovery::fence() {
 
 Step Recovery::read() {
     const auto tail = brokers_.read_manifests(*acquired_, patience());
+    observer_.control_lag({shard_, tail.records.size()});
     auto plan = plan_recovery(settings_.identity.outbox_id, *acquired_, tail);
     if (auto* const stop = std::get_if<StopShard>(&plan)) {
         if (!session_.database().owns(acquired_->ownership)) { // a successor's manifests are no alarm
@@ -54,26 +56,14 @@ Step Recovery::settle() {
 }
 
 void Recovery::tell(const store::Settled& settled) const {
-    const int shard = shard_;
+    std::size_t gone_rows = 0;
     for (const store::GoneRows& gone : settle_.gone) {
-        log::error("events are gone with their topic: they are FAILED",
-                   {{"shard", shard}, {"events", gone.rows.size()}, {"error", gone.why}});
+        gone_rows += gone.rows.size();
+        observer_.gone({shard_, gone.rows.size(), gone.why});
     }
-    log::info("shard taken", {{"shard", shard},
-                              {"epoch", acquired_->ownership.epoch},
-                              {"batch", settle_.newest.batch},
-                              {"settled_sent", settled.sent},
-                              {"reset", settled.reset}});
-    if (settled.emptied) {
-        log::error("outbox_events was emptied while its events were at the broker: those are sent and have "
-                   "no rows any "
-                   "more; other events have their numbers, and are sent as what they are",
-                   {{"shard", shard}});
-    }
-    if (settled.seq_moved) {
-        log::warn("events that Kafka has were lost by the database; its numbering was moved past them",
-                  {{"shard", shard}});
-    }
+    observer_.recovered({shard_, acquired_->ownership.epoch, settle_.newest.batch, settled.sent,
+                         settled.reset, gone_rows, settled.emptied, settled.seq_moved,
+                         SteadyClock::now() - began_});
 }
 
 } // namespace outbox::relay

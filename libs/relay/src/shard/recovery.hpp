@@ -5,6 +5,7 @@
 #include "shard/shard_session.hpp"
 #include "shard/step.hpp"
 
+#include <outbox/relay/observer.hpp>
 #include <outbox/store/relays.hpp>
 
 #include <cstdint>
@@ -29,12 +30,14 @@ public:
         bool block_failed_keys = false; ///< later events of a key wait behind one that is FAILED
     };
     /// What it is made with outlives it.
-    Recovery(int shard, const Settings& settings, ShardSession& session, Brokers& brokers, Fencing& fencing)
+    Recovery(int shard, const Settings& settings, ShardSession& session, Brokers& brokers, Fencing& fencing,
+             Observer& observer)
         : shard_(shard),
           settings_(settings),
           session_(session),
           brokers_(brokers),
-          fencing_(fencing) {}
+          fencing_(fencing),
+          observer_(observer) {}
 
     /// Takes the shard in the database. @param most  how long the recovery may last
     Step take(milliseconds most);
@@ -65,8 +68,10 @@ private:
     ShardSession& session_;
     Brokers& brokers_;
     Fencing& fencing_;
+    Observer& observer_;
     std::optional<store::Acquired> acquired_;
-    SteadyClock::time_point limit_{};
+    SteadyClock::time_point began_{};
+    milliseconds most_{0}; ///< it may last
     Settle settle_; ///< what the manifests ask for
 };
 

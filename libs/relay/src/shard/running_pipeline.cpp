@@ -1,6 +1,6 @@
 #include "shard/running_pipeline.hpp"
 
-#include "shard/proof.hpp"
+#include <outbox/delivery/proof.hpp>
 
 namespace outbox::relay {
 namespace {
@@ -13,7 +13,7 @@ delivery::PublisherOptions publisher_options(const Work::Settings& work,
     options.make_lane = work.options.make_lane;
     options.before_commit = [&client = work.options.kafka, &admin = servers.admin,
                              &watch = servers.watch](const delivery::UnderWay& under_way) {
-        look_before_commit(client, admin, watch, under_way);
+        delivery::look_before_commit(client, admin, watch, under_way);
     };
     return options;
 }
@@ -23,7 +23,8 @@ delivery::PublisherOptions publisher_options(const Work::Settings& work,
 RunningPipeline::RunningPipeline(const PipelineLoop::Settings& settings, const Work::Settings& work,
                            const Servers& servers)
     : session_(work.options.database, work.options.statement_timeout, work.shard_count),
-      loop_(settings, work, {session_, servers.brokers, servers.topics, servers.watch, servers.clock},
+      loop_(settings, work, {session_, servers.brokers, servers.topics, servers.watch, servers.clock,
+             servers.observer},
             publisher_options(work, servers)) {
     loop_.start();
 }

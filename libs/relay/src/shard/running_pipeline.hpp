@@ -18,6 +18,7 @@ public:
         delivery::TopicBook& topics;
         delivery::TopicWatch& watch;
         Clock& clock;
+        Observer& observer;
     };
     RunningPipeline(const PipelineLoop::Settings& settings, const Work::Settings& work,
                     const Servers& servers);

@@ -1,22 +1,9 @@
 #pragma once
 
 #include <outbox/core/deadline.hpp>
+#include <outbox/relay/shard_state.hpp>
 
 namespace outbox::relay {
-
-/// What a shard's loop has to do next.
-enum class ShardState {
-    unowned,     ///< take the shard in the database
-    fencing,     ///< fence the producers under which its events were sent before: they are decided then
-    reading,     ///< read the manifests after the last durable mark
-    settling,    ///< bring the rows in line with them, under the exclusive lock
-    working,     ///< claim, publish, mark: one pass after the other
-    resting,     ///< paused, nothing in flight: claim nothing until the pause ends
-    releasing,   ///< nothing in flight: give the shard back
-    backing_off, ///< something failed: wait, then begin anew
-    stopped,     ///< stand still until an operator has acted and says so
-    ended
-};
 
 /// What is wanted from outside.
 struct Wishes {

@@ -13,6 +13,16 @@
 namespace outbox::relay {
 namespace {
 
+/// What was not asked to be committed, or has a record that no broker took, cannot have been committed.
+happened::Outcome outcome_of(const delivery::BatchEnd& end) {
+    if (!end.end.failure) {
+        return happened::Outcome::committed;
+    }
+    const auto blame = end.end.failure->blame;
+    const bool spoilt = blame == kafka::Blame::record || blame == kafka::Blame::topic;
+    return spoilt || !end.commit_asked ? happened::Outcome::aborted : happened::Outcome::unknown;
+}
+
 bool is_due(const store::Peek& seen) {
     return seen.next_attempt && seen.next_attempt->count() == 0;
 }
@@ -31,9 +41,9 @@ Work::Work(const Settings& settings, const Seams& seams, Fencing& fencing, deliv
       claims_({settings.pipeline, settings.shard_count, settings.options.claim,
                settings.options.block_failed_keys},
               seams.session, ownerships_, settings.budget, seams.clock, pipeline_, keys_, suspects_, pace_,
-              troubles.hindrance),
+              troubles.hindrance, seams.observer),
       aftermath_(settings.pipeline, seams.topics, settings.outlived, seams.clock, suspects_, control,
-                 troubles) {}
+                 troubles, seams.observer) {}
 
 void Work::drop() {
     pipeline_.clear();
@@ -108,11 +118,24 @@ Step Work::collect() {
     if (!end) {
         return {};
     }
+    tell_end(*end);
     Step step = aftermath_.of(*end, database(), fencing_, ownerships_);
     if (step.done()) {
         pipeline_.publish(*end);
     }
     return step;
+}
+
+void Work::tell_end(const delivery::BatchEnd& end) const {
+    const delivery::Batch& batch = *end.batch;
+    const auto outcome = outcome_of(end);
+    const happened::Events events(batch);
+    seams_.observer.transaction_ended({settings_.pipeline, batch.manifests.size(), outcome, events.size(),
+                                       end.took, end.end.throttled,
+                                       end.end.failure ? end.end.failure->message : std::string_view()});
+    if (outcome == happened::Outcome::committed && events.size() > 0) {
+        seams_.observer.sent({settings_.pipeline, std::chrono::system_clock::now(), events});
+    }
 }
 
 Step Work::prove() {
@@ -214,7 +237,9 @@ void Work::forget_marked() {
         }
         if (!batch.dead_letters.empty()) {
             keys_.rows_wait();
-            say(batch.dead_letters, settings_.options.dead_letter_topic);
+            const std::string& topic = settings_.options.dead_letter_topic;
+            seams_.observer.dead_lettered({settings_.pipeline, topic, batch.dead_letters.size()});
+            tell(batch.dead_letters, topic);
         }
     }
     pipeline_.forget_proven();
@@ -225,8 +250,10 @@ void Work::forget_marked() {
 void Work::build(store::RowSet claimed, delivery::ClaimBudget::Held held, const delivery::LeftOut& left_out) {
     constexpr milliseconds patience{10'000};
     held.shrink_to(claimed.bytes());
+    const auto began = SteadyClock::now();
     BatchBuilder builder(settings_.options, seams_.topics, settings_.pipeline, settings_.shard_count, suspects_.blamed(), left_out);
     auto built = builder.build(std::move(claimed), Deadline::in(patience));
+    const auto took = SteadyClock::now() - began;
     note_parked(built);
     write_refusals(built);
     if (built.batch) {
@@ -236,7 +263,9 @@ void Work::build(store::RowSet claimed, delivery::ClaimBudget::Held held, const 
         for (const store::Row& row : built.batch->claimed.rows) {
             shards.insert(row.bucket % settings_.shard_count);
         }
+        const std::size_t events = built.batch->claimed.rows.size();
         finish(std::move(built.batch), shards);
+        seams_.observer.built({settings_.pipeline, events, took});
         pipeline_.submit();
     }
 }
@@ -275,11 +304,14 @@ void Work::write_refusals(const BuiltBatch& built) {
     guarded->commit();
     faults::point("after-refusals");
     keys_.rows_wait();
-    say(built.failed, {});
+    if (!built.skipped.empty()) {
+        seams_.observer.skipped({settings_.pipeline, built.skipped.size()});
+    }
+    tell(built.failed, {});
 }
 
-void Work::say(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic) {
-    say_attempts(settings_.shard_count, attempts, dead_letter_topic);
+void Work::tell(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic) {
+    report_attempts(seams_.observer, settings_.shard_count, attempts, dead_letter_topic);
     for (const store::FailedAttempt& attempt : attempts) {
         suspects_.forget(attempt.seq);
     }

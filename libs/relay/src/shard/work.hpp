@@ -84,7 +84,8 @@ private:
     void forget_marked();
     void build(store::RowSet claimed, delivery::ClaimBudget::Held held, const delivery::LeftOut& left_out);
     void write_refusals(const BuiltBatch& built);
-    void say(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic);
+    void tell_end(const delivery::BatchEnd& end) const;
+    void tell(std::span<const store::FailedAttempt> attempts, const std::string& dead_letter_topic);
     void note_parked(const BuiltBatch& built);
     void note_topics(const delivery::Batch& batch);
     void finish(std::unique_ptr<delivery::Batch> batch, const std::set<int>& shards);

@@ -41,7 +41,8 @@ protected:
 
 private:
     kafka::Admin admin_{kafka::ClientOptions{"127.0.0.1:1", "test"}};
-    delivery::Topics topics_{admin_, kafka::ClientOptions{"127.0.0.1:1", "test"}, {}};
+    delivery::TopicObserver observer_;
+    delivery::Topics topics_{admin_, kafka::ClientOptions{"127.0.0.1:1", "test"}, {}, observer_};
 };
 
 TEST_F(BatchBuilderTest, WhatTheClaimLeftOutByAnotherNameIsPutBackWithTheLaterRowsOfItsKey) {

@@ -21,7 +21,8 @@ protected:
         if (!loop_) {
             loop_.emplace(ShardLoop::Settings{Uuid::random(), identity_, returns_, [] {}},
                           Work::Settings{0, options_, identity_.outbox_id, pauses_, budget_, outlived_},
-                          Seams{session_, kafka_, topics_, identities_, clock_}, fakes::publisher(ends_));
+                          Seams{session_, kafka_, topics_, identities_, clock_, observer_},
+                          fakes::publisher(ends_));
         }
         return *loop_;
     }
@@ -59,7 +60,8 @@ protected:
     std::atomic<unsigned> returns_{0};
     Pauses pauses_;
     delivery::ClaimBudget budget_{1U << 20U};
-    Outlived outlived_;
+    Observer observer_;
+    Outlived outlived_{observer_};
     fakes::Session session_;
     fakes::Kafka kafka_;
     fakes::Topics topics_;

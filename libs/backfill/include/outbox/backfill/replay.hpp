@@ -3,6 +3,7 @@
 #include <outbox/backfill/pace.hpp>
 #include <outbox/backfill/position.hpp>
 #include <outbox/backfill/request.hpp>
+#include <outbox/delivery/topic_log.hpp>
 #include <outbox/delivery/topic_watch.hpp>
 #include <outbox/delivery/topics.hpp>
 #include <outbox/kafka/admin.hpp>
@@ -74,6 +75,7 @@ private:
     Reporter reporter_;
     std::function<bool()> go_on_;
     kafka::Admin admin_;
+    delivery::TopicLog topic_log_;
     delivery::Topics topics_;
     delivery::TopicWatch watch_;
     std::int64_t published_ = 0;

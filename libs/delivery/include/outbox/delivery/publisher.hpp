@@ -18,6 +18,8 @@ namespace outbox::delivery {
 struct BatchEnd {
     std::unique_ptr<Batch> batch;
     kafka::TransactionEnd end;
+    SteadyClock::duration took{}; ///< from the transaction's begin to its end
+    bool commit_asked = false;    ///< the lane was let go on to the commit
 };
 
 /// A transaction whose records brokers have, and whose commit nobody has asked for yet.
@@ -94,7 +96,7 @@ public:
 
 private:
     void run(const std::stop_token& stop);
-    kafka::TransactionEnd send(Batch& batch);
+    BatchEnd send(std::unique_ptr<Batch> batch);
     void wait_idle();
 
     PublisherOptions options_;

@@ -3,6 +3,7 @@
 #include <outbox/delivery/identities.hpp>
 #include <outbox/delivery/identity_watch.hpp>
 #include <outbox/delivery/signal.hpp>
+#include <outbox/delivery/topic_observer.hpp>
 #include <outbox/kafka/topic_ids.hpp>
 
 #include <condition_variable>
@@ -16,11 +17,12 @@ namespace outbox::delivery {
 
 /// Knows which topics are still those that they were: asks brokers for their ids on behalf of all shards of a
 /// relay, on a thread of its own. Who asks while a question is under way shares the next one. Where brokers
-/// tell no ids (Kafka before 2.8) nothing is known of any topic: that is logged once, and tried again now and
-/// then. Thread-safe.
+/// tell no ids (Kafka before 2.8) nothing is known of any topic: the observer hears that once, and it is
+/// tried again now and then. Thread-safe.
 class TopicWatch final : public IdentityWatch {
 public:
-    TopicWatch(const kafka::Admin& admin, const kafka::ClientOptions& client);
+    /// What it is made with outlives it.
+    TopicWatch(const kafka::Admin& admin, const kafka::ClientOptions& client, TopicObserver& observer);
     TopicWatch(const TopicWatch&) = delete;
     TopicWatch& operator=(const TopicWatch&) = delete;
     ~TopicWatch() override;
@@ -55,15 +57,16 @@ private:
     [[nodiscard]] Names uncertain(const Names& topics) const;
 
     kafka::TopicIds ids_;
+    TopicObserver& observer_; ///< is told while mutex_ is held
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     Names wanted_;
     std::set<Signal*> bells_; ///< of those who want them
     std::map<std::string, SeenIdentity, std::less<>> known_;
-    Names hidden_;          ///< brokers do not tell this client anything of these; that was logged
-    bool able_ = true;      ///< brokers tell ids, as far as is known
-    bool answered_ = false; ///< ever
-    std::string said_;      ///< why they do not
+    Names hidden_;                       ///< brokers do not tell this client anything of these; that was told
+    bool able_ = true;                   ///< brokers tell ids, as far as is known
+    bool answered_ = false;              ///< ever
+    std::string said_;                   ///< why they do not
     SteadyClock::time_point next_try_{}; ///< while they do not
     std::optional<SteadyClock::time_point>
         silence_; ///< nobody could be asked since then, though Kafka is there

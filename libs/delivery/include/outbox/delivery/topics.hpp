@@ -2,6 +2,7 @@
 
 #include <outbox/delivery/outages.hpp>
 #include <outbox/delivery/topic_book.hpp>
+#include <outbox/delivery/topic_observer.hpp>
 #include <outbox/kafka/admin.hpp>
 #include <outbox/kafka/topic_survey.hpp>
 
@@ -29,7 +30,7 @@ struct TopicPolicy {
     std::string control_topic;     ///< of this outbox: is never made by asking for it
     std::string dead_letter_topic; ///< empty: none; while it takes nothing, no topic's events are given up
     OutagePolicy outage;
-    bool announce = true; ///< outages are logged; off: whoever asks says what it was told
+    bool announce = true; ///< the observer hears of outages; off: whoever asks says what it was told
 };
 
 /// What brokers said about a topic, judged. Says nothing about whether it is some outbox's control topic. No
@@ -40,10 +41,11 @@ TopicVerdict judge(const std::string& name, const kafka::TopicFacts& facts, cons
 /// What is known about the topics, shared by the shards of one relay. Thread-safe.
 class Topics final : public TopicBook {
 public:
+    /// What it is made with outlives it.
     /// @param changed  called, from any thread, when a topic takes nothing any more, or takes records again
     Topics(
         const kafka::Admin& admin, const kafka::ClientOptions& client, TopicPolicy policy,
-        std::function<void()> changed = [] {});
+        TopicObserver& observer, std::function<void()> changed = [] {});
 
     TopicVerdict look_up(const std::string& name, Deadline deadline,
                          SteadyClock::time_point not_before = {}) override;
@@ -92,6 +94,7 @@ private:
     const kafka::Admin& admin_;
     kafka::ClientOptions client_;
     TopicPolicy policy_;
+    TopicObserver& observer_; ///< is told while no mutex is held but asking_
     std::function<void()> changed_;
     kafka::TopicSurvey survey_;
     std::timed_mutex asking_;  ///< held while Kafka is asked, so that one shard does it for all

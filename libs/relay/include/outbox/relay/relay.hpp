@@ -2,6 +2,7 @@
 
 #include <outbox/kafka/lane.hpp>
 #include <outbox/partition/strategy.hpp>
+#include <outbox/relay/observer.hpp>
 #include <outbox/relay/outgoing_event.hpp>
 #include <outbox/telemetry/log_sink.hpp>
 
@@ -9,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace outbox {
 class Settings;
@@ -35,6 +37,8 @@ struct Options {
     /// Lines of LOG_LEVEL and above. Empty: to stderr in LOG_FORMAT. A process has one log: the newest
     /// Relay's holds.
     log::Sink log = {};
+    /// Are told what happens, besides the log; the relay keeps them until it is destroyed. None may be null.
+    std::vector<std::shared_ptr<Observer>> observers = {};
 };
 
 /// A relay inside a service: delivers the events of one outbox on threads of its own, and shares them with

@@ -1,8 +1,8 @@
-#include "shard/proof.hpp"
+#include <outbox/delivery/proof.hpp>
 
 #include <gtest/gtest.h>
 
-namespace outbox::relay {
+namespace outbox::delivery {
 namespace {
 
 class Proof : public testing::Test {
@@ -24,7 +24,7 @@ protected:
         return found ? std::optional(found->number) : std::nullopt;
     }
 
-    delivery::Batch batch_;
+    Batch batch_;
     kafka::OpenTransactions open_;
 };
 
@@ -57,4 +57,4 @@ TEST_F(Proof, ARecordWithoutAnOffsetSaysNothing) {
 }
 
 } // namespace
-} // namespace outbox::relay
+} // namespace outbox::delivery

@@ -1,4 +1,4 @@
-#include "shard/proof.hpp"
+#include "outbox/delivery/proof.hpp"
 
 #include <outbox/telemetry/log.hpp>
 
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <span>
 
-namespace outbox::relay {
+namespace outbox::delivery {
 namespace {
 
 /// Longer ones are looked at: by hand nobody finds a transaction and writes a marker into it any sooner.
@@ -40,7 +40,7 @@ kafka::OpenTransactions open_of(const kafka::ClientOptions& client, const kafka:
 }
 
 void look_for_markers(const kafka::ClientOptions& client, const kafka::Admin& admin,
-                      const delivery::UnderWay& under_way) {
+                      const UnderWay& under_way) {
     const auto first = first_offsets(under_way.batch, under_way.lane.delivered());
     if (first.empty()) {
         return;
@@ -48,7 +48,7 @@ void look_for_markers(const kafka::ClientOptions& client, const kafka::Admin& ad
     if (const auto torn = torn_in(first, open_of(client, admin, under_way.transactional_id, first))) {
         throw kafka::KafkaError(
             kafka::torn,
-            fmt::format("somebody wrote a marker into the open transaction of this shard in {} [{}]"
+            fmt::format("somebody wrote a marker into the open transaction in {} [{}]"
                         " (kafka-transactions.sh abort is for dead producers only; for living ones"
                         " there is forceTerminateTransaction): it is not committed",
                         torn->topic, torn->number));
@@ -57,7 +57,7 @@ void look_for_markers(const kafka::ClientOptions& client, const kafka::Admin& ad
 
 } // namespace
 
-FirstOffsets first_offsets(const delivery::Batch& batch, const std::vector<kafka::Delivery>& delivered) {
+FirstOffsets first_offsets(const Batch& batch, const std::vector<kafka::Delivery>& delivered) {
     FirstOffsets first;
     for (std::size_t i = 0; i < delivered.size(); ++i) {
         if (delivered[i].error != 0 || delivered[i].offset < 0) {
@@ -88,12 +88,12 @@ std::optional<kafka::Partition> torn_in(const FirstOffsets& first, const kafka::
     return std::nullopt;
 }
 
-void look_before_commit(const kafka::ClientOptions& client, const kafka::Admin& admin,
-                        delivery::TopicWatch& watch, const delivery::UnderWay& under_way) {
+void look_before_commit(const kafka::ClientOptions& client, const kafka::Admin& admin, TopicWatch& watch,
+                        const UnderWay& under_way) {
     watch.require_same(under_way.batch.identities);
     if (SteadyClock::now() - under_way.began > long_open) {
         look_for_markers(client, admin, under_way);
     }
 }
 
-} // namespace outbox::relay
+} // namespace outbox::delivery
