@@ -12,11 +12,7 @@ CREATE TABLE outbox_slots (
 ALTER TABLE outbox_shards ADD COLUMN slot INTEGER, ADD COLUMN slot_epoch BIGINT;
 ALTER TABLE outbox_shards ALTER COLUMN slot_epoch SET DEFAULT 0;
 
--- The markers that brokers lost, by what the transactional ids have in common: "3" of shard 3's own, "p0" of slot 0's.
-ALTER TABLE outbox_lost_markers ADD COLUMN ids TEXT;
-UPDATE outbox_lost_markers SET ids = shard::text;
-ALTER TABLE outbox_lost_markers DROP CONSTRAINT outbox_lost_markers_pkey;
-ALTER TABLE outbox_lost_markers DROP COLUMN shard, ADD PRIMARY KEY (ids, topic, partition, producer_id);
+COMMENT ON COLUMN outbox_lost_markers.shard IS 'whose producers they were: of a shard by itself, or, below 0, of slot -1 - shard';
 
 -- Who may do something with the relays' register may do it with their slots.
 DO $$
