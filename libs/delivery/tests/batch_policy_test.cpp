@@ -16,6 +16,7 @@ Remedy remedy(Blame blame, const std::vector<std::string_view>& topics, bool dea
         batch.records.emplace_back().topic = topic;
     }
     batch.records.emplace_back().topic = "control";
+    batch.manifests.emplace_back();
     if (dead_letter) {
         batch.dead_letters[0];
     }

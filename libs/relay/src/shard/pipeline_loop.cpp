@@ -424,7 +424,6 @@ void PipelineLoop::recover(const Ending& ending, bool at_once) {
     }
     fencing_.drop();
     work_.drop();
-    in_flight_ = 0;
     for (auto& [shard, member] : members_) {
         if (member.machine.state() != ShardState::stopped) {
             member.machine.again();
@@ -448,7 +447,6 @@ void PipelineLoop::stop_all(const std::string& reason) {
     fencing_.drop();
     work_.drop();
     publisher_.stop();
-    in_flight_ = 0;
     for (auto& [shard, member] : members_) {
         if (member.machine.state() == ShardState::stopped) {
             continue;

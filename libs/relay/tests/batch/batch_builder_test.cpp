@@ -22,7 +22,7 @@ protected:
     BuiltBatch build(const std::vector<store::Row>& rows, const delivery::LeftOut& left_out) {
         store::RowSet claimed;
         claimed.rows = rows;
-        return BatchBuilder(options_, topics_, 0, {}, left_out)
+        return BatchBuilder(options_, topics_, 0, 1, {}, left_out)
             .build(std::move(claimed), Deadline::in(milliseconds(100)));
     }
     static store::Row row(std::int64_t seq, std::string_view topic, std::string_view aggregate_type) {

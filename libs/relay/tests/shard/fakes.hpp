@@ -6,8 +6,10 @@
 #include <outbox/messages/messages.hpp>
 #include <outbox/relay/options.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,12 +21,13 @@
 /// What stands behind a loop's seams in unit tests: it answers what the test says, and keeps what it is told.
 namespace outbox::relay::fakes {
 
-/// One row of a claim.
-inline store::RowSet rows_of(const std::vector<std::int64_t>& seqs) {
+/// Rows of a claim, of one bucket.
+inline store::RowSet rows_of(const std::vector<std::int64_t>& seqs, std::int16_t bucket = 0) {
     store::RowSet set;
     for (const std::int64_t seq : seqs) {
         store::Row row;
         row.seq = seq;
+        row.bucket = bucket;
         row.key = "key";
         row.topic = "events";
         row.data = "{}";
@@ -33,12 +36,30 @@ inline store::RowSet rows_of(const std::vector<std::int64_t>& seqs) {
     return set;
 }
 
+/// What is called, in order. A test may let one fail.
+struct Calls : std::vector<std::string> {
+    /// The next one of this name fails so.
+    template <class Failure>
+    void fail(const std::string& name, Failure failure) {
+        failures_[name] = [failure] { throw Failure(failure); };
+    }
+    void note(const std::string& call) {
+        if (auto failure = failures_.extract(call)) {
+            failure.mapped()();
+        }
+        push_back(call);
+    }
+
+private:
+    std::map<std::string, std::function<void()>> failures_;
+};
+
 struct Database;
 
 struct Turn final : store::ShardTurn {
     explicit Turn(Database& database) : database_(database) {}
 
-    void mark(std::vector<store::SentRow> rows, const store::MarkedUpTo& marked) override;
+    void mark(std::vector<store::SentRow> rows, std::span<const store::ShardMark> marks) override;
     [[nodiscard]] std::size_t gone() const override { return 0; }
     store::RowSet claim(const store::ClaimLimits& limits, std::span<const std::int64_t>,
                         std::span<const std::string>) override;
@@ -52,9 +73,7 @@ struct Turn final : store::ShardTurn {
     std::size_t hold_followers(int bucket, std::span<const std::int64_t>) override;
     std::size_t free_strays(std::span<const std::int64_t>) override { return 0; }
     std::vector<store::BlockedKey> sort_blocked(int bucket) override;
-    void note_lost(std::span<const store::LostMarker>) override {}
-    void forget_lost(std::span<const store::LostMarker>) override {}
-    void note_quiet(bool quiet) override;
+    void note_quiet(int shard, bool quiet) override;
     void commit() override;
     void commit(store::RowSet&) override { commit(); }
 
@@ -62,10 +81,12 @@ private:
     Database& database_;
 };
 
+/// A bucket for each shard.
 struct Database final : store::ShardDatabase {
-    bool free = true;  ///< the shard can be taken
-    bool owner = true; ///< and is this relay's
-    std::function<void()> before_commit = [] {};
+    std::set<int> foreign;                  ///< shards that another relay owns
+    std::map<int, store::SentUnder> before; ///< by shard
+    int free_slot = 0;                      ///< is leased next
+    std::map<int, std::int64_t> slot_epochs{{0, 1}};
     std::deque<store::RowSet> ready; ///< what claims find, one after the other
     std::deque<store::RowSet> due;
     std::map<std::string, std::deque<store::RowSet>> held; ///< by key
@@ -73,41 +94,81 @@ struct Database final : store::ShardDatabase {
     std::size_t followers = 0;
     std::vector<store::BlockedKey> free_keys;
     store::Peek seen;
-    std::optional<std::string> stopped_for;
+    std::map<int, std::string> stopped_for; ///< by shard
 
-    std::vector<std::string> calls; ///< in order
+    Calls calls;
     std::vector<store::ClaimLimits> limits;
-    std::vector<store::MarkedUpTo> marks;
+    std::vector<std::vector<store::ShardMark>> marks; ///< of each batch
     std::vector<store::FailedAttempt> failed;
     std::set<int> left_out;
+    std::set<int> served{0};
 
-    std::unique_ptr<store::ShardTurn> begin(const store::Ownership&) override {
+    void serve(const std::set<int>& shards) override { served = shards; }
+    std::unique_ptr<store::ShardTurn> begin(const store::Ownerships&) override {
         return std::make_unique<Turn>(*this);
     }
-    std::optional<store::Acquired> acquire(const Uuid& relay, const store::Identity&) override {
-        calls.emplace_back("acquire");
-        return free ? std::optional(store::Acquired{{0, relay, 1}, {}}) : std::nullopt;
+    std::optional<store::Acquired> acquire(int shard, const Uuid& relay, const store::Identity&) override {
+        calls.note("acquire " + std::to_string(shard));
+        if (foreign.contains(shard)) {
+            return std::nullopt;
+        }
+        return store::Acquired{{shard, relay, 1}, {}, before[shard]};
     }
-    void release(const store::Ownership&) override { calls.emplace_back("release"); }
+    void release(const store::Ownership& ownership) override {
+        calls.note("release " + std::to_string(ownership.shard));
+    }
+    store::Slot lease_slot(const Uuid&, int had) override {
+        calls.note("lease a slot after " + std::to_string(had));
+        return {free_slot, slot_epochs[free_slot]};
+    }
+    void give_back_slot(int number, const Uuid&) override {
+        calls.note("give back slot " + std::to_string(number));
+    }
+    std::int64_t slot_epoch(int number) override {
+        const auto found = slot_epochs.find(number);
+        return found == slot_epochs.end() ? 0 : found->second;
+    }
+    std::optional<store::Slot> raise_slot(const store::Slot& slot) override {
+        calls.note("raise slot " + std::to_string(slot.number));
+        if (slot_epoch(slot.number) != slot.epoch) {
+            return std::nullopt;
+        }
+        return store::Slot{slot.number, ++slot_epochs[slot.number]};
+    }
+    std::vector<int> slots() override {
+        std::vector<int> numbers;
+        for (const auto& [number, epoch] : slot_epochs) {
+            numbers.push_back(number);
+        }
+        return numbers;
+    }
     void leave_out(std::set<int> buckets) override { left_out = std::move(buckets); }
-    bool owns(const store::Ownership&) override { return owner; }
-    store::Settled settle(const store::Ownership&, std::span<const store::ManifestedRow>,
-                          std::span<const store::GoneRows>, const store::MarkedUpTo&, bool) override {
-        calls.emplace_back("settle");
+    bool owns(const store::Ownership& ownership) override { return !foreign.contains(ownership.shard); }
+    store::Settled settle(const store::Ownership& ownership, const store::Slot&,
+                          std::span<const store::ManifestedRow>, std::span<const store::GoneRows>,
+                          const store::MarkedUpTo&, bool) override {
+        calls.note("settle " + std::to_string(ownership.shard));
         return {};
     }
-    std::map<std::int64_t, Uuid> ids_of(std::span<const store::ManifestedRow>) override { return {}; }
+    std::map<std::int64_t, Uuid> ids_of(int, std::span<const store::ManifestedRow>) override { return {}; }
     store::Ownership raise_epoch(const store::Ownership& ownership) override {
         return {ownership.shard, ownership.relay, ownership.epoch + 1};
     }
-    void note_stopped(const store::Ownership&, const std::string& reason) override {
-        calls.emplace_back("note stopped");
-        stopped_for = reason;
+    void note_stopped(const store::Ownership& ownership, const std::string& reason) override {
+        calls.note("note stopped " + std::to_string(ownership.shard));
+        stopped_for[ownership.shard] = reason;
     }
-    std::optional<std::string> stopped(const store::Ownership&) override { return stopped_for; }
+    std::optional<std::string> stopped(const store::Ownership& ownership) override {
+        const auto found = stopped_for.find(ownership.shard);
+        return found == stopped_for.end() ? std::nullopt : std::optional(found->second);
+    }
     store::Peek peek(std::span<const std::string>) override {
         store::Peek now = seen;
-        now.work = now.work || !ready.empty();
+        for (const store::RowSet& set : ready) {
+            now.work = now.work || std::any_of(set.rows.begin(), set.rows.end(), [this](const auto& row) {
+                           return served.contains(row.bucket);
+                       });
+        }
         return now;
     }
     void skip_parked(std::span<const std::string>) override {}
@@ -115,40 +176,59 @@ struct Database final : store::ShardDatabase {
     std::vector<int> waiting_buckets() override { return waiting; }
     bool has_strays(std::span<const std::int64_t>) override { return false; }
     std::vector<std::string> topics() override { return {}; }
-    void note_topic(const std::string& topic) override { calls.push_back("note topic " + topic); }
-    std::vector<store::LostMarker> lost_markers() override { return {}; }
+    void note_topic(const std::string& topic) override { calls.note("note topic " + topic); }
+    std::vector<store::LostMarker> lost_markers(const std::string&) override { return {}; }
+    void note_lost(const std::string&, std::span<const store::LostMarker>) override {}
+    void forget_lost(const std::string&, std::span<const store::LostMarker>) override {}
     bool try_sleep() override { return false; }
     void wake() override {}
     [[nodiscard]] bool chose_content() const override { return false; }
 
-    /// The first of a queue, or nothing.
-    static store::RowSet take(std::deque<store::RowSet>& queue) {
+    /// The newest batch of the shard that is marked; 0: none.
+    [[nodiscard]] std::int64_t marked(int shard) const {
+        std::int64_t newest = 0;
+        for (const auto& batch : marks) {
+            for (const store::ShardMark& mark : batch) {
+                newest = mark.shard == shard ? mark.upto.batch : newest;
+            }
+        }
+        return newest;
+    }
+    /// Rows of the first of a queue that are served; the others stay.
+    store::RowSet take(std::deque<store::RowSet>& queue) const {
         store::RowSet rows;
-        if (!queue.empty()) {
-            rows = std::move(queue.front());
+        if (queue.empty()) {
+            return rows;
+        }
+        auto& first = queue.front().rows;
+        const auto rest = std::stable_partition(
+            first.begin(), first.end(), [this](const auto& row) { return !served.contains(row.bucket); });
+        rows.rows.assign(std::make_move_iterator(rest), std::make_move_iterator(first.end()));
+        first.erase(rest, first.end());
+        if (first.empty()) {
             queue.pop_front();
         }
         return rows;
     }
 };
 
-inline void Turn::mark(std::vector<store::SentRow>, const store::MarkedUpTo& marked) {
-    database_.marks.push_back(marked);
+inline void Turn::mark(std::vector<store::SentRow>, std::span<const store::ShardMark> marks) {
+    database_.marks.emplace_back(marks.begin(), marks.end());
 }
 inline store::RowSet Turn::claim(const store::ClaimLimits& limits, std::span<const std::int64_t>,
                                  std::span<const std::string>) {
-    database_.calls.emplace_back("claim");
+    database_.calls.note("claim");
     database_.limits.push_back(limits);
-    return Database::take(database_.ready);
+    return database_.take(database_.ready);
 }
 inline store::RowSet Turn::claim_due(std::span<const std::string>) {
-    database_.calls.emplace_back("claim due");
-    return Database::take(database_.due);
+    database_.calls.note("claim due");
+    return database_.take(database_.due);
 }
 inline store::RowSet Turn::claim_held(const store::BlockedKey& key, const store::ClaimLimits&,
                                       std::span<const std::string>) {
-    database_.calls.push_back("claim held " + key.key);
-    return Database::take(database_.held[key.key]);
+    database_.calls.note("claim held " + key.key);
+    return database_.take(database_.held[key.key]);
 }
 inline void Turn::fail(std::span<const store::FailedAttempt> attempts) {
     database_.failed.insert(database_.failed.end(), attempts.begin(), attempts.end());
@@ -159,55 +239,76 @@ inline std::size_t Turn::hold_followers(int, std::span<const std::int64_t>) {
 inline std::vector<store::BlockedKey> Turn::sort_blocked(int) {
     return database_.free_keys;
 }
-inline void Turn::note_quiet(bool quiet) {
-    database_.calls.emplace_back(quiet ? "quiet" : "not quiet");
+inline void Turn::note_quiet(int shard, bool quiet) {
+    database_.calls.note((quiet ? "quiet " : "not quiet ") + std::to_string(shard));
 }
 inline void Turn::commit() {
-    database_.before_commit();
-    database_.calls.emplace_back("commit");
+    database_.calls.note("commit");
 }
 
 struct Session final : ShardSession {
     Database fake;
     bool opened = false;
+    bool broken = false;
     std::vector<store::UnreadableRow> unreadable;
     std::vector<store::UnreadableRow> refused;
 
-    void open() override { opened = true; }
+    void open() override {
+        opened = true;
+        broken = false;
+    }
     void close() override { opened = false; }
     [[nodiscard]] bool is_open() const override { return opened; }
-    [[nodiscard]] bool usable() const override { return opened; }
+    [[nodiscard]] bool usable() const override { return opened && !broken; }
     store::ShardDatabase& database() override { return fake; }
     std::vector<store::UnreadableRow> find_unreadable() override { return unreadable; }
     std::vector<store::UnreadableRow> find_refused() override { return refused; }
 };
 
-struct NoMarkers final : Markers {
-    explicit NoMarkers(std::vector<std::string> waiting) : waiting_(std::move(waiting)) {}
-    void note() override {}
-    std::vector<std::string> write() override { return waiting_; }
-
-private:
-    std::vector<std::string> waiting_;
-};
-
+/// Brokers, as recoveries and lanes see them.
 struct Kafka final : Brokers {
-    kafka::ControlTail tail;
-    std::vector<std::string> unmarked; ///< topics of lost markers
+    std::map<int, kafka::ControlTail> tails;                  ///< by shard
+    std::map<std::string, std::vector<std::string>> unmarked; ///< topics of lost markers, by ids
     std::set<std::string> leaderless;
+    std::deque<kafka::TransactionEnd> ends; ///< of transactions, one after the other; then they succeed
+
+    /// Besides recoveries: "init <id>", "send <id>", "let go <id>" of lanes, "note <ids>" and "write <ids>"
+    /// of markers.
+    Calls calls;
+    std::vector<std::vector<std::pair<std::string, int>>> sent; ///< topics and partitions of each transaction
     int asked = 0;
 
-    std::unique_ptr<Markers> markers(store::ShardDatabase&, const store::Ownership&, std::vector<std::string>,
-                                     Patience) override {
-        return std::make_unique<NoMarkers>(unmarked);
+    std::unique_ptr<Markers> markers(store::ShardDatabase&, std::string ids, std::vector<std::string>,
+                                     Patience) override;
+    kafka::ControlTail read_manifests(const store::Acquired& acquired, const Patience&) override {
+        calls.note("read " + std::to_string(acquired.ownership.shard));
+        return tails[acquired.ownership.shard];
     }
-    kafka::ControlTail read_manifests(const store::Acquired&, const Patience&) override { return tail; }
-    void find_gone(store::ShardDatabase&, Settle&, const Patience&) override {}
+    void find_gone(store::ShardDatabase&, int, Settle&, const Patience&) override {}
     bool can_be_asked(const std::string& topic) override {
         ++asked;
         return !leaderless.contains(topic);
     }
 };
+
+struct LostMarkers final : Markers {
+    LostMarkers(Kafka& kafka, std::string ids) : kafka_(kafka), ids_(std::move(ids)) {}
+    void note() override { kafka_.calls.note("note " + ids_); }
+    std::vector<std::string> write() override {
+        kafka_.calls.note("write " + ids_);
+        const auto found = kafka_.unmarked.find(ids_);
+        return found == kafka_.unmarked.end() ? std::vector<std::string>() : found->second;
+    }
+
+private:
+    Kafka& kafka_;
+    std::string ids_;
+};
+
+inline std::unique_ptr<Markers> Kafka::markers(store::ShardDatabase&, std::string ids,
+                                               std::vector<std::string>, Patience) {
+    return std::make_unique<LostMarkers>(*this, std::move(ids));
+}
 
 struct Topics final : delivery::TopicBook {
     std::set<std::string, std::less<>> culprits;
@@ -266,29 +367,48 @@ struct Time final : Clock {
     }
 };
 
+/// Its id is told without that of the outbox.
 struct Lane final : kafka::Lane {
-    explicit Lane(std::deque<kafka::TransactionEnd>& ends) : ends_(ends) {}
-    void init(Deadline, const std::function<bool()>&) override {}
+    Lane(Kafka& kafka, const kafka::LaneOptions& options)
+        : kafka_(kafka),
+          id_(end_of(options.transactional_id)) {}
+    ~Lane() override { kafka_.calls.push_back("let go " + id_); }
+
+    void init(Deadline, const std::function<bool()>&) override { kafka_.calls.note("init " + id_); }
     kafka::TransactionEnd send(const std::vector<kafka::Record>& records, Deadline,
                                const std::function<void()>&) override {
-        kafka::TransactionEnd end;
-        if (!ends_.empty()) {
-            end = std::move(ends_.front());
-            ends_.pop_front();
+        kafka_.calls.note("send " + id_);
+        auto& sent = kafka_.sent.emplace_back();
+        for (const kafka::Record& record : records) {
+            sent.emplace_back(record.topic, record.partition);
         }
-        end.deliveries.resize(records.size());
+        kafka::TransactionEnd end;
+        if (!kafka_.ends.empty()) {
+            end = std::move(kafka_.ends.front());
+            kafka_.ends.pop_front();
+        }
+        for (std::size_t i = 0; i < records.size(); ++i) {
+            end.deliveries.push_back({static_cast<std::int64_t>(i), 0});
+        }
         return end;
     }
 
 private:
-    std::deque<kafka::TransactionEnd>& ends_;
+    static std::string end_of(const std::string& id) {
+        return id.substr(id.rfind('-', id.rfind('-') - 1) + 1);
+    }
+
+    Kafka& kafka_;
+    std::string id_;
 };
 
-/// A publisher without a thread. @param ends  of its transactions, one after the other; then they succeed
-inline delivery::PublisherOptions publisher(std::deque<kafka::TransactionEnd>& ends) {
+/// A publisher without a thread. @param kafka  outlives it
+inline delivery::PublisherOptions publisher(Kafka& kafka) {
     delivery::PublisherOptions options;
     options.transactional_prefix = "outbox-0";
-    options.make_lane = [&ends](const kafka::LaneOptions&) { return std::make_unique<Lane>(ends); };
+    options.make_lane = [&kafka](const kafka::LaneOptions& lane) {
+        return std::make_unique<Lane>(kafka, lane);
+    };
     options.wait_without_thread = [] {};
     return options;
 }

@@ -28,6 +28,7 @@ struct TestBatch : delivery::Batch {
         kafka::Record last;
         last.topic = "control";
         records.push_back(last);
+        manifests.emplace_back();
     }
 };
 
