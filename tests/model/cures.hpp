@@ -29,8 +29,14 @@ enum class Cure {
     reset,            ///< recovery makes rows in flight that no manifest names NEW again
     bounded_unmarked, ///< a batch is marked long before its manifest's key comes round again
     blocked_keys,     ///< recovery rebuilds the list of keys that wait for a retry
+    slot_epoch,       ///< a slot's epoch is raised when both its lanes are initialised, not before
+    fence_others,     ///< the lanes under which a shard's events were sent before are fenced first
+    slot_recorded,    ///< settling writes down under which slot the shard's events are sent from now on
+    manifest_a_shard, ///< a transaction holds a manifest for each shard of which it has events
+    guard_every_shard, ///< a turn verifies the ownership of every shard that it is about
+    clean_release,    ///< a shard is given back when nothing of it is in hand
 };
-inline constexpr std::size_t cure_count = 20;
+inline constexpr std::size_t cure_count = 26;
 
 struct NamedCure {
     Cure cure;
