@@ -59,6 +59,8 @@ private:
     void fence_ids(const std::string& ids, const Patience& patience);
     template <class Initialise>
     void between_markers(const std::string& ids, const Patience& patience, Initialise initialise);
+    template <class Initialise>
+    std::optional<store::Slot> raise_after(const store::Slot& slot, Initialise initialise);
     void pay_debts(const std::string& own, const Patience& patience);
     [[nodiscard]] std::string prefix(const std::string& ids) const;
 

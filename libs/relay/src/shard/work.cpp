@@ -283,7 +283,8 @@ void Work::finish(std::unique_ptr<delivery::Batch> batch, const std::set<int>& s
         seams_.topics.forget(); // some of them may not be asked for any more: that parks them, by name
     }
     for (const store::Ownership& ownership : ownerships_) {
-        if (shards.contains(ownership.shard)) {
+        const bool lacks_one = batch->manifests.empty() || faults::cure("manifest-a-shard");
+        if (shards.contains(ownership.shard) && lacks_one) {
             add_manifest(*batch, control_.name(), settings_.outbox_id, settings_.shard_count, ownership,
                          crew_.at(ownership.shard)++);
         }
