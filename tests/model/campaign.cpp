@@ -12,6 +12,8 @@ const std::array<NamedCure, cure_count> cure_names{{
     {Cure::row_set, "row-set"},
     {Cure::gapless, "gapless"},
     {Cure::first_manifest, "first-manifest"},
+    {Cure::first_of_owner, "first-of-owner"},
+    {Cure::slot_in_manifest, "slot-in-manifest"},
     {Cure::high_watermark, "high-watermark"},
     {Cure::digest, "digest"},
     {Cure::fence_first, "fence-first"},

@@ -14,6 +14,8 @@ enum class Cure {
     row_set,          ///< it names each row; a row in flight that it does not name was not sent
     gapless,          ///< manifests follow each other from the last durable mark on, else the shard stops
     first_manifest,   ///< a shard's first manifest is marked before anything is claimed
+    first_of_owner,   ///< and so is the first of each of its owners
+    slot_in_manifest, ///< it names its slot; recovery fences those that the shard's row does not know
     high_watermark,   ///< the end to read to is the high watermark, not the last stable offset
     digest,           ///< a row whose id is not the one that the manifest names stops the shard
     fence_first,      ///< new producers are initialised before the manifests are read
@@ -36,7 +38,7 @@ enum class Cure {
     guard_every_shard, ///< a turn verifies the ownership of every shard that it is about
     clean_release,    ///< a shard is given back when nothing of it is in hand
 };
-inline constexpr std::size_t cure_count = 26;
+inline constexpr std::size_t cure_count = 28;
 
 struct NamedCure {
     Cure cure;

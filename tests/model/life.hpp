@@ -37,6 +37,7 @@ struct Surroundings {
     bool faults = true;                            ///< statements fail, and answers to COMMIT are lost
     int clients = 0;                               ///< producers made so far
     std::vector<std::string> manifests{};          ///< texts, by number
+    std::vector<std::string> slot_of_manifest{};   ///< headers, by number
     std::vector<std::int16_t> batch_of_manifest{}; ///< by number
     Counts counts{};
     Trace* trace = nullptr;

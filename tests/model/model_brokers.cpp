@@ -3,6 +3,8 @@
 #include "fiber.hpp"
 #include "model_lane.hpp"
 
+#include <outbox/delivery/manifest.hpp>
+
 namespace outbox::model {
 namespace {
 
@@ -39,7 +41,11 @@ kafka::ControlTail ModelBrokers::read_manifests(const store::Acquired& acquired,
     for (auto offset = from; offset < end; ++offset) {
         const LogRecord& record = log[static_cast<std::size_t>(offset)];
         if (record.fate == Fate::committed && record.payload != LogRecord::marker) {
-            tail.records.push_back({offset, world.manifests[static_cast<std::size_t>(record.payload)]});
+            const auto number = static_cast<std::size_t>(record.payload);
+            auto& manifest = tail.records.emplace_back();
+            manifest.offset = offset;
+            manifest.value = world.manifests[number];
+            manifest.headers.emplace(delivery::slot_header, world.slot_of_manifest[number]);
         }
     }
     life_.say("has read ", tail.records.size(), " manifests of shard ", acquired.ownership.shard);

@@ -63,6 +63,7 @@ Outgoing ModelLane::outgoing(const std::vector<kafka::Record>& records) {
         }
         batch.add(control + record.partition, static_cast<int>(world.manifests.size()));
         world.manifests.emplace_back(record.value);
+        world.slot_of_manifest.emplace_back(record.headers.front().value);
         world.batch_of_manifest.push_back(static_cast<std::int16_t>(number_in(record.key)));
     }
     return batch;

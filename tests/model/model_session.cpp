@@ -129,8 +129,11 @@ store::Slot ModelDatabase::lease_slot(const Uuid&, int had) {
     }
     store::Slot slot;
     commit([&](Tables& now) {
-        now.slots_made = std::max(now.slots_made, static_cast<std::int16_t>(number + 1));
         SlotRow& row = now.slots[static_cast<std::size_t>(number)];
+        if (number == now.slots_made) {
+            ++now.slots_made;
+            row.epoch = static_cast<std::int16_t>(life_.world.clients); // above all before, as time is
+        }
         row.relay = static_cast<std::int16_t>(life_.identity);
         slot = {number, row.epoch};
     });
