@@ -85,37 +85,36 @@ bool Fencing::stands() {
     return slot_ && session_.database().slot_epoch(slot_->number) == slot_->epoch;
 }
 
-void Fencing::fence(const store::SentUnder& before, int shard, const Patience& patience) {
+bool Fencing::fence(const store::SentUnder& before, int shard, const Patience& patience) {
     using Kind = store::SentUnder::Kind;
     switch (before.kind) {
     case Kind::nobody:
         break;
     case Kind::slot:
-        fence_slot(before.slot, patience);
-        break;
-    case Kind::shard:
-        fence_ids(delivery::shard_ids(shard), patience);
-        break;
+        return fence_slot(before.slot, patience);
     case Kind::unknown:
         for (const int number : session_.database().slots()) {
             if (number != slot_->number) {
                 fence_slot({number, session_.database().slot_epoch(number)}, patience);
             }
         }
+        [[fallthrough]];
+    case Kind::shard:
         fence_ids(delivery::shard_ids(shard), patience);
-        break;
+        return true;
     }
+    return false;
 }
 
-void Fencing::fence_slot(const store::Slot& then, const Patience& patience) {
-    store::ShardDatabase& database = session_.database();
-    const store::Slot now{then.number, database.slot_epoch(then.number)};
-    const bool own = now == *slot_ && then.epoch <= now.epoch; // which holds nothing of the shard
-    if (own || now.epoch > then.epoch) {
-        return;
+bool Fencing::fence_slot(const store::Slot& then, const Patience& patience) {
+    const store::Slot now{then.number, session_.database().slot_epoch(then.number)};
+    // The lanes of this one's own slot are new, and hold nothing of the shard.
+    if (now == *slot_ || now.epoch > then.epoch) {
+        return false;
     }
     // Where somebody else has raised it they are fenced all the same.
     raise_after(now, [&] { fence_ids(delivery::slot_ids(then.number), patience); });
+    return true;
 }
 
 void Fencing::fence_ids(const std::string& ids, const Patience& patience) {
