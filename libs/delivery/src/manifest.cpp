@@ -2,7 +2,10 @@
 
 #include <outbox/core/event.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace outbox::delivery {
@@ -213,6 +216,21 @@ std::optional<Manifest> decode(std::string_view bytes, std::string_view topics) 
         return std::nullopt;
     }
     return manifest;
+}
+
+std::string encode_slot(const store::Slot& slot) {
+    return fmt::format("{} {}", slot.number, slot.epoch);
+}
+
+std::optional<store::Slot> decode_slot(std::string_view text) {
+    store::Slot slot;
+    const char* const end = text.data() + text.size();
+    const auto number = std::from_chars(text.data(), end, slot.number);
+    if (number.ec != std::errc() || number.ptr == end || *number.ptr != ' ') {
+        return std::nullopt;
+    }
+    const auto epoch = std::from_chars(number.ptr + 1, end, slot.epoch);
+    return epoch.ec == std::errc() && epoch.ptr == end ? std::optional(slot) : std::nullopt;
 }
 
 std::string control_key(std::int64_t batch) {

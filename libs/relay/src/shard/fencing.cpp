@@ -33,6 +33,19 @@ void Fencing::between_markers(const std::string& ids, const Patience& patience, 
     }
 }
 
+/// Raises the slot's epoch when both its producers are initialised, and not before.
+template <class Initialise>
+std::optional<store::Slot> Fencing::raise_after(const store::Slot& slot, Initialise initialise) {
+    std::optional<store::Slot> raised;
+    if (!faults::cure("slot-epoch")) {
+        raised = session_.database().raise_slot(slot);
+        initialise();
+        return raised;
+    }
+    initialise();
+    return session_.database().raise_slot(slot);
+}
+
 Step Fencing::begin() {
     store::ShardDatabase& database = session_.database();
     publisher_.stop();
@@ -43,12 +56,13 @@ Step Fencing::begin() {
     const Patience patience{Deadline::in(begin_timeout), [&] {
                                 return session_.database().slot_epoch(leased.number) == leased.epoch;
                             }};
-    between_markers(ids, patience, [&] {
-        publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
-                         patience.go_on);
+    slot_ = raise_after(leased, [&] {
+        between_markers(ids, patience, [&] {
+            publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
+                             patience.go_on);
+        });
+        pay_debts(ids, patience);
     });
-    pay_debts(ids, patience);
-    slot_ = faults::cure("slot-epoch") ? database.raise_slot(leased) : std::optional(leased);
     if (!slot_) {
         return {Step::Kind::again,
                 fmt::format("another relay fenced the producers of slot {} meanwhile", leased.number)};
@@ -71,37 +85,36 @@ bool Fencing::stands() {
     return slot_ && session_.database().slot_epoch(slot_->number) == slot_->epoch;
 }
 
-void Fencing::fence(const store::SentUnder& before, int shard, const Patience& patience) {
+bool Fencing::fence(const store::SentUnder& before, int shard, const Patience& patience) {
     using Kind = store::SentUnder::Kind;
     switch (before.kind) {
     case Kind::nobody:
         break;
     case Kind::slot:
-        fence_slot(before.slot, patience);
-        break;
-    case Kind::shard:
-        fence_ids(delivery::shard_ids(shard), patience);
-        break;
+        return fence_slot(before.slot, patience);
     case Kind::unknown:
         for (const int number : session_.database().slots()) {
             if (number != slot_->number) {
                 fence_slot({number, session_.database().slot_epoch(number)}, patience);
             }
         }
+        [[fallthrough]];
+    case Kind::shard:
         fence_ids(delivery::shard_ids(shard), patience);
-        break;
+        return true;
     }
+    return false;
 }
 
-void Fencing::fence_slot(const store::Slot& then, const Patience& patience) {
-    store::ShardDatabase& database = session_.database();
-    const store::Slot now{then.number, database.slot_epoch(then.number)};
-    const bool own = now == *slot_ && then.epoch <= now.epoch; // which holds nothing of the shard
-    if (own || (now.epoch > then.epoch && faults::cure("slot-epoch"))) {
-        return;
+bool Fencing::fence_slot(const store::Slot& then, const Patience& patience) {
+    const store::Slot now{then.number, session_.database().slot_epoch(then.number)};
+    // The lanes of this one's own slot are new, and hold nothing of the shard.
+    if (now == *slot_ || now.epoch > then.epoch) {
+        return false;
     }
-    fence_ids(delivery::slot_ids(then.number), patience);
-    static_cast<void>(database.raise_slot(now)); // else somebody else has: they are fenced all the same
+    // Where somebody else has raised it they are fenced all the same.
+    raise_after(now, [&] { fence_ids(delivery::slot_ids(then.number), patience); });
+    return true;
 }
 
 void Fencing::fence_ids(const std::string& ids, const Patience& patience) {

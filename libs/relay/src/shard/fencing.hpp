@@ -48,17 +48,19 @@ public:
     [[nodiscard]] bool stands();
 
     /// Events of the shard may be under way under these: they are not any more when this returns.
-    /// @pre slot()
-    void fence(const store::SentUnder& before, int shard, const Patience& patience);
+    /// @pre slot() @return whether some were fenced now
+    bool fence(const store::SentUnder& before, int shard, const Patience& patience);
 
     /// Topics where a lost marker is to be written, of partitions that have no leader to ask now.
     [[nodiscard]] std::set<std::string> unmarked_topics() const;
 
 private:
-    void fence_slot(const store::Slot& then, const Patience& patience);
+    bool fence_slot(const store::Slot& then, const Patience& patience);
     void fence_ids(const std::string& ids, const Patience& patience);
     template <class Initialise>
     void between_markers(const std::string& ids, const Patience& patience, Initialise initialise);
+    template <class Initialise>
+    std::optional<store::Slot> raise_after(const store::Slot& slot, Initialise initialise);
     void pay_debts(const std::string& own, const Patience& patience);
     [[nodiscard]] std::string prefix(const std::string& ids) const;
 
