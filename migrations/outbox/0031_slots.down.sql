@@ -10,11 +10,6 @@ BEGIN
             ' outbox_lost_markers is empty, and stop it, before you go back' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 END $$;
-DROP TRIGGER outbox_refuse_old_owner ON outbox_shards;
-DROP FUNCTION outbox_refuse_old_owner();
-DROP TRIGGER IF EXISTS outbox_refuse_old_relay ON outbox_relays;
-CREATE TRIGGER outbox_refuse_old_relay BEFORE INSERT ON outbox_relays
-    FOR EACH ROW WHEN (NEW.made_for IS NULL) EXECUTE FUNCTION outbox_refuse_old_relay();
 COMMENT ON COLUMN outbox_lost_markers.shard IS NULL;
 ALTER TABLE outbox_shards DROP COLUMN slot, DROP COLUMN slot_epoch;
 DROP TABLE outbox_slots;

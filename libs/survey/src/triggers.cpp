@@ -14,6 +14,9 @@ const char* without(const std::string& trigger) {
     if (trigger == "outbox_doorbell") {
         return "nobody wakes a relay that sleeps, and it finds new events when it looks by itself";
     }
+    if (trigger == "outbox_refuse_old_owner") {
+        return "a relay from before slots may take shards beside newer ones, and events would be sent twice";
+    }
     return trigger == "outbox_refuse_change"
                ? "an event may be changed while it is being sent, and nobody can tell what consumers got"
                : "a relay of version 0.1 may begin beside newer ones, and events would be sent twice";
