@@ -1,3 +1,8 @@
+// The one table of settings. A program's flags, its --help, manual page and completion, the check of
+// each value, and the README's table (which a test compares) all follow from a row here. A new setting
+// is a row here and a use where it matters; its meaning is written for an operator. Durations are in
+// seconds, as a person types them, and milliseconds from Settings::seconds() on.
+
 #include "outbox/core/event.hpp"
 #include "outbox/core/settings.hpp"
 

@@ -1,3 +1,7 @@
+// Before and after the steps. Before: does the database fit, and what has to be converted? After: what
+// somebody has removed or reset by hand is put right where nothing is lost by it, and named where it
+// would be.
+
 #include "fitness.hpp"
 
 #include <outbox/core/error.hpp>

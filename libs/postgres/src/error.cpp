@@ -1,3 +1,7 @@
+// The table from SQLSTATE to reaction. It is the only place where the product decides what an error of
+// PostgreSQL means; docs/guarantee.md shows the same rows, and a test compares the two. Specific states
+// stand above their class, because the first row that fits wins.
+
 #include "outbox/postgres/error.hpp"
 
 #include <array>
@@ -83,6 +87,7 @@ std::span<const Failing> failures() {
 }
 
 Action action_for(std::string_view sqlstate, std::string_view routine) {
+    // No SQLSTATE: libpq made the error itself, because the connection is gone.
     if (sqlstate.empty()) {
         return Action::reconnect;
     }

@@ -1,3 +1,8 @@
+// Topics that events were sent to, and markers that brokers lost. A broker that loses a transaction's
+// marker leaves the partition open for read_committed consumers although the transaction is decided.
+// What was lost is written down under the shard's guard, so that whoever owns the shard later writes it
+// again.
+
 #include "outbox/store/shard.hpp"
 
 #include <outbox/store/sql/lost_markers.hpp>

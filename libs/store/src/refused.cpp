@@ -1,3 +1,8 @@
+// Finds the rows that cannot be changed: a constraint or a trigger of the user's refuses the update,
+// and the error does not say for which row. All chosen rows are tried in a transaction that is rolled
+// back, then halves, until single rows remain; one of each bucket is enough, for its bucket waits as a
+// whole.
+
 #include "outbox/store/refused.hpp"
 
 #include "candidates.hpp"
@@ -18,6 +23,8 @@ namespace {
 using postgres::Connection;
 using postgres::DatabaseError;
 
+/// One search. It needs a session of its own, because a trial's error ends the transaction that it is
+/// in.
 class Trials {
 public:
     Trials(Connection session, milliseconds timeout) : session_(std::move(session)), timeout_(timeout) {}
@@ -49,6 +56,7 @@ private:
 
     /// @return why not; nullopt: these may be changed
     std::optional<std::string> refusal_of(std::span<const Candidate> some) {
+        // Deferred constraints would speak only at COMMIT, which never comes here.
         const auto tids =
             array_of(some, [](std::string& text, const Candidate& each) { print_tid(text, each.tid); });
         postgres::Transaction trial(session_, Deadline::in(timeout_)); // rolled back at its end
@@ -64,6 +72,8 @@ private:
         }
     }
 
+    /// Halves the rows until one stands alone. Buckets that are known to be blocked are not asked
+    /// again.
     void look(std::span<const Candidate> some) {
         const bool known = std::all_of(some.begin(), some.end(), [this](const Candidate& each) {
             return buckets_.contains(each.row.bucket);

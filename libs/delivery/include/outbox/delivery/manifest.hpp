@@ -14,6 +14,7 @@ namespace outbox::delivery {
 /// What became of a row in its Kafka transaction.
 enum class Outcome : std::uint8_t { sent = 0, dead_lettered = 1, skipped = 2 };
 
+/// What a manifest says about one row: which it is, and what became of it.
 struct ManifestRow {
     std::int16_t bucket = 0;
     std::int64_t seq = 0;
