@@ -107,7 +107,10 @@ verbs::Limits limits_of(const Arguments& arguments) {
     return limits;
 }
 
+/// Reads, prints, and ends with 1 when somebody should look: what watches a relay needs the exit code
+/// alone.
 int status(const Arguments& arguments) {
+    // Bad numbers are refused before a session is opened, here as in each of the others.
     const auto limits = limits_of(arguments);
     auto session = verbs::open_session(arguments.settings);
     const auto seen = verbs::read_status(session, limits);
@@ -115,6 +118,8 @@ int status(const Arguments& arguments) {
     return seen.healthy() && std::cout ? 0 : 1;
 }
 
+/// Prints FAILED events in groups. It ends with 0 also when there are some: that is `status`'s to
+/// judge.
 int failed(const Arguments& arguments) {
     if (arguments.given("type") && arguments.given("event-type")) {
         throw UsageError("--type and --event-type are one option: name it once");
@@ -128,12 +133,15 @@ int failed(const Arguments& arguments) {
     return std::cout ? 0 : 1;
 }
 
+/// FAILED events become NEW again.
 int retry(const Arguments& arguments) {
     const auto selection = selection_of(arguments);
     auto session = verbs::open_session(arguments.settings);
     return report("retry", verbs::retry(session, selection, motive_of(arguments)));
 }
 
+/// Gives events up for good. A reason is required, because an event that is never sent is a gap that
+/// consumers will ask about.
 int skip(const Arguments& arguments) {
     const auto selection = selection_of(arguments);
     const auto motive = motive_of(arguments);
@@ -144,12 +152,14 @@ int skip(const Arguments& arguments) {
     return report("skip", verbs::skip(session, selection, motive));
 }
 
+/// Keeps relays from claiming more: of everything, of one topic or of one shard.
 int pause(const Arguments& arguments) {
     const auto target = target_of(arguments);
     auto session = verbs::open_session(arguments.settings);
     return report("pause", verbs::pause(session, target, motive_of(arguments)));
 }
 
+/// Takes a pause back, and has stopped shards tried again.
 int resume(const Arguments& arguments) {
     const auto target = target_of(arguments);
     auto session = verbs::open_session(arguments.settings);
@@ -179,6 +189,7 @@ int reshard(const Arguments& arguments) {
                                             [](const char* point) { faults::point(point); }));
 }
 
+/// Ties this database to this cluster and name, as a new outbox.
 int adopt(const Arguments& arguments) {
     const auto options = relay::relay_options(arguments.settings);
     const auto cluster = open_cluster(options);
@@ -186,6 +197,7 @@ int adopt(const Arguments& arguments) {
     return report("adopt", verbs::adopt(session, *cluster, options.name, motive_of(arguments)));
 }
 
+/// Settles events by what the topics hold. Without --apply it only says what it would do.
 int reconcile(const Arguments& arguments) {
     const auto options = relay::relay_options(arguments.settings);
     const auto cluster = open_cluster(options);

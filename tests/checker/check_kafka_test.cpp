@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 constexpr auto clean = "lost=0 repeated=0 misordered=0 phantom=0 wrong=0";
 
-class CheckTest : public testing::Test {
+class Checker : public testing::Test {
 protected:
     void SetUp() override {
         try {
@@ -82,12 +82,12 @@ protected:
     std::vector<Message> messages_;
 };
 
-TEST_F(CheckTest, EventsThatAreThereOnceAndInOrderPass) {
+TEST_F(Checker, EventsThatAreThereOnceAndInOrderPass) {
     send_and_mark_all();
     expect(check(), 0, fmt::format("events=30 sent=30 {}", clean));
 }
 
-TEST_F(CheckTest, ALostEventFails) {
+TEST_F(Checker, ALostEventFails) {
     const auto lost = messages_[11];
     messages_.erase(messages_.begin() + 11);
     send_and_mark_all();
@@ -96,21 +96,21 @@ TEST_F(CheckTest, ALostEventFails) {
     expect(check(), 1, "lost=1 repeated=0 misordered=0 phantom=0 wrong=0");
 }
 
-TEST_F(CheckTest, ARepeatedEventFails) {
+TEST_F(Checker, ARepeatedEventFails) {
     send_and_mark_all();
     std::vector<Message> again{messages_[3], messages_[20]};
     send(again);
     expect(check(), 1, "lost=0 repeated=2 misordered=0 phantom=0 wrong=0");
 }
 
-TEST_F(CheckTest, TwoEventsOfOneKeyThatAreSwappedFail) {
+TEST_F(Checker, TwoEventsOfOneKeyThatAreSwappedFail) {
     std::swap(messages_[8], messages_[15]); // both of key-1
     send_and_mark_all();
     expect(check(), 1, "lost=0 repeated=0 misordered=1 phantom=0 wrong=0");
     expect(check("--order-by n"), 1, "misordered=1");
 }
 
-TEST_F(CheckTest, AnEventOfATransactionThatWasRolledBackFails) {
+TEST_F(Checker, AnEventOfATransactionThatWasRolledBackFails) {
     send_and_mark_all();
     std::vector<Message> phantom{
         {.id = "00000000-0000-7000-8000-ffffffffffff", .key = "key-1", .value = "{}"}};
@@ -118,7 +118,7 @@ TEST_F(CheckTest, AnEventOfATransactionThatWasRolledBackFails) {
     expect(check(), 1, "lost=0 repeated=0 misordered=0 phantom=1 wrong=0");
 }
 
-TEST_F(CheckTest, RecordsOfAnAbortedTransactionDoNotCount) {
+TEST_F(Checker, RecordsOfAnAbortedTransactionDoNotCount) {
     auto aborted = messages_;
     topic_->begin();
     topic_->produce(aborted);
@@ -131,7 +131,7 @@ TEST_F(CheckTest, RecordsOfAnAbortedTransactionDoNotCount) {
     expect(check("--kafka-deadline 10"), 0, clean);
 }
 
-TEST_F(CheckTest, AnAbortedEventThatTheTableCallsSentIsLost) {
+TEST_F(Checker, AnAbortedEventThatTheTableCallsSentIsLost) {
     topic_->begin();
     topic_->produce(messages_);
     topic_->abort();
@@ -139,7 +139,7 @@ TEST_F(CheckTest, AnAbortedEventThatTheTableCallsSentIsLost) {
     expect(check("--kafka-deadline 10"), 1, "lost=30 ");
 }
 
-TEST_F(CheckTest, ATransactionLeftOpenIsNotTakenForTheEnd) {
+TEST_F(Checker, ATransactionLeftOpenIsNotTakenForTheEnd) {
     send_and_mark_all();
     std::vector<Message> open{messages_[0]};
     topic_->begin();
@@ -149,14 +149,14 @@ TEST_F(CheckTest, ATransactionLeftOpenIsNotTakenForTheEnd) {
     expect(check("--kafka-deadline 10"), 0, clean);
 }
 
-TEST_F(CheckTest, APlaceThatTheRowDoesNotTellTrulyFails) {
+TEST_F(Checker, APlaceThatTheRowDoesNotTellTrulyFails) {
     send_and_mark_all();
     database_->run("UPDATE outbox_events SET kafka_offset = kafka_offset + 1 WHERE id = '" + messages_[2].id +
                    "'");
     expect(check(), 1, "lost=0 repeated=0 misordered=0 phantom=0 wrong=1");
 }
 
-TEST_F(CheckTest, APartitionThatTheJavaClientWouldNotChooseFails) {
+TEST_F(Checker, APartitionThatTheJavaClientWouldNotChooseFails) {
     for (auto& message : messages_) {
         message.partition = 0;
     }
@@ -167,14 +167,14 @@ TEST_F(CheckTest, APartitionThatTheJavaClientWouldNotChooseFails) {
     expect(check("--partitioner off"), 0, clean);
 }
 
-TEST_F(CheckTest, ValuesAreComparedAsJson) {
+TEST_F(Checker, ValuesAreComparedAsJson) {
     messages_[4].value = "{\"name\":\"Zo\\u00eb\",\"n\":4.0}";
     messages_[5].value = "  " + messages_[5].value;
     send_and_mark_all();
     expect(check(), 0, clean);
 }
 
-TEST_F(CheckTest, AnotherValueFailsAlsoWhenItIsNoJson) {
+TEST_F(Checker, AnotherValueFailsAlsoWhenItIsNoJson) {
     messages_[4].value = R"({"n": 5, "name": "Zoë"})";
     messages_[5].value = "not JSON";
     messages_[6].value = messages_[6].value + std::string(1, '\0') + "tail";
@@ -184,13 +184,13 @@ TEST_F(CheckTest, AnotherValueFailsAlsoWhenItIsNoJson) {
     expect(check(), 1, "lost=0 repeated=0 misordered=0 phantom=0 wrong=4");
 }
 
-TEST_F(CheckTest, AnotherKeyFails) {
+TEST_F(Checker, AnotherKeyFails) {
     messages_[4].key = "key-of-nobody";
     send_and_mark_all();
     expect(check("--partitioner off"), 1, "wrong=1");
 }
 
-TEST_F(CheckTest, UnsentRowsFailUnlessTheyAreExpected) {
+TEST_F(Checker, UnsentRowsFailUnlessTheyAreExpected) {
     auto first = std::vector(messages_.begin(), messages_.begin() + 20);
     send(first);
     for (const auto& message : first) {
@@ -205,7 +205,7 @@ TEST_F(CheckTest, UnsentRowsFailUnlessTheyAreExpected) {
     expect(check("--final"), 1, "wrong=10");
 }
 
-TEST_F(CheckTest, WaitingEndsAsSoonAsAllIsSent) {
+TEST_F(Checker, WaitingEndsAsSoonAsAllIsSent) {
     send(messages_);
     std::jthread later([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -216,7 +216,7 @@ TEST_F(CheckTest, WaitingEndsAsSoonAsAllIsSent) {
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
 }
 
-TEST_F(CheckTest, FailedRowsFailUnlessTheyAreAllowed) {
+TEST_F(Checker, FailedRowsFailUnlessTheyAreAllowed) {
     database_->run("UPDATE outbox_events SET status = 'FAILED' WHERE id = '" + messages_.back().id + "'");
     messages_.pop_back();
     send_and_mark_all();
@@ -224,7 +224,7 @@ TEST_F(CheckTest, FailedRowsFailUnlessTheyAreAllowed) {
     expect(check("--allow-failed"), 0, fmt::format("events=30 sent=29 {}", clean));
 }
 
-TEST_F(CheckTest, AnAcknowledgedCommitThatTheTableLacksIsLost) {
+TEST_F(Checker, AnAcknowledgedCommitThatTheTableLacksIsLost) {
     send_and_mark_all();
     const auto file = testing::TempDir() + fresh_name("ids");
     std::ofstream(file) << messages_[0].id << "\n00000000-0000-7000-8000-ffffffffffff\n";
@@ -234,7 +234,7 @@ TEST_F(CheckTest, AnAcknowledgedCommitThatTheTableLacksIsLost) {
     std::remove(file.c_str());
 }
 
-TEST_F(CheckTest, TheTableShowsWhereKafkaHasEachEvent) {
+TEST_F(Checker, TheTableShowsWhereKafkaHasEachEvent) {
     send_and_mark_all();
     const auto outcome = check("--table");
     EXPECT_EQ(outcome.status, 0) << outcome.out;
@@ -247,7 +247,7 @@ TEST_F(CheckTest, TheTableShowsWhereKafkaHasEachEvent) {
     expect(check("--json"), 0, R"({"passed":true,"events":30,"sent":30,)");
 }
 
-TEST_F(CheckTest, TopicsThatAreNamedAreReadAlone) {
+TEST_F(Checker, TopicsThatAreNamedAreReadAlone) {
     send_and_mark_all();
     database_->run(
         "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type, event_data, topic, status)"
@@ -256,13 +256,13 @@ TEST_F(CheckTest, TopicsThatAreNamedAreReadAlone) {
     expect(check(), 1, "lost=1 ");
 }
 
-TEST_F(CheckTest, ServersThatDoNotAnswerFailWithinTheDeadline) {
+TEST_F(Checker, ServersThatDoNotAnswerFailWithinTheDeadline) {
     send_and_mark_all();
     expect(check("--kafka-brokers 127.0.0.1:1 --kafka-deadline 2"), 1, "cannot ask Kafka for its topics");
     expect(check("--db-port 1"), 1, "cannot connect to PostgreSQL");
 }
 
-TEST_F(CheckTest, BadUsageIsStatusTwo) {
+TEST_F(Checker, BadUsageIsStatusTwo) {
     EXPECT_EQ(check("--no-such-flag").status, 2);
     EXPECT_EQ(check("--partitioner crc").status, 2);
     EXPECT_EQ(check("--help").status, 0);

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int32_t partitions = 6;
 
 /// A table and a topic that agree; each test then spoils one thing.
-class JudgeTest : public testing::Test {
+class CheckerJudge : public testing::Test {
 protected:
     struct Event {
         std::string id;
@@ -23,7 +23,7 @@ protected:
         Record record;
     };
 
-    JudgeTest() {
+    CheckerJudge() {
         std::array<std::int64_t, partitions> ends{};
         for (int n = 0; n < 12; ++n) {
             auto& event = events_.emplace_back();
@@ -73,13 +73,13 @@ std::string line(int sent, const std::string& faults) {
     return fmt::format("events=12 sent={} {}", sent, faults);
 }
 
-TEST_F(JudgeTest, WhatAgreesIsClean) {
+TEST_F(CheckerJudge, WhatAgreesIsClean) {
     auto result = judge_all().verdict();
     EXPECT_EQ(result.line(), line(12, "lost=0 repeated=0 misordered=0 phantom=0 wrong=0"));
     EXPECT_TRUE(result.clean());
 }
 
-TEST_F(JudgeTest, ASentRowWithoutARecordIsLost) {
+TEST_F(CheckerJudge, ASentRowWithoutARecordIsLost) {
     Judge judge({});
     for (const auto& event : events_) {
         judge.add(event.row);
@@ -95,7 +95,7 @@ TEST_F(JudgeTest, ASentRowWithoutARecordIsLost) {
     EXPECT_NE(result.findings.at(Kind::lost).first.at(0).find(events_[5].id), std::string::npos);
 }
 
-TEST_F(JudgeTest, ASecondCopyIsRepeatedWhereverItStands) {
+TEST_F(CheckerJudge, ASecondCopyIsRepeatedWhereverItStands) {
     auto judge = judge_all();
     auto copy = events_[4].record;
     copy.offset = 100;
@@ -105,7 +105,7 @@ TEST_F(JudgeTest, ASecondCopyIsRepeatedWhereverItStands) {
     EXPECT_EQ(judge.verdict().line(), line(12, "lost=0 repeated=2 misordered=0 phantom=0 wrong=0"));
 }
 
-TEST_F(JudgeTest, TwoEventsOfOneKeyInTheWrongOrderAreMisordered) {
+TEST_F(CheckerJudge, TwoEventsOfOneKeyInTheWrongOrderAreMisordered) {
     for (const auto i : {3U, 6U}) { // both of key-0; places in the rows follow the records
         events_[i].row.partition.reset();
         events_[i].row.offset.reset();
@@ -115,7 +115,7 @@ TEST_F(JudgeTest, TwoEventsOfOneKeyInTheWrongOrderAreMisordered) {
     EXPECT_EQ(verdict(), line(12, "lost=0 repeated=0 misordered=1 phantom=0 wrong=0"));
 }
 
-TEST_F(JudgeTest, TwoKeysMayPassEachOther) {
+TEST_F(CheckerJudge, TwoKeysMayPassEachOther) {
     Judge judge({});
     for (const auto& event : events_) {
         judge.add(event.row);
@@ -128,14 +128,14 @@ TEST_F(JudgeTest, TwoKeysMayPassEachOther) {
     EXPECT_TRUE(judge.verdict().clean());
 }
 
-TEST_F(JudgeTest, AKeyInTwoPartitionsHasNoOrder) {
+TEST_F(CheckerJudge, AKeyInTwoPartitionsHasNoOrder) {
     auto& event = events_[9];
     event.record.partition = (event.record.partition + 1) % partitions;
     event.row.partition = event.record.partition;
     EXPECT_EQ(verdict({.murmur2 = false}), line(12, "lost=0 repeated=0 misordered=1 phantom=0 wrong=0"));
 }
 
-TEST_F(JudgeTest, ARecordWhoseIdNoRowHasIsAPhantom) {
+TEST_F(CheckerJudge, ARecordWhoseIdNoRowHasIsAPhantom) {
     auto judge = judge_all();
     auto record = events_[0].record;
     record.id = "00000000-0000-7000-8000-ffffffffffff";
@@ -143,7 +143,7 @@ TEST_F(JudgeTest, ARecordWhoseIdNoRowHasIsAPhantom) {
     EXPECT_EQ(judge.verdict().line(), line(12, "lost=0 repeated=0 misordered=0 phantom=1 wrong=0"));
 }
 
-TEST_F(JudgeTest, ARecordWithoutAnIdIsAPhantom) {
+TEST_F(CheckerJudge, ARecordWithoutAnIdIsAPhantom) {
     auto judge = judge_all();
     auto record = events_[0].record;
     record.id.reset();
@@ -153,7 +153,7 @@ TEST_F(JudgeTest, ARecordWithoutAnIdIsAPhantom) {
     EXPECT_EQ(judge.verdict().line(), line(12, "lost=0 repeated=0 misordered=0 phantom=2 wrong=0"));
 }
 
-TEST_F(JudgeTest, ARecordWhoseRowCameLaterIsForgivenButNotItsCopies) {
+TEST_F(CheckerJudge, ARecordWhoseRowCameLaterIsForgivenButNotItsCopies) {
     auto judge = judge_all();
     auto record = events_[0].record;
     record.id = "00000000-0000-7000-8000-ffffffffffff";
@@ -164,14 +164,14 @@ TEST_F(JudgeTest, ARecordWhoseRowCameLaterIsForgivenButNotItsCopies) {
     EXPECT_EQ(judge.verdict().line(), line(12, "lost=0 repeated=1 misordered=0 phantom=0 wrong=0"));
 }
 
-TEST_F(JudgeTest, ARowThatNamesAnotherPlaceIsWrong) {
+TEST_F(CheckerJudge, ARowThatNamesAnotherPlaceIsWrong) {
     events_[1].row.partition = (*events_[1].row.partition + 1) % partitions;
     events_[2].row.offset = 77;
     events_[3].row.topic = "elsewhere";
     EXPECT_EQ(verdict(), line(12, "lost=0 repeated=0 misordered=0 phantom=0 wrong=3"));
 }
 
-TEST_F(JudgeTest, APartitionTheJavaClientWouldNotChooseIsWrongUnlessSwitchedOff) {
+TEST_F(CheckerJudge, APartitionTheJavaClientWouldNotChooseIsWrongUnlessSwitchedOff) {
     for (auto& event : events_) {
         event.record.partition = (event.record.partition + 1) % partitions;
         event.row.partition = event.record.partition;
@@ -180,14 +180,14 @@ TEST_F(JudgeTest, APartitionTheJavaClientWouldNotChooseIsWrongUnlessSwitchedOff)
     EXPECT_EQ(verdict({.murmur2 = false}), line(12, "lost=0 repeated=0 misordered=0 phantom=0 wrong=0"));
 }
 
-TEST_F(JudgeTest, AnotherKeyOrTypeIsWrong) {
+TEST_F(CheckerJudge, AnotherKeyOrTypeIsWrong) {
     events_[1].record.key = "another";
     events_[2].record.key.reset();
     events_[3].record.type = "unmade";
     EXPECT_EQ(verdict({.murmur2 = false}), line(12, "lost=0 repeated=0 misordered=0 phantom=0 wrong=3"));
 }
 
-TEST_F(JudgeTest, AnotherValueIsWrongUnlessSomebodyVouchesForIt) {
+TEST_F(CheckerJudge, AnotherValueIsWrongUnlessSomebodyVouchesForIt) {
     events_[1].record.value = "{\"n\":1}";
     events_[2].record.value.reset();
     EXPECT_EQ(verdict(), line(12, "lost=0 repeated=0 misordered=0 phantom=0 wrong=2"));
@@ -199,7 +199,7 @@ TEST_F(JudgeTest, AnotherValueIsWrongUnlessSomebodyVouchesForIt) {
     EXPECT_EQ(judge.verdict().count(Kind::wrong), 1U) << "the missing value remains";
 }
 
-TEST_F(JudgeTest, UnsentRowsAreJudgedOnlyWhenNothingMoves) {
+TEST_F(CheckerJudge, UnsentRowsAreJudgedOnlyWhenNothingMoves) {
     events_[1].row.status = "";
     events_[2].row.status = "NEW";
     events_[3].row.status = "PROCESSING";
@@ -208,7 +208,7 @@ TEST_F(JudgeTest, UnsentRowsAreJudgedOnlyWhenNothingMoves) {
     EXPECT_EQ(verdict({.final = true}), line(9, "lost=0 repeated=0 misordered=0 phantom=0 wrong=3"));
 }
 
-TEST_F(JudgeTest, GivenUpRowsMustNotBeInKafka) {
+TEST_F(CheckerJudge, GivenUpRowsMustNotBeInKafka) {
     events_[1].row.status = "SKIPPED";
     events_[2].row.status = "FAILED";
     events_[3].row.status = "LOST?";
@@ -216,7 +216,7 @@ TEST_F(JudgeTest, GivenUpRowsMustNotBeInKafka) {
     EXPECT_EQ(verdict(), line(9, "lost=0 repeated=0 misordered=0 phantom=0 wrong=4")) << "FAILED itself";
 }
 
-TEST_F(JudgeTest, ASentRowNeedsItsTimeAndAWholePlaceOrNone) {
+TEST_F(CheckerJudge, ASentRowNeedsItsTimeAndAWholePlaceOrNone) {
     events_[1].row.processed = false;
     events_[2].row.offset.reset();
     events_[3].row.partition.reset();
@@ -227,14 +227,14 @@ TEST_F(JudgeTest, ASentRowNeedsItsTimeAndAWholePlaceOrNone) {
     EXPECT_EQ(result.unplaced, 1U);
 }
 
-TEST_F(JudgeTest, AnAcknowledgedCommitThatTheTableLacksIsLost) {
+TEST_F(CheckerJudge, AnAcknowledgedCommitThatTheTableLacksIsLost) {
     auto judge = judge_all();
     judge.expect(events_[0].row.id);
     judge.expect(EventId::parse("00000000-0000-7000-8000-ffffffffffff").value());
     EXPECT_EQ(judge.verdict().line(), line(12, "lost=1 repeated=0 misordered=0 phantom=0 wrong=0"));
 }
 
-TEST_F(JudgeTest, ManyFindingsAreCountedAndTheFirstTwentyKept) {
+TEST_F(CheckerJudge, ManyFindingsAreCountedAndTheFirstTwentyKept) {
     auto judge = judge_all();
     for (int copy = 0; copy < 50; ++copy) {
         judge.add(events_[0].record);

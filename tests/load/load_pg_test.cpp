@@ -19,7 +19,7 @@ namespace {
 using checker::playground::Outcome;
 using testing::HasSubstr;
 
-class LoadTest : public testing::Test {
+class Load : public testing::Test {
 protected:
     void SetUp() override {
         try {
@@ -46,7 +46,7 @@ protected:
     std::optional<checker::playground::OwnDatabase> database_;
 };
 
-TEST_F(LoadTest, EventsOfAKeyAreNumberedInCommitOrder) {
+TEST_F(Load, EventsOfAKeyAreNumberedInCommitOrder) {
     const auto outcome = load("--events 2000 --keys 20 --writers 4 --batch 7 --rollback-percent 20");
     EXPECT_EQ(outcome.status, 0) << outcome.out;
     EXPECT_THAT(outcome.out, HasSubstr("events=2000 "));
@@ -57,7 +57,7 @@ TEST_F(LoadTest, EventsOfAKeyAreNumberedInCommitOrder) {
         "20");
 }
 
-TEST_F(LoadTest, CopyFillsTheTableInTheSameWay) {
+TEST_F(Load, CopyFillsTheTableInTheSameWay) {
     EXPECT_EQ(load("--copy --events 30000 --keys 100 --writers 2 --batch 4000 --size 500 --topic a,b").status,
               0);
     EXPECT_EQ(rows(), "30000");
@@ -73,7 +73,7 @@ TEST_F(LoadTest, CopyFillsTheTableInTheSameWay) {
     EXPECT_EQ(database_->ask("SELECT string_agg(DISTINCT topic, ',') FROM outbox_events"), "a,b");
 }
 
-TEST_F(LoadTest, IdsCarryTheirVersion) {
+TEST_F(Load, IdsCarryTheirVersion) {
     EXPECT_EQ(load("--events 50 --uuid v7").status, 0);
     EXPECT_EQ(database_->ask("SELECT string_agg(DISTINCT substr(id::text, 15, 1), '') FROM outbox_events"),
               "7");
@@ -86,7 +86,7 @@ TEST_F(LoadTest, IdsCarryTheirVersion) {
               "4");
 }
 
-TEST_F(LoadTest, TheRateIsKept) {
+TEST_F(Load, TheRateIsKept) {
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(load("--events 100 --rate 100 --writers 2").status, 0);
     const auto took = std::chrono::steady_clock::now() - start;
@@ -94,9 +94,9 @@ TEST_F(LoadTest, TheRateIsKept) {
     EXPECT_LT(took, std::chrono::seconds(10));
 }
 
-class LostConnectionTest : public LoadTest, public testing::WithParamInterface<const char*> {};
+class LoadLostConnection : public Load, public testing::WithParamInterface<const char*> {};
 
-TEST_P(LostConnectionTest, EveryEventIsCommittedOnceAndEveryIdNoted) {
+TEST_P(LoadLostConnection, EveryEventIsCommittedOnceAndEveryIdNoted) {
     const auto ids_file = testing::TempDir() + checker::playground::fresh_name("ids");
     std::atomic<bool> done = false;
     Outcome outcome;
@@ -127,12 +127,12 @@ TEST_P(LostConnectionTest, EveryEventIsCommittedOnceAndEveryIdNoted) {
     std::remove(ids_file.c_str());
 }
 
-INSTANTIATE_TEST_SUITE_P(By, LostConnectionTest,
+INSTANTIATE_TEST_SUITE_P(By, LoadLostConnection,
                          testing::Values("--events 6000 --batch 3 --rollback-percent 5",
                                          "--events 6000 --batch 10 --copy"),
                          [](const auto& way) { return way.index == 0 ? "Insert" : "Copy"; });
 
-TEST_F(LoadTest, ADatabaseThatIsNotThereEndsInOneLine) {
+TEST_F(Load, ADatabaseThatIsNotThereEndsInOneLine) {
     const auto outcome = load("--db-name no_such_database");
     EXPECT_EQ(outcome.status, 1);
     EXPECT_THAT(outcome.out, HasSubstr("PostgreSQL is away"));

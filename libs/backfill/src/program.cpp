@@ -202,12 +202,15 @@ store::BackfillRun named(store::Backfills& runs, const std::string& name) {
     return *run;
 }
 
+/// `outbox-backfill list`: all runs that were ever registered, from the database alone.
 int list(const Surroundings& surroundings) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
     std::cout << list_text(store::Backfills(primary, statement_time).all());
     return printed();
 }
 
+/// `outbox-backfill show`. How far an unfinished run is stands in Kafka: what the database holds is
+/// written now and then, and is only a hint.
 int show(const Surroundings& surroundings, const std::string& name, const std::function<bool()>& go_on) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
     store::Backfills runs(primary, statement_time);
@@ -221,6 +224,8 @@ int show(const Surroundings& surroundings, const std::string& name, const std::f
     return printed();
 }
 
+/// `outbox-backfill cancel`. The run that publishes notices it within moments; what was published
+/// stays.
 int cancel(const Surroundings& surroundings, const std::string& name) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
     store::Backfills runs(primary, statement_time);
@@ -235,6 +240,8 @@ int cancel(const Surroundings& surroundings, const std::string& name) {
 
 } // namespace
 
+/// The program's work after its command line was read. Schema and database are checked first, so that a
+/// wrong database is told before anything is counted.
 int run(const Arguments& arguments, const std::function<bool()>& go_on) {
     Request request = parse_request(arguments);
     const Surroundings surroundings = surroundings_of(arguments.settings, request);

@@ -235,6 +235,7 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
 
 } // namespace
 
+/// For the estimate of a dry run, and where the number comes from.
 std::pair<double, std::string> expected_speed(const std::vector<store::BackfillRun>& runs,
                                               std::optional<std::int64_t> rate) {
     constexpr double usual = 20'000;
@@ -249,6 +250,8 @@ std::pair<double, std::string> expected_speed(const std::vector<store::BackfillR
                : std::pair(usual, std::string("a guess: no run has finished here yet"));
 }
 
+/// Finds the run that the same words have begun, or registers a new one. Two processes with the same
+/// words meet at the lock of the registration, so that there is one run and not two.
 Registered register_run(const Surroundings& surroundings, const Request& request, const Reporter& reporter,
                         const std::function<bool()>& go_on) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));

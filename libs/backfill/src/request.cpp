@@ -18,6 +18,7 @@ namespace outbox::backfill {
 namespace {
 
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+/// All of them are sorted in memory and sent to PostgreSQL as one array.
 constexpr std::size_t most_ids = 100'000;
 
 /// @throws UsageError naming the option, its value and what is allowed
@@ -156,6 +157,8 @@ Selection selection_of(const Arguments& arguments) {
         throw UsageError(
             fmt::format("--from-seq={} is above --to-seq={}", selection.from_seq, selection.to_seq));
     }
+    // The order of the options is fixed here and not that of the command line, so that the same
+    // wish gives the same text however it was typed.
     std::string& text = selection.text;
     say(text, "aggregate-type", filter.aggregate_type);
     say(text, "aggregate-id", filter.aggregate_id);
@@ -174,6 +177,8 @@ Selection selection_of(const Arguments& arguments) {
     }
     if (const auto path = arguments.option("ids")) {
         filter.ids = ids_in(*path);
+        // The text holds how many ids there are and their digest: a file with another content
+        // is another selection.
         say(text, "ids", fmt::format("{}:{:016x}", filter.ids.size(), digest(filter.ids)));
     }
     selection.archive = arguments.option("archive");

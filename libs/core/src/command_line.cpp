@@ -292,6 +292,7 @@ Arguments parse_command_line(const CommandLineSpec& spec, int argc, const char* 
     return Parser(spec).parse(argc, argv);
 }
 
+/// Null for a program that is run without a verb. Words and options are checked against it here.
 const Verb* verb_of(const CommandLineSpec& spec, const Arguments& arguments) {
     const auto& words = arguments.words;
     if (words.empty() && spec.needs_verb) {
@@ -316,6 +317,8 @@ void print_warnings(const CommandLineSpec& spec, const Arguments& arguments) {
     }
 }
 
+/// What every main does: parse, run, and turn what is thrown into one line and an exit code, 2 for bad
+/// usage.
 int run_program(const CommandLineSpec& spec, int argc, const char* const* argv,
                 const std::function<int(const Arguments&)>& body) {
     // Outside of the try: a refusal that comes later (a setting that `body` checks) still finds its

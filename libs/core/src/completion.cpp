@@ -221,6 +221,7 @@ std::string zsh_options(const std::vector<Completed>& options) {
     return text;
 }
 
+/// zsh's completion is one function with a case for each verb.
 std::string zsh(const CommandLineSpec& spec) {
     std::string verbs;
     std::vector<std::string> names;

@@ -279,6 +279,8 @@ std::string Setting::type_name() const {
     return "TEXT";
 }
 
+/// Only settings of this program are read; those of others may stand in the same environment or file.
+/// An error names the first bad value, and nothing is started with it.
 Settings Settings::load(Program program, const std::map<std::string, std::string>& flags,
                         const char* (*environment)(const char*), const ConfigFile& file) {
     Settings settings;
@@ -326,6 +328,8 @@ Settings Settings::load(Program program, const std::map<std::string, std::string
     return settings;
 }
 
+/// Asking for a setting of another program is a mistake in the code, found by the first test that runs
+/// it.
 const std::string& Settings::text(std::string_view name) const {
     const auto found = values_.find(name);
     if (found == values_.end()) {
@@ -334,6 +338,7 @@ const std::string& Settings::text(std::string_view name) const {
     return found->second;
 }
 
+/// Empty unless the secret came from a file, which is then read again by each new connection.
 std::string Settings::secret_file(std::string_view name) const {
     const auto found = secret_files_.find(name);
     return found == secret_files_.end() ? "" : found->second;
@@ -345,10 +350,12 @@ const ConfigFile::Group& Settings::group(std::string_view name) const {
     return found == groups_.end() ? nothing : found->second;
 }
 
+/// Checked when it was loaded, so it cannot fail here.
 std::int64_t Settings::integer(std::string_view name) const {
     return std::stoll(text(name));
 }
 
+/// Rounded to whole milliseconds.
 std::chrono::milliseconds Settings::seconds(std::string_view name) const {
     return std::chrono::milliseconds(std::llround(std::stod(text(name)) * 1000));
 }

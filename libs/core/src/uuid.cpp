@@ -56,6 +56,7 @@ Uuid Uuid::time_ordered() {
     return with_version(bytes, 7);
 }
 
+/// The canonical form alone, 36 characters, in either case: other forms would make two texts of one id.
 std::optional<Uuid> Uuid::parse(std::string_view text) {
     if (text.size() != text_size) {
         return std::nullopt;

@@ -25,14 +25,14 @@ TopicVerdict judged(const kafka::TopicFacts& facts) {
     return judge("orders", facts, policy);
 }
 
-TEST(TopicVerdicts, ATopicThatBrokersSayNothingAgainstIsOpenWithItsLimits) {
+TEST(Topics, ATopicThatBrokersSayNothingAgainstIsOpenWithItsLimits) {
     const auto verdict = judged(healthy());
     EXPECT_EQ(verdict.kind, Kind::open);
     EXPECT_EQ(verdict.partitions, 3);
     EXPECT_EQ(verdict.limits.max_message_bytes, 5000);
 }
 
-TEST(TopicVerdicts, WhatBrokersDoNotSayIsNoReasonToWait) {
+TEST(Topics, WhatBrokersDoNotSayIsNoReasonToWait) {
     auto facts = healthy();
     facts.may_write.reset();
     facts.config.reset();
@@ -42,7 +42,7 @@ TEST(TopicVerdicts, WhatBrokersDoNotSayIsNoReasonToWait) {
     EXPECT_EQ(verdict.limits.max_message_bytes, kafka::TopicLimits{}.max_message_bytes);
 }
 
-TEST(TopicVerdicts, ATopicThatMayNotBeWrittenToIsParkedWithTheCommandToType) {
+TEST(Topics, ATopicThatMayNotBeWrittenToIsParkedWithTheCommandToType) {
     auto facts = healthy();
     facts.may_write = false;
     const auto verdict = judged(facts);
@@ -52,7 +52,7 @@ TEST(TopicVerdicts, ATopicThatMayNotBeWrittenToIsParkedWithTheCommandToType) {
     EXPECT_THAT(verdict.reason, HasSubstr("--topic orders"));
 }
 
-TEST(TopicVerdicts, ANameThatCollidesIsNotToBeCreatedByHand) {
+TEST(Topics, ANameThatCollidesIsNotToBeCreatedByHand) {
     TopicPolicy policy;
     policy.brokers = "broker:9092";
     EXPECT_THAT(creation_advice("new.orders", kafka::topic_not_authorised, policy),
@@ -62,7 +62,7 @@ TEST(TopicVerdicts, ANameThatCollidesIsNotToBeCreatedByHand) {
     EXPECT_THAT(advice, HasSubstr("outbox-relay skip"));
 }
 
-TEST(TopicVerdicts, ATopicThatMayNotBeSeenIsParked) {
+TEST(Topics, ATopicThatMayNotBeSeenIsParked) {
     kafka::TopicFacts facts;
     facts.error = kafka::topic_not_authorised;
     const auto verdict = judged(facts);
@@ -70,7 +70,7 @@ TEST(TopicVerdicts, ATopicThatMayNotBeSeenIsParked) {
     EXPECT_THAT(verdict.reason, HasSubstr("TOPIC_AUTHORIZATION_FAILED"));
 }
 
-TEST(TopicVerdicts, TooFewReplicasParkATopicWithBothNumbers) {
+TEST(Topics, TooFewReplicasParkATopicWithBothNumbers) {
     auto facts = healthy();
     facts.replicas[1].in_sync = 1;
     const auto verdict = judged(facts);
@@ -79,20 +79,20 @@ TEST(TopicVerdicts, TooFewReplicasParkATopicWithBothNumbers) {
     EXPECT_THAT(verdict.reason, HasSubstr("--add-config min.insync.replicas=1"));
 }
 
-TEST(TopicVerdicts, APartitionNeedsNoMoreReplicasThanItHas) {
+TEST(Topics, APartitionNeedsNoMoreReplicasThanItHas) {
     auto facts = healthy();
     facts.replicas = {{1, 1}, {1, 1}, {1, 1}};
     EXPECT_EQ(judged(facts).kind, Kind::open);
 }
 
-TEST(TopicVerdicts, APartitionWithoutALeaderParksItsTopic) {
+TEST(Topics, APartitionWithoutALeaderParksItsTopic) {
     auto facts = healthy();
     facts.error = kafka::leader_not_available;
     facts.leaders[1] = -1;
     EXPECT_EQ(judged(facts).kind, Kind::parked);
 }
 
-TEST(TopicVerdicts, ANameThatBrokersTakeForNoneIsTheEventsOwnFault) {
+TEST(Topics, ANameThatBrokersTakeForNoneIsTheEventsOwnFault) {
     kafka::TopicFacts facts;
     facts.error = kafka::invalid_topic;
     EXPECT_EQ(judged(facts).kind, Kind::refused);

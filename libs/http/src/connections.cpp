@@ -84,6 +84,8 @@ void Connections::sweep() {
     }
 }
 
+/// Connections that wait are closed, a request that is half read is refused, and the others get their
+/// answer. On the I/O thread.
 void Connections::drain(Deadline deadline) {
     drained_by_ = deadline;
     const std::vector<std::shared_ptr<Session>> all(sessions_.begin(), sessions_.end());

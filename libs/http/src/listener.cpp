@@ -21,6 +21,8 @@ bool concerns_one_client(const boost::system::error_code& ec) {
 
 } // namespace
 
+/// Names are not resolved: a server listens on addresses. The two names that every machine has are
+/// known.
 std::optional<asio::ip::address> parse_address(const std::string& text) {
     if (text == "localhost") {
         return asio::ip::address_v4::loopback();
@@ -38,6 +40,7 @@ Listener::Listener(asio::io_context& io, Connections& connections)
       timer_(io),
       connections_(connections) {}
 
+/// The address may be used again at once after a restart, although old connections still linger.
 void Listener::open(const std::string& address, std::uint16_t port) {
     const asio::ip::tcp::endpoint endpoint(parse_address(address).value(), port);
     acceptor_.open(endpoint.protocol());

@@ -76,6 +76,8 @@ Server::~Server() {
     drain(Deadline::in(milliseconds::zero()));
 }
 
+/// Listens, then starts the I/O thread: a port that is taken is told to the caller, before anything
+/// runs.
 void Server::start() {
     ServerOptions& options = impl_->options;
     options.max_connections = room_for_connections(options.max_connections);
@@ -94,6 +96,8 @@ std::uint16_t Server::port() const noexcept {
     return impl_->port;
 }
 
+/// No new connections; answers that are due are given until the deadline. Returns how many requests got
+/// none.
 std::size_t Server::drain(Deadline deadline) {
     if (!impl_->thread.joinable()) {
         return 0;

@@ -1,3 +1,6 @@
+// Threads that run the handlers, with a queue in front. A job that does not fit is refused at once, and
+// one whose time is over when its turn comes is answered as expired: nobody waits for it any more.
+
 #include "outbox/http/worker_pool.hpp"
 
 namespace outbox::http {
@@ -9,6 +12,8 @@ WorkerPool::WorkerPool(std::size_t threads, std::size_t queue) : queue_(queue), 
     }
 }
 
+/// False when the queue is full or the pool stops; the caller answers 503. It never waits, for the I/O
+/// thread calls it.
 bool WorkerPool::try_submit(Job job) {
     {
         const std::lock_guard lock(mutex_);
@@ -22,6 +27,7 @@ bool WorkerPool::try_submit(Job job) {
     return true;
 }
 
+/// What each thread does until the pool stops. What still waits then is answered, and not run.
 void WorkerPool::work() {
     std::unique_lock lock(mutex_);
     while (true) {
@@ -44,6 +50,7 @@ void WorkerPool::work() {
     }
 }
 
+/// Waits for jobs that run, and lets those that wait expire.
 void WorkerPool::stop() {
     {
         const std::lock_guard lock(mutex_);

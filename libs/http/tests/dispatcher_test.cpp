@@ -45,9 +45,9 @@ TEST(Dispatcher, WhatWentWrongInsideStaysInside) {
     EXPECT_EQ(response.body.find("secret"), std::string::npos);
 }
 
-class DispatcherTest : public testing::Test {
+class HttpDispatcher : public testing::Test {
 protected:
-    DispatcherTest() {
+    HttpDispatcher() {
         router.add({"GET", "/at-once", nullptr, [](const Request&) { return Response{}; }});
         router.add({"GET", "/pooled/{what}", &pool, [this](const Request& request) {
                         busy.count_down();
@@ -70,7 +70,7 @@ protected:
     Dispatcher dispatcher{router};
 };
 
-TEST_F(DispatcherTest, UnknownPathsAndMethodsAreAnsweredAtOnce) {
+TEST_F(HttpDispatcher, UnknownPathsAndMethodsAreAnsweredAtOnce) {
     EXPECT_EQ(ask(get("/nothing")).get().status, 404);
     Request wrong = get("/at-once");
     wrong.method = "POST";
@@ -79,7 +79,7 @@ TEST_F(DispatcherTest, UnknownPathsAndMethodsAreAnsweredAtOnce) {
     EXPECT_EQ(response.headers.find("Allow"), "GET, HEAD, OPTIONS");
 }
 
-TEST_F(DispatcherTest, OptionsSaysWhatIsAllowed) {
+TEST_F(HttpDispatcher, OptionsSaysWhatIsAllowed) {
     Request options = get("/at-once");
     options.method = "OPTIONS";
     const Response response = ask(options).get();
@@ -91,7 +91,7 @@ TEST_F(DispatcherTest, OptionsSaysWhatIsAllowed) {
     EXPECT_EQ(ask(options).get().status, 204);
 }
 
-TEST_F(DispatcherTest, AFullQueueIs503AndRoutesWithoutAPoolStillAnswer) {
+TEST_F(HttpDispatcher, AFullQueueIs503AndRoutesWithoutAPoolStillAnswer) {
     auto first = ask(get("/pooled/a"));
     busy.wait();
     auto second = ask(get("/pooled/late", milliseconds(1)));

@@ -31,7 +31,7 @@ private:
     bool needed_;
 };
 
-class HealthTest : public testing::Test {
+class HttpHealth : public testing::Test {
 protected:
     Health health(milliseconds fresh_for) {
         std::vector<std::unique_ptr<Dependency>> dependencies;
@@ -44,7 +44,7 @@ protected:
     State kafka;
 };
 
-TEST_F(HealthTest, EveryDependencyMustBeUp) {
+TEST_F(HttpHealth, EveryDependencyMustBeUp) {
     Health subject = health(milliseconds(0));
     EXPECT_EQ(subject.report().status, 200);
     kafka.up = false;
@@ -58,7 +58,7 @@ TEST_F(HealthTest, EveryDependencyMustBeUp) {
     EXPECT_EQ(subject.report().status, 200);
 }
 
-TEST_F(HealthTest, ReadyIsWhoCanServeRequests) {
+TEST_F(HttpHealth, ReadyIsWhoCanServeRequests) {
     Health subject = health(milliseconds(0));
     kafka.up = false;
     const Response response = subject.readiness();
@@ -70,7 +70,7 @@ TEST_F(HealthTest, ReadyIsWhoCanServeRequests) {
     EXPECT_EQ(subject.readiness().status, 503);
 }
 
-TEST_F(HealthTest, AnAnswerIsKeptForAWhile) {
+TEST_F(HttpHealth, AnAnswerIsKeptForAWhile) {
     Health subject = health(milliseconds(60'000));
     for (int i = 0; i < 10; ++i) {
         std::ignore = subject.report();
@@ -78,7 +78,7 @@ TEST_F(HealthTest, AnAnswerIsKeptForAWhile) {
     EXPECT_EQ(database.checks, 1);
 }
 
-TEST_F(HealthTest, ADependencyThatIsAwayIsAskedEverMoreRarely) {
+TEST_F(HttpHealth, ADependencyThatIsAwayIsAskedEverMoreRarely) {
     constexpr milliseconds fresh_for{50};
     Health subject = health(fresh_for);
     kafka.up = false;

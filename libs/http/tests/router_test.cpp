@@ -5,9 +5,9 @@
 namespace outbox::http {
 namespace {
 
-class RouterTest : public testing::Test {
+class HttpRouter : public testing::Test {
 protected:
-    RouterTest() {
+    HttpRouter() {
         for (const auto& [method, pattern] :
              std::vector<std::pair<const char*, const char*>>{{"POST", "/users"},
                                                               {"GET", "/users/{id}"},
@@ -26,7 +26,7 @@ protected:
     Router router;
 };
 
-TEST_F(RouterTest, FindsTheRouteAndItsParameters) {
+TEST_F(HttpRouter, FindsTheRouteAndItsParameters) {
     const auto found = std::get<Router::Match>(router.find("PUT", "/users/42"));
     EXPECT_EQ(found.route->method, "PUT");
     EXPECT_EQ(found.parameters, std::vector<std::string>{"42"});
@@ -34,7 +34,7 @@ TEST_F(RouterTest, FindsTheRouteAndItsParameters) {
               (std::vector<std::string>{"1", "2"}));
 }
 
-TEST_F(RouterTest, APercentEncodedCharacterIsTheCharacter) {
+TEST_F(HttpRouter, APercentEncodedCharacterIsTheCharacter) {
     EXPECT_EQ(std::get<Router::Match>(router.find("GET", "/%75sers/4%2d2")).parameters,
               std::vector<std::string>{"4-2"});
     EXPECT_EQ(std::get<Router::Match>(router.find("GET", "/users/a%2Fb")).parameters,
@@ -46,17 +46,17 @@ TEST_F(RouterTest, APercentEncodedCharacterIsTheCharacter) {
     }
 }
 
-TEST_F(RouterTest, HeadIsAnsweredByGet) {
+TEST_F(HttpRouter, HeadIsAnsweredByGet) {
     EXPECT_EQ(std::get<Router::Match>(router.find("HEAD", "/users/42")).route->method, "GET");
 }
 
-TEST_F(RouterTest, AnotherMethodIsToldWhatIsAllowed) {
+TEST_F(HttpRouter, AnotherMethodIsToldWhatIsAllowed) {
     EXPECT_EQ(allow("DELETE", "/users/42"), "GET, HEAD, OPTIONS, PUT");
     EXPECT_EQ(allow("GET", "/users"), "OPTIONS, POST");
     EXPECT_EQ(allow("get", "/users/42"), "GET, HEAD, OPTIONS, PUT") << "methods are case-sensitive";
 }
 
-TEST_F(RouterTest, APathMustFitToTheLastCharacter) {
+TEST_F(HttpRouter, APathMustFitToTheLastCharacter) {
     EXPECT_TRUE(exists("/users"));
     for (const char* path : {"", "/", "/user", "/userss", "/users/", "/users//", "/users/1/", "/users/1/2",
                              "//users", "users", "*"}) {

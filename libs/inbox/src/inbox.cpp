@@ -57,6 +57,7 @@ constexpr const char* find_offset = "SELECT next_offset FROM outbox_inbox_offset
 constexpr const char* forget =
     "DELETE FROM outbox_inbox WHERE consumer = $1 AND seen_at < now() - make_interval(secs => $2::bigint)";
 
+/// The result, or its error as an exception; missing tables get the advice that mends them.
 Result checked(Tx tx, PGresult* answer) {
     Result result(answer);
     const auto status = PQresultStatus(result.get());
@@ -91,6 +92,8 @@ std::int64_t rows_changed(const Result& result) {
     return std::stoll(PQcmdTuples(result.get()));
 }
 
+/// Without a transaction the registration would be durable before the handler's work is. An aborted one
+/// passes: its own error is the better one.
 void need_transaction(Tx tx) {
     const auto status = PQtransactionStatus(tx.session());
     if (status != PQTRANS_INTRANS && status != PQTRANS_INERROR && status != PQTRANS_UNKNOWN) {
@@ -103,6 +106,7 @@ bool is_usable(const std::string& text) {
     return !text.empty() && text.find('\0') == std::string::npos;
 }
 
+/// Registers the message. False when its offset is behind, or its id was seen: it was handled before.
 bool take(Tx tx, const std::string& consumer, const Message& message) {
     return rows_changed(execute(tx, take_turn, consumer, message.topic, std::to_string(message.partition),
                                 std::to_string(message.offset), message.id)) == 1;
@@ -120,6 +124,8 @@ std::string_view Inbox::schema() noexcept {
     return tables;
 }
 
+/// Registers and handles within the caller's transaction: both become durable with its commit, or
+/// neither.
 bool Inbox::once(Tx tx, const Message& message, const std::function<void()>& handler) const {
     need_transaction(tx);
     if (!is_usable(message.id)) {

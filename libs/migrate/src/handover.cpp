@@ -1,3 +1,9 @@
+// Takes a table over from Debezium without a gap and without a repetition. The table leaves the
+// publication and gets its trigger in one transaction: Debezium sends what was committed before it, the
+// outbox what comes after. So that nothing overtakes, relays are paused until Debezium's slot has
+// confirmed everything from before the cut. When this process dies in between, the pause stays, and the
+// same command goes on with the waiting.
+
 #include "handover.hpp"
 
 #include "server.hpp"
@@ -159,12 +165,14 @@ void Handover::pause(const std::string& table) {
     }
 }
 
+/// Only a pause of this command is taken back; an operator's stays.
 void Handover::resume(const std::string& table) {
     if (is_ours(table)) {
         verbs::resume(connection_, {}, {.why = why(table)});
     }
 }
 
+/// Part of the transaction that makes the cut.
 void Handover::leave_publication(const Table& table, const std::string& publication) {
     connection_.query(fmt::format("ALTER PUBLICATION {} DROP TABLE {}", quoted(publication), table.name), {},
                       soon());
@@ -223,6 +231,7 @@ void Handover::finish(const std::string& table, const Cut& cut) {
         tell_waiting(cut, slot.boolean(0, 1), slot.boolean(0, 2));
         std::this_thread::sleep_for(patience_.lock_poll);
     }
+    // Somebody may have resumed the relays by hand while this waited.
     const bool ours = is_ours(table);
     resume(table);
     progress_(fmt::format("Debezium has delivered all rows of {} from before the cut{}", table,

@@ -42,6 +42,8 @@ void prepare(postgres::Connection& connection, Deadline deadline) {
     connection.query(sql::convert_history.sql, {}, deadline);
 }
 
+/// Both sets in one list, in the order of their versions. Before the split of the history both stood in
+/// one table, and the rows say which set they are of.
 std::vector<Applied> read(postgres::Connection& connection, Deadline deadline) {
     std::vector<Applied> history;
     for (const Set set : {Set::outbox, Set::example}) {
@@ -67,6 +69,9 @@ void note_structure(postgres::Connection& connection, Deadline deadline) {
     connection.query(sql::note_structure.sql, {}, deadline);
 }
 
+/// A dump of the structure alone, restored: tables stand here and the history is empty. When everything
+/// else is empty as well, it becomes a new outbox of the version that the structure notes. Half of the
+/// data is refused, because it would make an outbox that has forgotten what it sent.
 std::optional<int> take_on_structure(postgres::Connection& connection, const std::vector<Migration>& files,
                                      Deadline deadline) {
     constexpr auto mend =

@@ -70,6 +70,8 @@ std::vector<TopicPart> parts_of(std::string_view text, const Mapping& mapping) {
 
 } // namespace
 
+/// The section [table]; nullopt where there is none. What it does not name is as in Debezium's outbox, but
+/// the table's name must be there.
 std::optional<Mapping> mapping_from(const ConfigFile::Group& section) {
     if (section.empty()) {
         return std::nullopt;

@@ -165,6 +165,7 @@ void leave_out(std::vector<StatusLine>& lines, Set set) {
     }
 }
 
+/// For `outbox-migrate status`, a line a step.
 std::string table_of(const std::vector<StatusLine>& lines) {
     std::size_t width = 4;
     for (const StatusLine& line : lines) {

@@ -33,6 +33,7 @@ int count_of(const std::string& word) {
 
 } // namespace
 
+/// The one table of verbs: parsing, --help, the manual page and the completion of shells come from it.
 CommandLineSpec command_line() {
     const Option folder{"dir", "FOLDER", "read the SQL files from this folder, not the embedded ones"};
     const Option set{"set", "outbox|example|all",
@@ -162,6 +163,8 @@ MapOptions map_options(const Arguments& arguments) {
 
 } // namespace
 
+/// What was typed, checked as far as it can be without a database. Verbs and options are known to be
+/// there; what is left to find are words that contradict each other.
 Request parse_request(const Arguments& arguments) {
     const auto& words = arguments.words;
     Request request{.command = command_named(words[0]),
@@ -173,6 +176,8 @@ Request parse_request(const Arguments& arguments) {
                     .table = {},
                     .statement = {},
                     .folder = arguments.option("dir")};
+    // The trigger of a served table writes into outbox_events, so serving one needs the outbox's
+    // own steps.
     if (!request.sets.outbox && !arguments.settings.group("TABLE").empty() &&
         request.command == Command::up) {
         throw UsageError("--set=example does not go with a section [table]: tables are served by the outbox");

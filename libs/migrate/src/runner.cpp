@@ -198,6 +198,8 @@ void Runner::bring_up(Connection& connection, const std::optional<std::string>& 
                           done.empty() ? "; there was nothing to do" : ""));
 }
 
+/// Everything that speaks against it is asked before the first step: files that do not fit the history,
+/// tables that are served, living relays, rows that would be lost.
 void Runner::down(int count, const Sets& sets, bool yes) {
     Connection connection = open_existing(options_, Deadline::in(patience_.connect));
     take_lock(connection);
@@ -227,6 +229,7 @@ void Runner::down(int count, const Sets& sets, bool yes) {
                           newest(chosen(history::read(connection, soon()), sets))));
 }
 
+/// Changes nothing but checksums of the history that earlier builds have left empty.
 std::string Runner::status(const Sets& sets) {
     Connection connection = open_existing(options_, Deadline::in(patience_.connect));
     fill_checksums(connection);
@@ -240,6 +243,8 @@ std::string Runner::status(const Sets& sets) {
     return table_of(lines) + (sets.outbox ? served_tables(connection) : "");
 }
 
+/// Whether the table could be served, before `up` changes anything: else the schema would be at its new
+/// version and the table not served.
 void Runner::check(const Mapping& mapping, const MapOptions& options) {
     if (auto connection = open_if_there(options_, Deadline::in(patience_.connect))) {
         TableMapper(*connection, progress_, patience_).check(mapping, options);
@@ -249,6 +254,7 @@ void Runner::check(const Mapping& mapping, const MapOptions& options) {
     }
 }
 
+/// Serves a table, under the same lock as `up`: the trigger's function must not be written by two.
 void Runner::map(const Mapping& mapping, const MapOptions& options) {
     Connection connection = open_existing(options_, Deadline::in(patience_.connect));
     take_lock(connection);
@@ -261,6 +267,7 @@ void Runner::unmap(const std::string& table) {
     TableMapper(connection, progress_, patience_).unmap(table);
 }
 
+/// Tables whose rows do not become events any more, a line each: `up` and `status` end with 1 for them.
 std::vector<std::string> Runner::unserved() {
     Connection connection = open_existing(options_, Deadline::in(patience_.connect));
     std::vector<std::string> lines;

@@ -66,6 +66,7 @@ bool create(Connection& maintenance, const ConnectOptions& options, Deadline dea
 
 } // namespace
 
+/// nullopt when there is no such database. A server that refuses for another reason throws that reason.
 std::optional<Connection> open_if_there(const ConnectOptions& options, Deadline deadline) {
     try {
         return Connection::open(options, deadline);
@@ -78,6 +79,7 @@ std::optional<Connection> open_if_there(const ConnectOptions& options, Deadline 
     return std::nullopt;
 }
 
+/// For verbs that need what is there.
 Connection open_existing(const ConnectOptions& options, Deadline deadline) {
     auto connection = open_if_there(options, deadline);
     if (!connection) {
@@ -87,6 +89,7 @@ Connection open_existing(const ConnectOptions& options, Deadline deadline) {
     return std::move(*connection);
 }
 
+/// For `up`: a database that is missing is made. `created` tells the caller that it is its own to drop.
 Connection open_or_create(const ConnectOptions& options, Deadline deadline,
                           const std::function<void(std::string_view)>& progress, bool& created) {
     try {
@@ -107,6 +110,7 @@ Connection open_or_create(const ConnectOptions& options, Deadline deadline,
     return Connection::open(options, Deadline::in(options.connect_timeout));
 }
 
+/// Takes a database away that this call has made. It does not insist: somebody may be in it already.
 bool drop_created(const ConnectOptions& options, Deadline deadline) {
     try {
         auto maintenance = open_maintenance(options, deadline);
@@ -119,6 +123,8 @@ bool drop_created(const ConnectOptions& options, Deadline deadline) {
     }
 }
 
+/// PostgreSQL's message for people: without our own prefix, indented, and without the context of a
+/// RAISE that speaks for itself.
 std::string readable(const DatabaseError& error) {
     std::string text = error.what();
     if (const auto ours = text.find(": "); ours != std::string::npos && text.rfind("script", ours) == 0) {

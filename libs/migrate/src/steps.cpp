@@ -61,6 +61,8 @@ void commit(Transaction& transaction, const Steps& steps, const char* direction)
 
 } // namespace
 
+/// The worked example's tables have common names. Where another table has one of them, the example is
+/// not made; who asked for the example alone is told instead.
 void leave_out_example(Connection& connection, Steps& steps, bool asked_for,
                        const Runner::Progress& progress) {
     for (const Migration* step : steps) {
@@ -82,6 +84,8 @@ void leave_out_example(Connection& connection, Steps& steps, bool asked_for,
     }
 }
 
+/// All steps, conversions and notes in one transaction: after a failure, or a crash of either side,
+/// nothing of it is there. What was done is returned as lines, which are printed only after the commit.
 std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std::string>& processing,
                                      const std::vector<std::string>& conversions) {
     Transaction transaction(connection_, whole(steps), begin);
@@ -131,6 +135,8 @@ std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std
     return done;
 }
 
+/// The same the other way. `agree` is asked within the transaction what may be lost, and throws to end
+/// it.
 std::vector<std::string> Stepper::down(const Steps& steps,
                                        const std::function<void(const std::vector<Undo>&)>& agree) {
     Transaction transaction(connection_, whole(steps), begin);
@@ -158,6 +164,8 @@ std::vector<std::string> Stepper::down(const Steps& steps,
     return done;
 }
 
+/// A statement that the survey proposed. A value that does not convert stops everything, by
+/// PostgreSQL's words.
 void Stepper::convert(const std::string& statement) {
     try {
         connection_.script(statement, Deadline::in(patience_.step));
@@ -167,6 +175,7 @@ void Stepper::convert(const std::string& statement) {
     }
 }
 
+/// A step may take as long as a large table needs; the whole is bounded by so many steps and one more.
 Deadline Stepper::whole(const Steps& steps) const {
     return Deadline::in(patience_.step * (steps.size() + 1));
 }
@@ -188,6 +197,7 @@ void Stepper::prepare_schema() {
     }
 }
 
+/// Whether buckets of this outbox are made with md5 while the server refuses md5, as in FIPS mode.
 bool Stepper::lacks_md5(const Steps& steps) {
     // A refused function must not end the transaction.
     connection_.query(
@@ -217,6 +227,8 @@ bool Stepper::lacks_md5(const Steps& steps) {
     return false;
 }
 
+/// The tables of the history, in today's form. It is the first statement that needs the right to
+/// create, so a role without it is told here what to type.
 void Stepper::prepare_history() {
     try {
         history::prepare(connection_, soon());
@@ -231,6 +243,8 @@ void Stepper::prepare_history() {
     }
 }
 
+/// Runs a step, and puts the file's name into the error when it fails: PostgreSQL names a line and no
+/// file.
 std::string Stepper::timed(const Migration& migration, const char* direction,
                            const std::function<void()>& work) {
     const std::string file = file_name(migration, direction);
@@ -251,6 +265,7 @@ std::string Stepper::timed(const Migration& migration, const char* direction,
     return fmt::format("{} done in {} ms", file, took.count());
 }
 
+/// A step and its line of history; both are part of the one transaction.
 void Stepper::run_up(const Migration& migration) {
     const Deadline deadline = Deadline::in(patience_.step);
     const auto started = SteadyClock::now();
@@ -266,6 +281,8 @@ void Stepper::run_up(const Migration& migration) {
     history::add(connection_, migration, took, adopted, deadline);
 }
 
+/// An adopted table of the example stays as it is; those of the outbox lose what the steps added to
+/// them.
 void Stepper::run_down(const Undo& undo) {
     const Deadline deadline = Deadline::in(patience_.step);
     if (undo.migration->set == Set::outbox || !undo.adopted) {
@@ -277,6 +294,8 @@ void Stepper::run_down(const Undo& undo) {
     history::remove(connection_, *undo.migration, deadline);
 }
 
+/// A file that ends the transaction would break "all or nothing", and nobody would notice until a later
+/// step fails. So it is looked at after each file.
 void Stepper::run_script(const Migration& migration, const std::string& sql) {
     const Deadline deadline = Deadline::in(patience_.step);
     // The setting was local to the transaction: if it is gone, so is the transaction.

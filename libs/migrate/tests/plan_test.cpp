@@ -31,22 +31,22 @@ std::string refusal(const Plan& plan) {
     return plan ? "it was not refused" : plan.error().why;
 }
 
-class PlanTest : public testing::Test {
+class MigrationPlan : public testing::Test {
 protected:
     std::vector<Migration> files_{file(1, "one"), file(2, "two"), file(3, "three")};
 };
 
-TEST_F(PlanTest, UpOnNothingTakesEveryFileInOrder) {
+TEST_F(MigrationPlan, UpOnNothingTakesEveryFileInOrder) {
     EXPECT_THAT(versions(plan_up(files_, {})), ElementsAre(1, 2, 3));
 }
 
-TEST_F(PlanTest, UpTakesOnlyWhatIsNotApplied) {
+TEST_F(MigrationPlan, UpTakesOnlyWhatIsNotApplied) {
     EXPECT_THAT(versions(plan_up(files_, {applied(1, "one")})), ElementsAre(2, 3));
     EXPECT_THAT(versions(plan_up(files_, {applied(1, "one"), applied(2, "two"), applied(3, "three")})),
                 IsEmpty());
 }
 
-TEST_F(PlanTest, AnEditedFileIsRefusedByNameWithBothChecksums) {
+TEST_F(MigrationPlan, AnEditedFileIsRefusedByNameWithBothChecksums) {
     files_[1].checksum = "new";
     const std::vector<Applied> history{applied(1, "one"), applied(2, "two", "old")};
     for (const Plan& plan : {plan_up(files_, history), plan_down(files_, history, 1)}) {
@@ -55,37 +55,37 @@ TEST_F(PlanTest, AnEditedFileIsRefusedByNameWithBothChecksums) {
     }
 }
 
-TEST_F(PlanTest, AnEditOfWhatIsNotAppliedIsNobodysBusiness) {
+TEST_F(MigrationPlan, AnEditOfWhatIsNotAppliedIsNobodysBusiness) {
     files_[2].checksum = "new";
     EXPECT_THAT(versions(plan_up(files_, {applied(1, "one"), applied(2, "two")})), ElementsAre(3));
 }
 
-TEST_F(PlanTest, AFileThatIsInHistoryButNotHereIsRefused) {
+TEST_F(MigrationPlan, AFileThatIsInHistoryButNotHereIsRefused) {
     const std::vector<Applied> history{applied(1, "one"), applied(2, "two"), applied(3, "three"),
                                        applied(4, "four")};
     EXPECT_THAT(refusal(plan_up(files_, history)), HasSubstr("0004_four.up.sql is not among"));
     EXPECT_THAT(refusal(plan_down(files_, history, 1)), HasSubstr("0004_four.up.sql is not among"));
 }
 
-TEST_F(PlanTest, AHistoryWithAGapIsRefused) {
+TEST_F(MigrationPlan, AHistoryWithAGapIsRefused) {
     const std::vector<Applied> history{applied(1, "one"), applied(3, "three")};
     EXPECT_THAT(refusal(plan_up(files_, history)),
                 AllOf(HasSubstr("0003_three is applied"), HasSubstr("0002_two before it is not")));
 }
 
-TEST_F(PlanTest, DownTakesTheNewestFirst) {
+TEST_F(MigrationPlan, DownTakesTheNewestFirst) {
     const std::vector<Applied> history{applied(1, "one"), applied(2, "two")};
     EXPECT_THAT(versions(plan_down(files_, history, 1)), ElementsAre(2));
     EXPECT_THAT(versions(plan_down(files_, history, 2)), ElementsAre(2, 1));
 }
 
-TEST_F(PlanTest, DownOfMoreThanIsAppliedIsRefused) {
+TEST_F(MigrationPlan, DownOfMoreThanIsAppliedIsRefused) {
     EXPECT_THAT(refusal(plan_down(files_, {applied(1, "one")}, 2'000'000'000)),
                 HasSubstr("more than the 1 step(s) that are applied"));
     EXPECT_THAT(refusal(plan_down(files_, {}, 1)), HasSubstr("nothing is applied"));
 }
 
-TEST_F(PlanTest, TheSetsCountWithTheSameNumbersAndHaveOrdersOfTheirOwn) {
+TEST_F(MigrationPlan, TheSetsCountWithTheSameNumbersAndHaveOrdersOfTheirOwn) {
     files_[0].set = Set::example;
     EXPECT_THAT(versions(plan_up(files_, {applied(2, "two"), applied(3, "three")})), ElementsAre(1));
     Applied one = applied(1, "one");
@@ -94,14 +94,14 @@ TEST_F(PlanTest, TheSetsCountWithTheSameNumbersAndHaveOrdersOfTheirOwn) {
     EXPECT_THAT(refusal(plan_up(files_, {one, applied(3, "three")})), HasSubstr("0002_two before it is not"));
 }
 
-TEST_F(PlanTest, DownOfAStepWithoutDownFileIsRefusedBeforeAnythingIsDone) {
+TEST_F(MigrationPlan, DownOfAStepWithoutDownFileIsRefusedBeforeAnythingIsDone) {
     files_[0].down.reset();
     const std::vector<Applied> history{applied(1, "one"), applied(2, "two")};
     EXPECT_THAT(refusal(plan_down(files_, history, 2)), HasSubstr("0001_one.down.sql"));
     EXPECT_THAT(versions(plan_down(files_, history, 1)), ElementsAre(2));
 }
 
-TEST_F(PlanTest, StatusTellsWhatUpWouldRefuse) {
+TEST_F(MigrationPlan, StatusTellsWhatUpWouldRefuse) {
     files_[1].checksum = "new";
     const auto lines = status_of(files_, {applied(1, "one"), applied(2, "two"), applied(4, "four")});
     EXPECT_EQ(table_of(lines), "version  name   state    applied_at\n"

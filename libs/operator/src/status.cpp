@@ -70,6 +70,8 @@ void read_backlog_into(Transaction& transaction, Status& status) {
 
 } // namespace
 
+/// One word for people, the first that applies: that a shard is stopped is said before that nobody owns
+/// it, because the first needs a person.
 const char* ShardStatus::state() const {
     if (stopped) {
         return "stopped";
@@ -86,6 +88,8 @@ const char* ShardStatus::state() const {
     return "running";
 }
 
+/// What the exit code says. Warnings of the survey do not count, and a pause does not either: somebody
+/// wanted it.
 bool Status::healthy() const {
     const bool sound = std::all_of(findings.begin(), findings.end(), [](const survey::Finding& finding) {
         return finding.severity == survey::Severity::warn;
@@ -96,6 +100,7 @@ bool Status::healthy() const {
            });
 }
 
+/// What passes a limit that the operator has set, in a sentence each.
 std::vector<std::string> alarms_of(const std::vector<ShardStatus>& shards, const Limits& limits) {
     std::vector<std::string> alarms;
     std::int64_t failed = 0;

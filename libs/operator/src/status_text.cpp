@@ -83,6 +83,7 @@ std::string shards_table(const Status& status) {
     return text;
 }
 
+/// The relays that are alive, with what each owns.
 std::string relays_table(const Status& status) {
     if (status.relays.empty()) {
         return "no relay is alive\n";
@@ -95,6 +96,7 @@ std::string relays_table(const Status& status) {
     return aligned(lines);
 }
 
+/// What is paused, since when, by whom and why.
 std::string pauses_table(const Status& status) {
     std::vector<Cells> lines{{"paused", "since", "by", "why"}};
     for (const PauseStatus& pause : status.pauses) {
@@ -104,6 +106,7 @@ std::string pauses_table(const Status& status) {
     return aligned(lines);
 }
 
+/// What the survey says of the database, a line each.
 std::string findings_lines(const Status& status) {
     std::string text;
     for (const survey::Finding& finding : status.findings) {
@@ -128,6 +131,8 @@ std::string outages_table(const Status& status) {
 
 } // namespace
 
+/// The whole page. Where rows are hidden from this role only the findings are shown, for any count
+/// would be wrong.
 std::string to_table(const Status& status) {
     if (status.hidden) {
         return findings_lines(status);

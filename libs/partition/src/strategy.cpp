@@ -41,6 +41,7 @@ private:
 
 } // namespace
 
+/// Said once at the start. Strategies that keep the order return an empty text.
 std::string PartitionStrategy::order_caveat() const {
     return "a strategy of your own: order per key holds only as far as it gives events of one key one "
            "partition";
@@ -51,6 +52,9 @@ std::optional<std::int32_t> HashPartitionStrategy::choose(const Routing& event,
     return partition_of(event.key, count);
 }
 
+/// Each run of `count` events goes over all partitions once, from a place that a hash of the run's number
+/// gives, so that writers with a rhythm of their own do not always meet the same partition. It follows
+/// from the number of the event alone: sent again, it gets the same partition.
 std::optional<std::int32_t> RoundRobinPartitionStrategy::choose(const Routing& event,
                                                                 std::int32_t count) const noexcept {
     const auto place = static_cast<std::uint64_t>(event.seq - 1);
@@ -75,6 +79,8 @@ UserIDPartitionStrategy::UserIDPartitionStrategy(const std::vector<std::string>&
     }
 }
 
+/// The first path that the event has decides; without any, the caller goes by the key. Data nested too
+/// deeply to be read is refused and not guessed at: its partition would change with the reader.
 std::optional<std::int32_t> UserIDPartitionStrategy::choose(const Routing& event,
                                                             std::int32_t count) const noexcept {
     for (const auto& path : paths_) {
@@ -111,12 +117,14 @@ CustomPartitionStrategy& CustomPartitionStrategy::set_fallback(Strategy strategy
     return *this;
 }
 
+/// By the event's type, else by the fallback.
 std::optional<std::int32_t> CustomPartitionStrategy::choose(const Routing& event,
                                                             std::int32_t count) const noexcept {
     const auto found = by_event_type_.find(event.event_type);
     return (found == by_event_type_.end() ? fallback_ : found->second)->choose(event, count);
 }
 
+/// The caveats of all strategies in it, each with whose it is.
 std::string CustomPartitionStrategy::order_caveat() const {
     std::string caveat;
     const auto add = [&](std::string_view of, const PartitionStrategy& strategy) {
@@ -151,6 +159,8 @@ Strategy parse_strategy(std::string_view name, std::string_view text) {
                                  name, text));
 }
 
+/// What a strategy of the user's says is not trusted: a partition that there is not becomes that of the
+/// key.
 std::optional<std::int32_t> choose_partition(const PartitionStrategy& strategy, const Routing& event,
                                              std::int32_t count) noexcept {
     const auto chosen = strategy.choose(event, count);

@@ -1,7 +1,12 @@
+// Connections that several threads share, at most so many at once. They are opened when they are
+// needed, and one that failed is not given out again.
+
 #include "outbox/postgres/pool.hpp"
 
 namespace outbox::postgres {
 
+/// Waits until a place is free, then gives an idle connection or a new one. A failure to open gives the
+/// place back.
 Pool::Loan Pool::borrow(Deadline deadline) {
     std::unique_lock lock(mutex_);
     // Connections are opened outside of the mutex: one slow server must not hold up who gives a

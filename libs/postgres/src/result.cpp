@@ -40,6 +40,7 @@ std::optional<std::string> Result::maybe_text(int row, int column) const {
     return is_null(row, column) ? std::nullopt : std::optional(text(row, column));
 }
 
+/// From text or from PostgreSQL's binary form of smallint, integer and bigint.
 std::int64_t Result::integer(int row, int column) const {
     const std::string_view field = bytes(row, column);
     if (is_binary(column)) {
@@ -61,6 +62,7 @@ std::int64_t Result::integer(int row, int column) const {
     return value;
 }
 
+/// "t" in text, one byte in binary.
 bool Result::boolean(int row, int column) const {
     const std::string_view field = bytes(row, column);
     return field == "t" || field == std::string_view("\x01", 1);

@@ -60,6 +60,7 @@ BackfillRun run_of(const Result& found, int at) {
 
 } // namespace
 
+/// "running" is a run whose lock is held; a process that died has lost it, so its run is "interrupted".
 const char* BackfillRun::state() const noexcept {
     if (finished_at) {
         return "done";
@@ -70,6 +71,7 @@ const char* BackfillRun::state() const noexcept {
     return under_way ? "running" : "interrupted";
 }
 
+/// Id, name and cluster of this outbox; transactional ids of the run are made of it.
 OutboxIdentity Backfills::identity() {
     const Result found = connection_.run(sql::read_identity, {}, Deadline::in(timeout_));
     if (found.empty()) {
@@ -78,10 +80,13 @@ OutboxIdentity Backfills::identity() {
     return {found.uuid(0, 0), found.maybe_text(0, 1), found.maybe_text(0, 2)};
 }
 
+/// Whether a relay has sent any event to this topic: then its consumers would see events again.
 bool Backfills::was_sent_to(const std::string& topic) {
     return connection_.run(sql::find_topic, {topic}, Deadline::in(timeout_)).boolean(0, 0);
 }
 
+/// A time as PostgreSQL reads it, in the one form that is stored: "yesterday" means another day
+/// tomorrow.
 std::string Backfills::time_of(const std::string& text) {
     return connection_.run(sql::read_time, {text}, Deadline::in(timeout_)).text(0, 0);
 }
@@ -90,6 +95,8 @@ std::int64_t Backfills::pages() {
     return connection_.run(sql::read_pages, {}, Deadline::in(timeout_)).integer(0, 0);
 }
 
+/// Has some pages of the table summarised in its BRIN index. False while a VACUUM holds the lock that
+/// it needs.
 bool Backfills::summarize(std::int64_t first_page, std::int64_t end_page) {
     try {
         connection_.run(sql::summarize_pages, {first_page, end_page}, Deadline::in(timeout_));
@@ -161,12 +168,14 @@ std::optional<BackfillRun> Backfills::find(const std::string& run) {
     return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
+/// The run that the same command has begun, which is gone on with.
 std::optional<BackfillRun> Backfills::find_unfinished(const std::string& selection,
                                                       const std::string& target) {
     auto found = select(sql::find_unfinished_run, {selection, target});
     return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
+/// The newest run with the same words that is done: the caller asks for --again.
 std::optional<BackfillRun> Backfills::find_finished(const BackfillRun& wanted) {
     auto found =
         select(sql::find_finished_run, {wanted.selection, wanted.target, wanted.since, wanted.until});
@@ -187,6 +196,7 @@ std::vector<IdCount> Backfills::ids_left_out(const std::vector<Uuid>& ids,
     return counts;
 }
 
+/// How many ids an archive holds under several numbers, with one of them as an example.
 IdCount Backfills::ids_twice_in_archive(const HistoryFilter& filter, std::int64_t after, std::int64_t upto) {
     const Condition where = condition(filter, after, upto);
     postgres::Transaction transaction(
@@ -221,10 +231,12 @@ bool Backfills::hold_registration(const std::string& words) {
     return connection_.run(sql::hold_registration, {words}, Deadline::in(timeout_)).boolean(0, 0);
 }
 
+/// An advisory lock of this session, which ends with the process: two processes never publish one run.
 bool Backfills::hold(const BackfillRun& run) {
     return connection_.run(sql::hold_backfill, {run.lock_key}, Deadline::in(timeout_)).boolean(0, 0);
 }
 
+/// Writes down how far the run is. True when it was cancelled meanwhile, or its row is gone: then it ends.
 bool Backfills::note_progress(const BackfillRun& run, std::int64_t published) {
     const Result noted = connection_.run(sql::note_backfill, {run.run, published}, Deadline::in(timeout_));
     return noted.empty() || noted.boolean(0, 0);
@@ -234,10 +246,12 @@ void Backfills::finish(const BackfillRun& run, std::int64_t published) {
     connection_.run(sql::finish_backfill, {run.run, published}, Deadline::in(timeout_));
 }
 
+/// False when there was nothing to cancel any more.
 bool Backfills::cancel(const BackfillRun& run, const std::string& who) {
     return connection_.run(sql::cancel_backfill, {run.run, who}, Deadline::in(timeout_)).affected() == 1;
 }
 
+/// Whether `source` is `primary` or a replica of it: the same system, and a standby or the same server.
 bool follows(postgres::Connection& source, postgres::Connection& primary, milliseconds timeout) {
     const Result there = source.run(sql::server, {}, Deadline::in(timeout));
     const Result here = primary.run(sql::server, {}, Deadline::in(timeout));
@@ -245,6 +259,7 @@ bool follows(postgres::Connection& source, postgres::Connection& primary, millis
            (there.boolean(0, 1) || there.text(0, 2) == here.text(0, 2));
 }
 
+/// Whether a replica has come as far as this position of the log; a primary always has.
 bool has_replayed(postgres::Connection& connection, const std::string& log_position, milliseconds timeout) {
     return connection.run(sql::replayed, {log_position}, Deadline::in(timeout)).boolean(0, 0);
 }

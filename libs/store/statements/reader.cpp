@@ -26,6 +26,7 @@ struct Line {
 /// Lines up to the next empty one.
 using Paragraph = std::vector<Line>;
 
+/// "file.sql:12: ", which editors jump to.
 std::string where(const Source& source, const Line& line) {
     return source.file + ":" + std::to_string(line.number) + ": ";
 }
@@ -81,6 +82,8 @@ struct Head {
     std::size_t end = 1; ///< the first line of SQL
 };
 
+/// A head without words is refused: every statement says what it is for, and `outbox-migrate sql`
+/// prints it.
 Head head_of(const Source& source, const Paragraph& paragraph) {
     Head head;
     for (; head.end < paragraph.size() && is_comment(paragraph[head.end]); ++head.end) {
@@ -147,6 +150,8 @@ public:
     }
 
 private:
+    /// Statements and fragments share one space of names, so that a name means one thing in all
+    /// files.
     void note_name(const Source& source, const Line& line, const std::string& name) {
         if (!is_name(name)) {
             refuse(source, line, "'" + name + "' is no name: it takes a-z, 0-9 and _");
@@ -156,6 +161,8 @@ private:
         }
     }
 
+    /// A statement ends with a semicolon, for people who paste it into psql; what is prepared has
+    /// none.
     void add_statement(const Source& source, const Paragraph& paragraph) {
         const Line& first = paragraph.front();
         const std::string name = first.text.substr(statement_mark.size());
@@ -171,6 +178,8 @@ private:
         wheres_.push_back(where(source, first) + name + ": ");
     }
 
+    /// A fragment is text with parameters. It is filled in later, because files may use what others
+    /// define.
     void add_fragment(const Source& source, const Paragraph& paragraph) {
         const Line& first = paragraph.front();
         const std::string call = first.text.substr(fragment_mark.size());
@@ -200,6 +209,7 @@ private:
 
 } // namespace
 
+/// All files at once: fragments of one are used by others.
 std::vector<Entry> read(std::span<const Source> sources,
                         const std::map<std::string, std::string>& constants) {
     Reader reader(constants);
@@ -209,6 +219,8 @@ std::vector<Entry> read(std::span<const Source> sources,
     return reader.take();
 }
 
+/// The statement with each of its places filled by the example that stands in its head; tests prepare
+/// that.
 std::string Entry::example() const {
     Fragments examples;
     for (const Place& place : places) {

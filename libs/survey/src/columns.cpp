@@ -188,12 +188,16 @@ private:
         return !facts_.holds_bytes && (name == "tombstone" || name == "payload" || name == "content_type");
     }
 
+    /// A finding that keeps relays from sending. `convertible`: `up --convert` may run the mend, on
+    /// an adopted table.
     void refuse(std::string_view column, const std::string& what, const std::string& mend,
                 bool convertible = false) {
         findings_.push_back({Severity::refuse, fmt::format("column {} of {}", column, table_), what, mend,
                              convertible && !facts_.ours});
     }
 
+    /// Known by two of its columns. One finding with the way out is more use than a dozen about
+    /// columns.
     bool of_debezium() {
         const bool is = find("aggregatetype") != nullptr && find("aggregateid") != nullptr &&
                         find("aggregate_type") == nullptr;
@@ -208,6 +212,8 @@ private:
         return is;
     }
 
+    /// A column is missing, or of another type, or too short, or cannot hold NULL, or cannot be
+    /// written.
     void check(const Wanted& wanted) {
         const Column* const column = find(wanted.name);
         if (column == nullptr) {

@@ -43,6 +43,7 @@ std::vector<std::string> texts_of(const Result& rows) {
     return texts;
 }
 
+/// All columns of the events' table, in PostgreSQL's words for their types.
 std::vector<Column> columns_of(const Result& rows) {
     std::vector<Column> columns;
     for (int i = 0; i < rows.rows(); ++i) {
@@ -58,6 +59,7 @@ std::vector<Column> columns_of(const Result& rows) {
     return columns;
 }
 
+/// How seq is numbered; nullopt where it is no identity column.
 std::optional<Numbering> numbering_of(const Result& rows) {
     if (rows.empty()) {
         return std::nullopt;
@@ -102,6 +104,8 @@ void compare_with_events(Connection& connection, Numbering& numbering, Deadline 
 
 } // namespace
 
+/// Most facts come from one read-only transaction, so that they fit together. Questions that may fail come
+/// after it, one by one, because a failure would end the transaction.
 Facts read(Connection& connection, Deadline deadline) {
     Facts facts;
     std::vector<std::pair<std::string, std::string>> checks;

@@ -254,6 +254,7 @@ void judge_roles(const Facts& facts, Findings& findings) {
 
 } // namespace
 
+/// The word at the beginning of a finding's line.
 const char* name_of(Severity severity) {
     switch (severity) {
     case Severity::refuse:
@@ -266,6 +267,8 @@ const char* name_of(Severity severity) {
     return "warn";
 }
 
+/// All findings, the worst first. A table that is no ordinary one is judged no further: most of what
+/// follows has no meaning for it.
 Findings judge(const Facts& facts) {
     Findings findings;
     if (!facts.has_identity) {

@@ -73,13 +73,13 @@ std::string only(const Facts& facts, Severity severity = Severity::refuse) {
     return line_of(findings.front());
 }
 
-TEST(Judge, SaysNothingOfADatabaseAsItShouldBe) {
+TEST(SurveyJudge, SaysNothingOfADatabaseAsItShouldBe) {
     EXPECT_THAT(judge(adoptable()), IsEmpty());
     EXPECT_THAT(judge(ours()), IsEmpty());
     EXPECT_THAT(judge({.role = "owner", .database = "shop", .encoding = "UTF8"}), IsEmpty());
 }
 
-TEST(Judge, AColumnOfTheUsersOwnMayNotHaveANameThatTheOutboxIsAboutToUse) {
+TEST(SurveyJudge, AColumnOfTheUsersOwnMayNotHaveANameThatTheOutboxIsAboutToUse) {
     for (const char* name : {"headers", "payload", "content_type", "tombstone", "seq"}) {
         Facts facts = adoptable();
         facts.columns.push_back({.name = name, .type = "text"});
@@ -87,7 +87,7 @@ TEST(Judge, AColumnOfTheUsersOwnMayNotHaveANameThatTheOutboxIsAboutToUse) {
     }
 }
 
-TEST(Judge, ANameThatALaterVersionUsesIsRefusedBeforeTheUpgrade) {
+TEST(SurveyJudge, ANameThatALaterVersionUsesIsRefusedBeforeTheUpgrade) {
     Facts facts = ours();
     facts.holds_bytes = false;
     std::erase_if(facts.columns, [](const Column& each) {
@@ -98,7 +98,7 @@ TEST(Judge, ANameThatALaterVersionUsesIsRefusedBeforeTheUpgrade) {
     EXPECT_THAT(only(facts), HasSubstr("RENAME COLUMN payload TO old_payload;"));
 }
 
-TEST(Judge, AColumnOfOursOfAnotherTypeIsRefused) {
+TEST(SurveyJudge, AColumnOfOursOfAnotherTypeIsRefused) {
     Facts facts = ours();
     column(facts, "payload").type = "text";
     EXPECT_THAT(only(facts),
@@ -113,9 +113,9 @@ struct Wrong {
     bool convertible;
 };
 
-class Types : public testing::TestWithParam<Wrong> {};
+class SurveyTypes : public testing::TestWithParam<Wrong> {};
 
-TEST_P(Types, AreRefusedByNameWithTheStatementThatMendsThem) {
+TEST_P(SurveyTypes, AreRefusedByNameWithTheStatementThatMendsThem) {
     Facts facts = adoptable();
     column(facts, GetParam().column).type = GetParam().type;
     column(facts, GetParam().column).length = 0;
@@ -129,7 +129,7 @@ TEST_P(Types, AreRefusedByNameWithTheStatementThatMendsThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Columns, Types,
+    Columns, SurveyTypes,
     testing::Values(
         Wrong{"id", "character varying", false, "ALTER COLUMN id TYPE uuid USING id::text::uuid;", true},
         Wrong{"id", "bigint", false, "ADD COLUMN id uuid", false},
@@ -147,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"topic", "text[]", false, "TYPE text", false},
         Wrong{"retry_count", "text", false, "TYPE integer", false}));
 
-TEST(Judge, NamesWhatRelaysCouldNotWrite) {
+TEST(SurveyJudge, NamesWhatRelaysCouldNotWrite) {
     Facts facts = adoptable();
     column(facts, "status").length = 5;
     EXPECT_THAT(only(facts), HasSubstr("character varying(5), too short"));
@@ -170,7 +170,7 @@ TEST(Judge, NamesWhatRelaysCouldNotWrite) {
                 HasSubstr("constraint states of public.outbox_events: does not let status be PROCESSING"));
 }
 
-TEST(Judge, NamesMissingAndForeignColumns) {
+TEST(SurveyJudge, NamesMissingAndForeignColumns) {
     Facts facts = adoptable();
     std::erase_if(facts.columns, [](const Column& each) { return each.name == "partition_key"; });
     EXPECT_THAT(only(facts), HasSubstr("ADD COLUMN partition_key varchar(255);"));
@@ -186,7 +186,7 @@ TEST(Judge, NamesMissingAndForeignColumns) {
     EXPECT_THAT(only(facts), HasSubstr("Debezium's outbox"));
 }
 
-TEST(Judge, RefusesWhatIsNoOrdinaryTable) {
+TEST(SurveyJudge, RefusesWhatIsNoOrdinaryTable) {
     for (const char kind : {'p', 'v', 'm', 'f'}) {
         Facts facts = adoptable();
         facts.events->kind = kind;
@@ -203,7 +203,7 @@ TEST(Judge, RefusesWhatIsNoOrdinaryTable) {
     EXPECT_THAT(only(facts), HasSubstr("ADD PRIMARY KEY (id);"));
 }
 
-TEST(Judge, RefusesATypedTableThatColumnsAreToBeAddedTo) {
+TEST(SurveyJudge, RefusesATypedTableThatColumnsAreToBeAddedTo) {
     Facts facts = adoptable();
     facts.events->is_typed = true;
     EXPECT_THAT(only(facts), HasSubstr("ALTER TABLE public.outbox_events NOT OF;"));
@@ -212,7 +212,7 @@ TEST(Judge, RefusesATypedTableThatColumnsAreToBeAddedTo) {
     EXPECT_THAT(only(facts, Severity::warn), HasSubstr("NOT OF;"));
 }
 
-TEST(Judge, NamesTriggersOfOursThatDoNotFire) {
+TEST(SurveyJudge, NamesTriggersOfOursThatDoNotFire) {
     Facts facts = ours();
     facts.silent_triggers = {{"outbox_doorbell", false, "public.outbox_events"}};
     EXPECT_EQ(
@@ -232,7 +232,7 @@ TEST(Judge, NamesTriggersOfOursThatDoNotFire) {
     EXPECT_THAT(only(facts, Severity::warn), HasSubstr("is mute"));
 }
 
-TEST(Judge, NamesAnEventWhoseNumberIsAtTheEnd) {
+TEST(SurveyJudge, NamesAnEventWhoseNumberIsAtTheEnd) {
     Facts facts = ours();
     facts.numbering->at_the_end = LastNumber{.id = "x", .seq = INT64_MAX};
     EXPECT_THAT(
@@ -240,7 +240,7 @@ TEST(Judge, NamesAnEventWhoseNumberIsAtTheEnd) {
         HasSubstr("DELETE FROM public.outbox_events WHERE id = 'x'; and INSERT it again without seq"));
 }
 
-TEST(Judge, RefusesRowsThatAreHiddenAndTellsOfThoseThatMayBe) {
+TEST(SurveyJudge, RefusesRowsThatAreHiddenAndTellsOfThoseThatMayBe) {
     Facts facts = ours();
     facts.tables.push_back({.name = "public.outbox_shards", .row_security = true, .hides_rows = true});
     EXPECT_THAT(only(facts), HasSubstr("ALTER ROLE owner BYPASSRLS;"));
@@ -249,7 +249,7 @@ TEST(Judge, RefusesRowsThatAreHiddenAndTellsOfThoseThatMayBe) {
     EXPECT_THAT(only(facts, Severity::warn), HasSubstr("hides nothing from role owner"));
 }
 
-TEST(Judge, RefusesNumbersThatDoNotGrowInTheOrderOfInserts) {
+TEST(SurveyJudge, RefusesNumbersThatDoNotGrowInTheOrderOfInserts) {
     Facts facts = ours();
     facts.numbering->cache = 32;
     EXPECT_THAT(only(facts), HasSubstr("ALTER SEQUENCE public.outbox_events_seq_seq CACHE 1;"));
@@ -276,7 +276,7 @@ TEST(Judge, RefusesNumbersThatDoNotGrowInTheOrderOfInserts) {
     EXPECT_THAT(only(facts, Severity::warn), HasSubstr("SET GENERATED ALWAYS;"));
 }
 
-TEST(Judge, PutsTheWorstFirst) {
+TEST(SurveyJudge, PutsTheWorstFirst) {
     Facts facts = ours();
     facts.encoding = "SQL_ASCII";
     facts.mute_roles = {"ALL", "copier"};
@@ -291,7 +291,7 @@ TEST(Judge, PutsTheWorstFirst) {
     EXPECT_FALSE(refuses({findings.begin() + 1, findings.end()}));
 }
 
-TEST(Judge, RefusesADefaultOfStatusThatRelaysDoNotTakeUp) {
+TEST(SurveyJudge, RefusesADefaultOfStatusThatRelaysDoNotTakeUp) {
     Facts facts = ours();
     facts.status_default = "'NEW'::character varying";
     EXPECT_THAT(judge(facts), IsEmpty());
@@ -302,7 +302,7 @@ TEST(Judge, RefusesADefaultOfStatusThatRelaysDoNotTakeUp) {
     EXPECT_EQ(findings[0].mend, "ALTER TABLE public.outbox_events ALTER COLUMN status SET DEFAULT 'NEW';");
 }
 
-TEST(Judge, RefusesAnOutboxThatNobodyKnowsTheIdentityOf) {
+TEST(SurveyJudge, RefusesAnOutboxThatNobodyKnowsTheIdentityOf) {
     Facts facts = ours();
     facts.has_identity = false;
     const auto findings = judge(facts);
@@ -311,7 +311,7 @@ TEST(Judge, RefusesAnOutboxThatNobodyKnowsTheIdentityOf) {
     EXPECT_TRUE(refuses(findings));
 }
 
-TEST(Judge, NamesConstraintsAboutWhatRelaysWrite) {
+TEST(SurveyJudge, NamesConstraintsAboutWhatRelaysWrite) {
     Facts facts = ours();
     facts.narrow_checks = {"narrow"};
     const auto findings = judge(facts);

@@ -24,6 +24,7 @@ Origin origin_of(const Request& request) {
     return {request.deadline, trace_context_of(request.headers)};
 }
 
+/// nullopt without the header. Two of them are refused: nobody could say which one counts.
 std::optional<std::string> idempotency_key_of(const Request& request) {
     const auto key = request.headers.find("Idempotency-Key");
     if (!key) {
@@ -41,6 +42,7 @@ ProblemError no_such_user() {
     return ProblemError({http::problems::not_found, "there is no user with this id"});
 }
 
+/// The user's id from the path.
 Uuid id_of(const Request& request) {
     const auto id = Uuid::parse(request.parameters.at(0));
     if (!id) {
@@ -61,6 +63,7 @@ auto refusals_as_problems(Call call) {
     }
 }
 
+/// 201 with the user, or what an earlier request with the same key was answered.
 Response post_user(UserService& service, const Request& request) {
     const auto key = idempotency_key_of(request);
     const NewUser user = read_new_user(read_body(request));
@@ -73,6 +76,7 @@ Response post_user(UserService& service, const Request& request) {
     return response;
 }
 
+/// 200, or 304 when the client has this version already.
 Response get_user(UserService& service, const Request& request) {
     const auto user = service.find(id_of(request), request.deadline);
     if (!user) {
@@ -97,6 +101,7 @@ std::function<void(const User&)> precondition_of(const Request& request) {
     };
 }
 
+/// 200 with the user as it is now, and its new entity tag.
 Response put_user(UserService& service, const Request& request) {
     const Uuid id = id_of(request);
     const UserChange change = read_user_change(read_body(request));

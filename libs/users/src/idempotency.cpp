@@ -1,3 +1,7 @@
+// Answers that were given, by the client's key. The lock on a key comes first, so that of two requests
+// with one key the second finds the answer of the first. The fingerprint tells a repetition from
+// another request that uses the same key by mistake.
+
 #include "outbox/users/idempotency.hpp"
 
 #include <outbox/users/sql/idempotency.hpp>

@@ -78,6 +78,7 @@ void throw_if_any(std::vector<FieldError> errors) {
 
 } // namespace
 
+/// What is wrong with a name, as the rest of a sentence that begins with the field's name.
 std::optional<std::string> name_error(std::string_view name) {
     if (name.empty()) {
         return "must not be empty";
@@ -98,6 +99,8 @@ std::optional<std::string> name_error(std::string_view name) {
     return std::nullopt;
 }
 
+/// The same for an address. Only what no mail server accepts is refused; whether it exists a letter
+/// tells.
 std::optional<std::string> email_error(std::string_view email) {
     if (email.empty()) {
         return "must not be empty";
@@ -118,10 +121,12 @@ std::optional<std::string> email_error(std::string_view email) {
     return std::nullopt;
 }
 
+/// Members that are not known here are an error of the client's and are named.
 JsonObject read_body(const http::Request& request) {
     return http::read_json_object(request, {"email", "name", "crash_after_db"});
 }
 
+/// Both fields are needed; everything that is wrong is told at once.
 NewUser read_new_user(const JsonObject& body) {
     std::vector<FieldError> errors;
     auto email = text_member(body, "email", email_error, true, errors);
@@ -130,6 +135,7 @@ NewUser read_new_user(const JsonObject& body) {
     return {std::move(email).value(), std::move(name).value()};
 }
 
+/// One of the fields is enough, and none is an error.
 UserChange read_user_change(const JsonObject& body) {
     std::vector<FieldError> errors;
     UserChange change{text_member(body, "email", email_error, false, errors),
@@ -142,6 +148,8 @@ UserChange read_user_change(const JsonObject& body) {
     return change;
 }
 
+/// Whether the process is to die after its commit. The endpoint for crash tests reads it; where it is
+/// left out, it dies.
 bool read_crash_after_db(const JsonObject& body) {
     const auto found = body.find("crash_after_db");
     if (found != body.end() && found->second.kind != Kind::boolean) {
@@ -150,6 +158,7 @@ bool read_crash_after_db(const JsonObject& body) {
     return found == body.end() || found->second.text == "true";
 }
 
+/// Keys are compared byte by byte, so only what every client writes in one way is taken.
 void check_idempotency_key(std::string_view key) {
     const bool printable = std::ranges::all_of(key, [](char c) { return c >= 0x20 && c <= 0x7E; });
     if (key.empty() || key.size() > longest || !printable) {

@@ -121,6 +121,9 @@ Answer UserService::create_once(postgres::Transaction& transaction, const NewUse
     return answer;
 }
 
+/// User, event and, with a key, the answer are written in one transaction. A repetition with the same
+/// key gets the stored answer; the key's lock makes it wait for a first request that is still under
+/// way.
 Answer UserService::create(const NewUser& user, const std::optional<std::string>& key, const Origin& origin,
                            const std::function<void()>& before_commit) {
     Answer answer = in_transaction(origin.deadline, [&](postgres::Transaction& transaction) {
@@ -148,6 +151,8 @@ std::optional<User> UserService::find(const Uuid& id, Deadline deadline) {
     });
 }
 
+/// nullopt when there is no such user. The precondition is asked of the locked row, so that of two
+/// changes that have read the same user one is refused.
 std::optional<User> UserService::update(const Uuid& id, const UserChange& change, const Origin& origin,
                                         const std::function<void(const User&)>& precondition) {
     return in_transaction(origin.deadline, [&](postgres::Transaction& transaction) {

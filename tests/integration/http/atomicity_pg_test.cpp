@@ -15,9 +15,9 @@ std::string crash_json(const std::string& email, bool after) {
     return nlohmann::json{{"email", email}, {"name", "Ada"}, {"crash_after_db", after}}.dump();
 }
 
-using AtomicityTest = HttpTest;
+using HttpAtomicity = HttpTest;
 
-TEST_F(AtomicityTest, WhenTheEventCannotBeWrittenTheUserIsNotEither) {
+TEST_F(HttpAtomicity, WhenTheEventCannotBeWrittenTheUserIsNotEither) {
     database.query(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation'; END $$;"
@@ -31,7 +31,7 @@ TEST_F(AtomicityTest, WhenTheEventCannotBeWrittenTheUserIsNotEither) {
     EXPECT_EQ(ask("POST", "/users", user_json("ada@example.com")).status, 201) << "nothing was left behind";
 }
 
-TEST_F(AtomicityTest, WhenTheCommitIsRefusedNothingIsLeft) {
+TEST_F(HttpAtomicity, WhenTheCommitIsRefusedNothingIsLeft) {
     // A deferred constraint speaks up at COMMIT, after both rows were written.
     database.query("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
                    " $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation'; END $$;"
@@ -42,7 +42,7 @@ TEST_F(AtomicityTest, WhenTheCommitIsRefusedNothingIsLeft) {
               0);
 }
 
-TEST_F(AtomicityTest, ACrashAfterTheCommitLeavesBoth) {
+TEST_F(HttpAtomicity, ACrashAfterTheCommitLeavesBoth) {
     const Reply reply = ask("POST", "/test/crash", crash_json("orphan@example.com", true));
     EXPECT_EQ(reply.status, 500);
     EXPECT_EQ(database.value("SELECT id FROM users WHERE email = 'orphan@example.com'"),
@@ -52,14 +52,14 @@ TEST_F(AtomicityTest, ACrashAfterTheCommitLeavesBoth) {
         << "it lives on";
 }
 
-TEST_F(AtomicityTest, ACrashBeforeTheCommitLeavesNeither) {
+TEST_F(HttpAtomicity, ACrashBeforeTheCommitLeavesNeither) {
     EXPECT_EQ(ask("POST", "/test/crash", crash_json("nobody@example.com", false)).status, 500);
     EXPECT_EQ(database.number("SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM outbox_events)"),
               0);
     EXPECT_EQ(ask("POST", "/users", user_json("nobody@example.com")).status, 201);
 }
 
-TEST_F(AtomicityTest, AClientThatRetriesACrashWithItsKeyGetsTheAnswerItMissed) {
+TEST_F(HttpAtomicity, AClientThatRetriesACrashWithItsKeyGetsTheAnswerItMissed) {
     const Fields key{{"Idempotency-Key", "retry-1"}};
     const Reply crash = ask("POST", "/test/crash", crash_json("orphan@example.com", true), key);
     EXPECT_EQ(crash.status, 500);
@@ -75,7 +75,7 @@ TEST_F(AtomicityTest, AClientThatRetriesACrashWithItsKeyGetsTheAnswerItMissed) {
     EXPECT_EQ(ask("POST", "/users", user_json("nobody@example.com"), other).status, 201);
 }
 
-TEST_F(AtomicityTest, TheCrashRouteChecksItsInputAsPostDoes) {
+TEST_F(HttpAtomicity, TheCrashRouteChecksItsInputAsPostDoes) {
     EXPECT_EQ(ask("POST", "/test/crash", R"({"crash_after_db":true})").wrong_fields(), "email,name");
     EXPECT_EQ(ask("POST", "/test/crash", R"({"email":"a@b","name":"x","crash_after_db":1})").wrong_fields(),
               "crash_after_db");
@@ -83,19 +83,19 @@ TEST_F(AtomicityTest, TheCrashRouteChecksItsInputAsPostDoes) {
     EXPECT_EQ(ask("POST", "/test/crash", crash_json("ada@example.com", true)).status, 409);
 }
 
-class ExitTest : public HttpTest {
+class HttpExit : public HttpTest {
 protected:
-    ExitTest() : HttpTest({{"SERVER_TEST_CRASH", "exit"}}) {}
+    HttpExit() : HttpTest({{"SERVER_TEST_CRASH", "exit"}}) {}
 };
 
-TEST_F(ExitTest, ExitAfterTheCommitEndsTheProcessAndLeavesBoth) {
+TEST_F(HttpExit, ExitAfterTheCommitEndsTheProcessAndLeavesBoth) {
     EXPECT_EQ(ask("POST", "/test/crash", crash_json("orphan@example.com", true)).status, 0);
     EXPECT_EQ(server.process().wait(Deadline::in(std::chrono::seconds(10))).exit_code, 70);
     EXPECT_EQ(database.number("SELECT count(*) FROM users"), 1);
     EXPECT_TRUE(users_match_events());
 }
 
-TEST_F(ExitTest, ExitBeforeTheCommitLeavesNeither) {
+TEST_F(HttpExit, ExitBeforeTheCommitLeavesNeither) {
     EXPECT_EQ(ask("POST", "/test/crash", crash_json("nobody@example.com", false)).status, 0);
     EXPECT_EQ(server.process().wait(Deadline::in(std::chrono::seconds(10))).exit_code, 70);
     EXPECT_EQ(database.number("SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM outbox_events)"),
@@ -130,7 +130,7 @@ std::set<std::string> post_until_killed(TestServer& server, int round, std::size
     return answered;
 }
 
-TEST(KillTest, KillingTheServerAtAnyMomentLeavesBothOrNone) {
+TEST(HttpKill, KillingTheServerAtAnyMomentLeavesBothOrNone) {
     constexpr int rounds = 8;
     support::TestDatabase database;
     std::mt19937 random{std::random_device{}()};

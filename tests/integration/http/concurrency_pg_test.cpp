@@ -27,9 +27,9 @@ private:
     std::array<std::atomic<int>, 600> counts_{};
 };
 
-using ConcurrencyTest = HttpTest;
+using HttpConcurrency = HttpTest;
 
-TEST_F(ConcurrencyTest, TwoHundredClientsAtOnceAreAllServed) {
+TEST_F(HttpConcurrency, TwoHundredClientsAtOnceAreAllServed) {
     Statuses statuses;
     in_parallel(200, [&](int i) {
         Client client(server.port());
@@ -47,7 +47,7 @@ TEST_F(ConcurrencyTest, TwoHundredClientsAtOnceAreAllServed) {
     EXPECT_TRUE(users_match_events());
 }
 
-TEST_F(ConcurrencyTest, OfManyPostsOfOneAddressOneWins) {
+TEST_F(HttpConcurrency, OfManyPostsOfOneAddressOneWins) {
     for (int round = 0; round < 10; ++round) {
         Statuses statuses;
         in_parallel(32, [&](int) {
@@ -59,7 +59,7 @@ TEST_F(ConcurrencyTest, OfManyPostsOfOneAddressOneWins) {
     EXPECT_TRUE(users_match_events());
 }
 
-TEST_F(ConcurrencyTest, PutsAndPostsThatFightForTwoAddressesNeverGive500) {
+TEST_F(HttpConcurrency, PutsAndPostsThatFightForTwoAddressesNeverGive500) {
     const std::array paths{add_user("start-a@example.com"), add_user("start-b@example.com")};
     Statuses statuses;
     in_parallel(24, [&](int i) {
@@ -75,7 +75,7 @@ TEST_F(ConcurrencyTest, PutsAndPostsThatFightForTwoAddressesNeverGive500) {
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), statuses[200] + statuses[201] + 2);
 }
 
-TEST_F(ConcurrencyTest, UsersWhoSwapTheirAddressesDoNotWaitForADeadlockToBeFound) {
+TEST_F(HttpConcurrency, UsersWhoSwapTheirAddressesDoNotWaitForADeadlockToBeFound) {
     const std::array paths{add_user("red@example.com"), add_user("blue@example.com")};
     const std::array colours{"red", "blue", "green"};
     in_parallel(16, [&](int i) {
@@ -92,7 +92,7 @@ TEST_F(ConcurrencyTest, UsersWhoSwapTheirAddressesDoNotWaitForADeadlockToBeFound
               0);
 }
 
-class ConflictTest : public HttpTest {
+class HttpConflicts : public HttpTest {
 protected:
     /// The first `conflicts` tries to write an event end in a serialization failure.
     void make_conflicts(int conflicts) {
@@ -107,14 +107,14 @@ protected:
     }
 };
 
-TEST_F(ConflictTest, AConflictIsTriedAgainUnnoticed) {
+TEST_F(HttpConflicts, AConflictIsTriedAgainUnnoticed) {
     make_conflicts(2);
     EXPECT_EQ(ask("POST", "/users", user_json("ada@example.com")).status, 201);
     EXPECT_EQ(database.number("SELECT count(*) FROM users"), 1);
     EXPECT_TRUE(users_match_events());
 }
 
-TEST_F(ConflictTest, AConflictWithoutEndIs503) {
+TEST_F(HttpConflicts, AConflictWithoutEndIs503) {
     make_conflicts(1'000'000);
     const Reply reply = ask("POST", "/users", user_json("ada@example.com"));
     EXPECT_EQ(reply.status, 503);

@@ -14,9 +14,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// A server in this process, with a handler that answers when the test says so.
-class DeadlineTest : public testing::Test {
+class HttpDeadlines : public testing::Test {
 protected:
-    DeadlineTest() {
+    HttpDeadlines() {
         for (const char* method : {"GET", "POST"}) {
             router.add({method, "/stuck", &pool, [this](const Request&) {
                             released.wait();
@@ -50,7 +50,7 @@ protected:
                   router};
 };
 
-TEST_F(DeadlineTest, AHandlerThatHangsIsAnsweredForInTime) {
+TEST_F(HttpDeadlines, AHandlerThatHangsIsAnsweredForInTime) {
     Client working(server.port());
     Client waiting(server.port());
     const auto start = SteadyClock::now();
@@ -68,7 +68,7 @@ TEST_F(DeadlineTest, AHandlerThatHangsIsAnsweredForInTime) {
     release(); // the answer that comes too late goes nowhere
 }
 
-TEST_F(DeadlineTest, ARequestThatChangesNothingMayBeRepeated) {
+TEST_F(HttpDeadlines, ARequestThatChangesNothingMayBeRepeated) {
     const Reply reply = ask(server.port(), "GET", "/stuck");
     EXPECT_EQ(reply.status, 503);
     EXPECT_EQ(reply.json().at("type"), "urn:problem-type:outbox:unavailable");
@@ -76,7 +76,7 @@ TEST_F(DeadlineTest, ARequestThatChangesNothingMayBeRepeated) {
     release();
 }
 
-TEST_F(DeadlineTest, ARequestThatDoesNotComeToItsEndIs408) {
+TEST_F(HttpDeadlines, ARequestThatDoesNotComeToItsEndIs408) {
     for (const char* begin :
          {"POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{", "POST /qu", "PO"}) {
         Client client(server.port());
@@ -87,7 +87,7 @@ TEST_F(DeadlineTest, ARequestThatDoesNotComeToItsEndIs408) {
     }
 }
 
-TEST_F(DeadlineTest, AConnectionThatSaysNothingIsClosedWithoutAWord) {
+TEST_F(HttpDeadlines, AConnectionThatSaysNothingIsClosedWithoutAWord) {
     Client silent(server.port());
     EXPECT_TRUE(silent.closed_by_server(Deadline::in(seconds(5))));
     Client idle(server.port());

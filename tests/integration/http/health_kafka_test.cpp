@@ -15,7 +15,7 @@ namespace {
 
 using std::chrono::seconds;
 
-class HealthTest : public testing::Test {
+class HttpHealth : public testing::Test {
 protected:
     TestServer start(const std::map<std::string, std::string>& settings) const {
         return TestServer(with(database.environment(), settings));
@@ -28,7 +28,7 @@ protected:
     const std::string topic = database.name() + "-events"; ///< one that nobody has made yet
 };
 
-TEST_F(HealthTest, WithDatabaseAndKafkaEverythingIs200) {
+TEST_F(HttpHealth, WithDatabaseAndKafkaEverythingIs200) {
     TestServer server = start({});
     ASSERT_TRUE(wait_until([&] { return server.ask("GET", "/health").status == 200; }));
     EXPECT_EQ(server.ask("GET", "/health").json(), nlohmann::json::parse(R"({"status": "up", "dependencies": {
@@ -38,7 +38,7 @@ TEST_F(HealthTest, WithDatabaseAndKafkaEverythingIs200) {
     EXPECT_EQ(server.ask("GET", "/livez").json(), nlohmann::json::parse(R"({"status": "up"})"));
 }
 
-TEST_F(HealthTest, WithoutKafkaHealthIs503AndUsersAreServed) {
+TEST_F(HttpHealth, WithoutKafkaHealthIs503AndUsersAreServed) {
     TestServer server =
         start({{"KAFKA_BROKERS", fmt::format("127.0.0.1:{}", chaos::port_of(chaos::listen_on_loopback()))}});
     const Reply health = server.ask("GET", "/health");
@@ -55,7 +55,7 @@ TEST_F(HealthTest, WithoutKafkaHealthIs503AndUsersAreServed) {
     EXPECT_EQ(server.ask("GET", "/livez").status, 200);
 }
 
-TEST_F(HealthTest, ABrokerThatNeverAnswersDoesNotHoldHealthUp) {
+TEST_F(HttpHealth, ABrokerThatNeverAnswersDoesNotHoldHealthUp) {
     const auto brokers = support::required_variable("KAFKA_BROKERS");
     const auto port = std::stoi(brokers.substr(brokers.rfind(':') + 1));
     const auto silent = chaos::FaultProxy::kafka({static_cast<std::uint16_t>(port)});
@@ -73,7 +73,7 @@ TEST_F(HealthTest, ABrokerThatNeverAnswersDoesNotHoldHealthUp) {
     }
 }
 
-TEST_F(HealthTest, TheTopicIsMadeAtStartWithItsPartitions) {
+TEST_F(HttpHealth, TheTopicIsMadeAtStartWithItsPartitions) {
     TestServer server = start({{"KAFKA_TOPIC", topic}, {"KAFKA_TOPIC_PARTITIONS", "3"}});
     ASSERT_TRUE(server.process().wait_for_text("topic created", Deadline::in(seconds(20))))
         << server.process().errors();
@@ -84,7 +84,7 @@ TEST_F(HealthTest, TheTopicIsMadeAtStartWithItsPartitions) {
     EXPECT_EQ(second.process().errors().find("topic created"), std::string::npos);
 }
 
-TEST_F(HealthTest, WithCreationOffAMissingTopicIsReportedWithTheCommand) {
+TEST_F(HttpHealth, WithCreationOffAMissingTopicIsReportedWithTheCommand) {
     TestServer server = start({{"KAFKA_TOPIC", topic}, {"KAFKA_CREATE_TOPICS", "off"}});
     EXPECT_EQ(dependency(server, "kafka"), (nlohmann::json{{"status", "down"}}));
     EXPECT_TRUE(server.process().wait_for_text("kafka-topics.sh --bootstrap-server " +
@@ -94,7 +94,7 @@ TEST_F(HealthTest, WithCreationOffAMissingTopicIsReportedWithTheCommand) {
         << server.process().errors();
 }
 
-TEST_F(HealthTest, TheDatabaseIsAskedAtMostOnceASecond) {
+TEST_F(HttpHealth, TheDatabaseIsAskedAtMostOnceASecond) {
     TestServer server = start({});
     ASSERT_TRUE(wait_until([&] { return server.ask("GET", "/health").status == 200; }));
     std::set<std::string> times; // at which the server's sessions began their last statement

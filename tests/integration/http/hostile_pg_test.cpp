@@ -63,10 +63,10 @@ private:
 };
 
 /// Clients that mean no good, and one that does.
-class HostileTest : public HttpTest {
+class HttpHostileClients : public HttpTest {
 protected:
-    HostileTest() : HttpTest({{"SERVER_REQUEST_TIMEOUT", "2"}}) {}
-    explicit HostileTest(const std::map<std::string, std::string>& settings) : HttpTest(settings) {}
+    HttpHostileClients() : HttpTest({{"SERVER_REQUEST_TIMEOUT", "2"}}) {}
+    explicit HttpHostileClients(const std::map<std::string, std::string>& settings) : HttpTest(settings) {}
 
     Deaf& newcomer() { return clients.emplace_back(server.port()); }
     void expect_service() const {
@@ -99,7 +99,7 @@ protected:
 const std::string expecting =
     "POST /users HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
 
-TEST_F(HostileTest, AClientThatReadsNothingHoldsUpNobodyNorTheEnd) {
+TEST_F(HttpHostileClients, AClientThatReadsNothingHoldsUpNobodyNorTheEnd) {
     for (int i = 0; i < 20; ++i) {
         newcomer().flood(request_text("GET", "/openapi.yaml"), 5'000);
         // NOLINTNEXTLINE(performance-inefficient-string-concatenation))
@@ -112,7 +112,7 @@ TEST_F(HostileTest, AClientThatReadsNothingHoldsUpNobodyNorTheEnd) {
     expect_stop_in_time();
 }
 
-TEST_F(HostileTest, RequestsThatNeverEndHoldUpNobodyNorTheEnd) {
+TEST_F(HttpHostileClients, RequestsThatNeverEndHoldUpNobodyNorTheEnd) {
     for (int i = 0; i < 50; ++i) {
         for (const std::string begin :
              {"", "P", "POST /users HT", "POST /users HTTP/1.1\r\nHost: x\r\nX: ",
@@ -127,7 +127,7 @@ TEST_F(HostileTest, RequestsThatNeverEndHoldUpNobodyNorTheEnd) {
     expect_stop_in_time();
 }
 
-TEST_F(HostileTest, ClientsThatResetAtEveryMomentLeaveNothingBehind) {
+TEST_F(HttpHostileClients, ClientsThatResetAtEveryMomentLeaveNothingBehind) {
     const std::string whole = expecting + "{}   " + request_text("GET", "/openapi.yaml");
     for (std::size_t length = 0; length <= whole.size(); length += 3) {
         Deaf client(server.port());
@@ -138,7 +138,7 @@ TEST_F(HostileTest, ClientsThatResetAtEveryMomentLeaveNothingBehind) {
     expect_stop_in_time();
 }
 
-TEST_F(HostileTest, EightMebibytesOfEmptyObjectsAreReadInNoTime) {
+TEST_F(HttpHostileClients, EightMebibytesOfEmptyObjectsAreReadInNoTime) {
     std::string body = R"({"email":"a@b","name":"x","rest":[{})";
     while (body.size() < 1'048'000) {
         body += ",{}";
@@ -152,7 +152,7 @@ TEST_F(HostileTest, EightMebibytesOfEmptyObjectsAreReadInNoTime) {
     expect_service();
 }
 
-TEST_F(HostileTest, AfterDescriptorsRanOutConnectionsAreTakenAgain) {
+TEST_F(HttpHostileClients, AfterDescriptorsRanOutConnectionsAreTakenAgain) {
     expect_service();
     rlimit limit{};
     ASSERT_EQ(prlimit(server_id(), RLIMIT_NOFILE, nullptr, &limit), 0);
@@ -175,23 +175,23 @@ TEST_F(HostileTest, AfterDescriptorsRanOutConnectionsAreTakenAgain) {
     EXPECT_EQ(ask("POST", "/users", user_json("good@example.com")).status, 201);
 }
 
-class LimitsTest : public HostileTest {
+class HttpLimits : public HttpHostileClients {
 protected:
-    LimitsTest()
-        : HostileTest({{"SERVER_MAX_CONNECTIONS", "400"},
-                       {"SERVER_MAX_HEADER", "2048"},
-                       {"SERVER_MAX_BODY", "600000"},
-                       {"SERVER_MAX_BODIES", "6000000"},
-                       {"SERVER_HEADER_TIMEOUT", "1"},
-                       {"SERVER_BODY_TIMEOUT", "4"},
-                       {"SERVER_IDLE_TIMEOUT", "2"}}) {}
+    HttpLimits()
+        : HttpHostileClients({{"SERVER_MAX_CONNECTIONS", "400"},
+                              {"SERVER_MAX_HEADER", "2048"},
+                              {"SERVER_MAX_BODY", "600000"},
+                              {"SERVER_MAX_BODIES", "6000000"},
+                              {"SERVER_HEADER_TIMEOUT", "1"},
+                              {"SERVER_BODY_TIMEOUT", "4"},
+                              {"SERVER_IDLE_TIMEOUT", "2"}}) {}
 
     std::string of_size(std::size_t bytes) const {
         return request_text("POST", "/users", user_json("", std::string(bytes - 25, 'x')));
     }
 };
 
-TEST_F(LimitsTest, UnfinishedBodiesShareTheirMemoryAndSmallRequestsGoOn) {
+TEST_F(HttpLimits, UnfinishedBodiesShareTheirMemoryAndSmallRequestsGoOn) {
     const long before = server.resident_kib();
     const std::string unfinished = of_size(500'000);
     for (int i = 0; i < 200; ++i) {
@@ -207,7 +207,7 @@ TEST_F(LimitsTest, UnfinishedBodiesShareTheirMemoryAndSmallRequestsGoOn) {
     })) << "their time is over, and there is room again";
 }
 
-TEST_F(LimitsTest, EachLimitIsTheSettings) {
+TEST_F(HttpLimits, EachLimitIsTheSettings) {
     EXPECT_EQ(ask("GET", "/" + std::string(1'100, 'a')).status, 414);
     EXPECT_EQ(ask("GET", "/livez", "", {{"X", std::string(2'048, 'a')}}).status, 431);
     EXPECT_EQ(ask("POST", "/users", user_json("", std::string(600'000, 'x'))).status, 413);
@@ -226,7 +226,7 @@ TEST_F(LimitsTest, EachLimitIsTheSettings) {
     EXPECT_GE(SteadyClock::now() - start, seconds(2));
 }
 
-TEST_F(LimitsTest, AByteNowAndThenDoesNotKeepARequestAlive) {
+TEST_F(HttpLimits, AByteNowAndThenDoesNotKeepARequestAlive) {
     Client slow(server.port());
     const auto start = SteadyClock::now();
     while (slow.send("A") && SteadyClock::now() - start < seconds(8)) {
@@ -235,7 +235,7 @@ TEST_F(LimitsTest, AByteNowAndThenDoesNotKeepARequestAlive) {
     EXPECT_LT(SteadyClock::now() - start, seconds(6)) << "the header's second, and two for the farewell";
 }
 
-TEST_F(LimitsTest, SmallerThanOneBodyTheMemoryForAllIsRefused) {
+TEST_F(HttpLimits, SmallerThanOneBodyTheMemoryForAllIsRefused) {
     const auto outcome = support::run(
         {{support::program("outbox-server"), "--server-max-bodies", "1000", "--server-max-body", "2000"},
          {}});
@@ -245,7 +245,7 @@ TEST_F(LimitsTest, SmallerThanOneBodyTheMemoryForAllIsRefused) {
         "outbox-server: SERVER_MAX_BODIES=1000 is not allowed: it must be at least SERVER_MAX_BODY=2000\n");
 }
 
-TEST_F(HostileTest, AnOutageDoesNotFillTheLog) {
+TEST_F(HttpHostileClients, AnOutageDoesNotFillTheLog) {
     database.query("ALTER TABLE users RENAME TO gone");
     in_parallel(8, [&](int i) {
         Client client(server.port());

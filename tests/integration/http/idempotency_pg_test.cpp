@@ -9,7 +9,7 @@
 namespace outbox {
 namespace {
 
-class IdempotencyTest : public HttpTest {
+class HttpIdempotency : public HttpTest {
 protected:
     Reply post(const std::string& key, const std::string& body) const {
         return ask("POST", "/users", body, {{"Idempotency-Key", key}});
@@ -17,7 +17,7 @@ protected:
     std::int64_t users() { return database.number("SELECT count(*) FROM users"); }
 };
 
-TEST_F(IdempotencyTest, ARepetitionGetsTheFirstAnswer) {
+TEST_F(HttpIdempotency, ARepetitionGetsTheFirstAnswer) {
     const Reply first = post("key-1", user_json("ada@example.com"));
     ASSERT_EQ(first.status, 201);
     ask("PUT", first.headers.at("location"), R"({"name":"Changed since"})");
@@ -31,20 +31,20 @@ TEST_F(IdempotencyTest, ARepetitionGetsTheFirstAnswer) {
     EXPECT_TRUE(users_match_events());
 }
 
-TEST_F(IdempotencyTest, AnotherKeyIsAnotherRequest) {
+TEST_F(HttpIdempotency, AnotherKeyIsAnotherRequest) {
     EXPECT_EQ(post("key-1", user_json("ada@example.com")).status, 201);
     EXPECT_EQ(post("key-2", user_json("ada@example.com")).status, 409);
     EXPECT_EQ(post("key-2", user_json("bob@example.com")).status, 201) << "a failure is not kept";
 }
 
-TEST_F(IdempotencyTest, TheSameKeyWithAnotherBodyIs422) {
+TEST_F(HttpIdempotency, TheSameKeyWithAnotherBodyIs422) {
     EXPECT_EQ(post("key-1", user_json("ada@example.com")).status, 201);
     EXPECT_EQ(post("key-1", user_json("bob@example.com")).status, 422);
     EXPECT_EQ(post("key-1", user_json("ada@example.com", "Other")).status, 422);
     EXPECT_EQ(users(), 1);
 }
 
-TEST_F(IdempotencyTest, OfConcurrentRepetitionsOneActsAndAllGetItsAnswer) {
+TEST_F(HttpIdempotency, OfConcurrentRepetitionsOneActsAndAllGetItsAnswer) {
     for (int round = 0; round < 10; ++round) {
         std::mutex mutex;
         std::set<std::string> answers;
@@ -61,7 +61,7 @@ TEST_F(IdempotencyTest, OfConcurrentRepetitionsOneActsAndAllGetItsAnswer) {
     EXPECT_TRUE(users_match_events());
 }
 
-TEST_F(IdempotencyTest, OfConcurrentRequestsWithDifferentBodiesOneActs) {
+TEST_F(HttpIdempotency, OfConcurrentRequestsWithDifferentBodiesOneActs) {
     std::atomic<int> created = 0;
     std::atomic<int> refused = 0;
     in_parallel(16, [&](int i) {
@@ -73,7 +73,7 @@ TEST_F(IdempotencyTest, OfConcurrentRequestsWithDifferentBodiesOneActs) {
     EXPECT_EQ(refused, 15);
 }
 
-TEST_F(IdempotencyTest, AnAnswerIsForgottenAfterADay) {
+TEST_F(HttpIdempotency, AnAnswerIsForgottenAfterADay) {
     EXPECT_EQ(post("key-1", user_json("ada@example.com")).status, 201);
     EXPECT_EQ(
         database.value("SELECT round(extract(epoch FROM expires_at - now()) / 3600) FROM idempotency_keys"),
@@ -83,7 +83,7 @@ TEST_F(IdempotencyTest, AnAnswerIsForgottenAfterADay) {
     EXPECT_EQ(users(), 2);
 }
 
-TEST_F(IdempotencyTest, ExpiredAnswersAreRemovedALittleAtATime) {
+TEST_F(HttpIdempotency, ExpiredAnswersAreRemovedALittleAtATime) {
     database.query(
         "INSERT INTO idempotency_keys SELECT 'old-' || n, '', 201, '', '', now() - interval '1 day'"
         " FROM generate_series(1, 2500) n");
@@ -94,7 +94,7 @@ TEST_F(IdempotencyTest, ExpiredAnswersAreRemovedALittleAtATime) {
     EXPECT_EQ(database.number("SELECT count(*) FROM idempotency_keys"), 4);
 }
 
-TEST_F(IdempotencyTest, AKeyIsOneToTwoHundredFiftyFivePrintableCharacters) {
+TEST_F(HttpIdempotency, AKeyIsOneToTwoHundredFiftyFivePrintableCharacters) {
     EXPECT_EQ(post(std::string(256, 'k'), user_json("ada@example.com")).status, 422);
     EXPECT_EQ(post("k\xc3\xa9", user_json("ada@example.com")).status, 422);
     EXPECT_EQ(post("", user_json("ada@example.com")).status, 422);

@@ -8,7 +8,7 @@ namespace outbox {
 namespace {
 
 /// HTTP itself: what arrives malformed, oversized, in pieces or all at once.
-class MessagesTest : public HttpTest {
+class HttpMessages : public HttpTest {
 protected:
     /// What the server says to these bytes; `finish` says that no more will come.
     Reply say(std::string_view bytes, bool finish = false) const {
@@ -29,7 +29,7 @@ protected:
 
 constexpr std::size_t mebibyte = 1'048'576;
 
-TEST_F(MessagesTest, AnErrorIsAProblemDocument) {
+TEST_F(HttpMessages, AnErrorIsAProblemDocument) {
     const Reply reply = ask("GET", "/nothing");
     EXPECT_EQ(reply.status, 404);
     EXPECT_EQ(reply.headers.at("content-type"), "application/problem+json");
@@ -39,7 +39,7 @@ TEST_F(MessagesTest, AnErrorIsAProblemDocument) {
     EXPECT_TRUE(reply.json().contains("detail"));
 }
 
-TEST_F(MessagesTest, AWrongMethodIs405WithAllow) {
+TEST_F(HttpMessages, AWrongMethodIs405WithAllow) {
     const Reply reply = ask("DELETE", "/users/018f3c2e-8a5b-7c1d-9e2f-3a4b5c6d7e8f");
     EXPECT_EQ(reply.status, 405);
     EXPECT_EQ(reply.headers.at("allow"), "GET, HEAD, OPTIONS, PUT");
@@ -47,14 +47,14 @@ TEST_F(MessagesTest, AWrongMethodIs405WithAllow) {
     EXPECT_EQ(ask("POST", "/health", "{}").headers.at("allow"), "GET, HEAD, OPTIONS");
 }
 
-TEST_F(MessagesTest, AMethodThatNobodyKnowsIs501) {
+TEST_F(HttpMessages, AMethodThatNobodyKnowsIs501) {
     for (const char* method : {"FOO", "get", "GETS", "PRI", "X-1"}) {
         EXPECT_EQ(say(request_text(method, "/livez")).status, 501) << method;
     }
     EXPECT_EQ(ask("PROPFIND", "/livez").status, 405);
 }
 
-TEST_F(MessagesTest, AWholeUrlIsTakenForItsPath) {
+TEST_F(HttpMessages, AWholeUrlIsTakenForItsPath) {
     EXPECT_EQ(ask("GET", "http://example.com:81/livez?x=http://y/z").status, 200);
     EXPECT_EQ(ask("GET", "http://example.com").status, 404);
     const std::string path = add_user("ada@example.com");
@@ -62,7 +62,7 @@ TEST_F(MessagesTest, AWholeUrlIsTakenForItsPath) {
     EXPECT_EQ(ask("GET", "/users/http://x" + path).status, 404) << "only at the beginning";
 }
 
-TEST_F(MessagesTest, ABodyThatIsNotJsonIs400) {
+TEST_F(HttpMessages, ABodyThatIsNotJsonIs400) {
     for (const char* body :
          {"{", "{\"email\":\"a@b\",\"name\":\"x\"", "name=x", "{\"email\":\"a@b\",\"name\":\"\xff\"}",
           "{\"email\":\"a@b\",\"name\":\"Zo\xeb\"}"}) {
@@ -74,7 +74,7 @@ TEST_F(MessagesTest, ABodyThatIsNotJsonIs400) {
     EXPECT_EQ(ask("POST", "/users", std::string(500'000, '[')).status, 400);
 }
 
-TEST_F(MessagesTest, AnotherMediaTypeIs415) {
+TEST_F(HttpMessages, AnotherMediaTypeIs415) {
     EXPECT_EQ(ask("POST", "/users", user_json("a@b"), {{"Content-Type", "text/plain"}}).status, 415);
     EXPECT_EQ(ask("POST", "/users", user_json("a@b"), {{"Content-Encoding", "gzip"}}).status, 415);
     EXPECT_EQ(
@@ -82,7 +82,7 @@ TEST_F(MessagesTest, AnotherMediaTypeIs415) {
         415);
 }
 
-TEST_F(MessagesTest, ABodyOverOneMebibyteIs413) {
+TEST_F(HttpMessages, ABodyOverOneMebibyteIs413) {
     EXPECT_EQ(ask("POST", "/users", of_size(mebibyte)).status, 422)
         << "exactly 1 MiB is read; the name is too long";
     EXPECT_EQ(say(request_text("POST", "/users", of_size(mebibyte + 1))).status, 413);
@@ -90,7 +90,7 @@ TEST_F(MessagesTest, ABodyOverOneMebibyteIs413) {
     EXPECT_EQ(say("POST /users HTTP/1.1\r\nHost: x\r\nContent-Length: 1099511627776\r\n\r\n").status, 413);
 }
 
-TEST_F(MessagesTest, AChunkedBodyHasTheSameLimit) {
+TEST_F(HttpMessages, AChunkedBodyHasTheSameLimit) {
     const auto chunked = [](std::size_t size, const std::string& piece) {
         std::string text = request_text(
             "POST", "/users", "", {{"Transfer-Encoding", "chunked"}, {"Content-Type", "application/json"}});
@@ -108,7 +108,7 @@ TEST_F(MessagesTest, AChunkedBodyHasTheSameLimit) {
     EXPECT_EQ(Client(server.port()).send(chunked(mebibyte / 2, "x")), true) << "one byte a chunk";
 }
 
-TEST_F(MessagesTest, WhatIsNotHttpIs400) {
+TEST_F(HttpMessages, WhatIsNotHttpIs400) {
     for (const char* bytes :
          {"garbage\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/x.y\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
           "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", "GET /livez HTTP/1.1\r\n\r\n",
@@ -122,7 +122,7 @@ TEST_F(MessagesTest, WhatIsNotHttpIs400) {
     }
 }
 
-TEST_F(MessagesTest, HeadersThatAreTooLargeAreRefused) {
+TEST_F(HttpMessages, HeadersThatAreTooLargeAreRefused) {
     EXPECT_EQ(say(request_text("GET", "/" + std::string(20'000, 'a'))).status, 414);
     EXPECT_EQ(say(request_text("GET", "/livez", "", {{"X", std::string(20'000, 'a')}})).status, 431);
     Fields many;
@@ -132,7 +132,7 @@ TEST_F(MessagesTest, HeadersThatAreTooLargeAreRefused) {
     EXPECT_EQ(say(request_text("GET", "/livez", "", many)).status, 431);
 }
 
-TEST_F(MessagesTest, ATruncatedRequestIs400AndWritesNothing) {
+TEST_F(HttpMessages, ATruncatedRequestIs400AndWritesNothing) {
     const std::string whole = request_text("POST", "/users", user_json("cut@example.com"));
     for (const std::size_t length : {10UL, 60UL, whole.size() - 30, whole.size() - 1}) {
         EXPECT_EQ(say(whole.substr(0, length), true).status, 400) << length;
@@ -140,7 +140,7 @@ TEST_F(MessagesTest, ATruncatedRequestIs400AndWritesNothing) {
     EXPECT_EQ(database.number("SELECT count(*) FROM users"), 0);
 }
 
-TEST_F(MessagesTest, ClientsThatVanishLeaveNothingBehind) {
+TEST_F(HttpMessages, ClientsThatVanishLeaveNothingBehind) {
     const auto open_files = [&] {
         return std::distance(
             std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", server.process().id())),
@@ -156,7 +156,7 @@ TEST_F(MessagesTest, ClientsThatVanishLeaveNothingBehind) {
     EXPECT_EQ(ask("GET", "/livez").status, 200);
 }
 
-TEST_F(MessagesTest, AConnectionIsKeptAndServesOneRequestAfterAnother) {
+TEST_F(HttpMessages, AConnectionIsKeptAndServesOneRequestAfterAnother) {
     Client client(server.port());
     for (int i = 0; i < 50; ++i) {
         EXPECT_EQ(client.ask("POST", "/users", user_json(fmt::format("{}@example.com", i))).status, 201);
@@ -166,7 +166,7 @@ TEST_F(MessagesTest, AConnectionIsKeptAndServesOneRequestAfterAnother) {
     EXPECT_TRUE(client.closed_by_server(Deadline::in(std::chrono::seconds(5))));
 }
 
-TEST_F(MessagesTest, PipelinedRequestsAreAnsweredInOrder) {
+TEST_F(HttpMessages, PipelinedRequestsAreAnsweredInOrder) {
     std::string all;
     for (int i = 0; i < 20; ++i) {
         all += request_text("POST", "/users", user_json(fmt::format("{}@example.com", i)));
@@ -184,7 +184,7 @@ TEST_F(MessagesTest, PipelinedRequestsAreAnsweredInOrder) {
     }
 }
 
-TEST_F(MessagesTest, ARequestMayComeOneByteAtATime) {
+TEST_F(HttpMessages, ARequestMayComeOneByteAtATime) {
     Client client(server.port());
     for (const char byte : request_text("POST", "/users", user_json("slow@example.com"))) {
         client.send({&byte, 1});
@@ -192,7 +192,7 @@ TEST_F(MessagesTest, ARequestMayComeOneByteAtATime) {
     EXPECT_EQ(client.read().status, 201);
 }
 
-TEST_F(MessagesTest, AClientThatWaitsToBeAskedForItsBodyIsAsked) {
+TEST_F(HttpMessages, AClientThatWaitsToBeAskedForItsBodyIsAsked) {
     Client client(server.port());
     const std::string body = user_json("polite@example.com");
     client.send(request_text("POST", "/users", "",
@@ -211,13 +211,13 @@ TEST_F(MessagesTest, AClientThatWaitsToBeAskedForItsBodyIsAsked) {
     EXPECT_EQ(large.read().status, 413);
 }
 
-TEST_F(MessagesTest, AnOfferToUpgradeIsDeclined) {
+TEST_F(HttpMessages, AnOfferToUpgradeIsDeclined) {
     Client client(server.port());
     EXPECT_EQ(client.ask("GET", "/livez", "", {{"Connection", "Upgrade"}, {"Upgrade", "h2c"}}).status, 200);
     EXPECT_EQ(client.ask("GET", "/livez").status, 200) << "and HTTP/1.1 goes on";
 }
 
-TEST_F(MessagesTest, WhatTheServerDoesNotActOnHasItsStatus) {
+TEST_F(HttpMessages, WhatTheServerDoesNotActOnHasItsStatus) {
     EXPECT_EQ(say("POST /users HTTP/1.1\r\nHost: x\r\n\r\n").status, 411);
     EXPECT_EQ(say("GET /livez HTTP/2.0\r\nHost: x\r\n\r\n").status, 505);
     EXPECT_EQ(
@@ -227,7 +227,7 @@ TEST_F(MessagesTest, WhatTheServerDoesNotActOnHasItsStatus) {
     EXPECT_EQ(say("GET /livez HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n").status, 400);
 }
 
-TEST_F(MessagesTest, ARefusalAfterHeadHasItsBody) {
+TEST_F(HttpMessages, ARefusalAfterHeadHasItsBody) {
     Client client(server.port());
     EXPECT_EQ(client.ask("HEAD", "/livez").status, 200);
     client.send("garbage\r\n\r\n");
@@ -236,13 +236,13 @@ TEST_F(MessagesTest, ARefusalAfterHeadHasItsBody) {
     EXPECT_EQ(reply.json().at("status"), 400);
 }
 
-TEST_F(MessagesTest, EveryAnswerHasItsDate) {
+TEST_F(HttpMessages, EveryAnswerHasItsDate) {
     EXPECT_EQ(ask("GET", "/livez").headers.at("date").size(), 29U);
     EXPECT_EQ(ask("GET", "/nothing").headers.at("date").size(), 29U);
     EXPECT_EQ(say("garbage\r\n\r\n").headers.at("date").size(), 29U);
 }
 
-TEST_F(MessagesTest, OptionsSaysWhatIsAllowed) {
+TEST_F(HttpMessages, OptionsSaysWhatIsAllowed) {
     Client client(server.port());
     const Reply users = client.ask("OPTIONS", "/users");
     EXPECT_EQ(users.status, 204);
@@ -251,7 +251,7 @@ TEST_F(MessagesTest, OptionsSaysWhatIsAllowed) {
     EXPECT_EQ(client.ask("OPTIONS", "/nothing").status, 404);
 }
 
-TEST_F(MessagesTest, HttpOneZeroIsKeptOnlyWhereItIsAskedFor) {
+TEST_F(HttpMessages, HttpOneZeroIsKeptOnlyWhereItIsAskedFor) {
     EXPECT_EQ(say("GET /livez HTTP/1.0\r\n\r\n").status, 200) << "and closed";
     Client client(server.port());
     client.send("GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
@@ -259,14 +259,14 @@ TEST_F(MessagesTest, HttpOneZeroIsKeptOnlyWhereItIsAskedFor) {
     EXPECT_EQ(client.ask("GET", "/livez").status, 200);
 }
 
-TEST_F(MessagesTest, BlanksAroundAValueAreNoneOfIt) {
+TEST_F(HttpMessages, BlanksAroundAValueAreNoneOfIt) {
     EXPECT_EQ(ask("POST", "/users", user_json("a@b"), {{"Idempotency-Key", " \t k-1\t "}}).status, 201);
     const Reply again = ask("POST", "/users", user_json("a@b"), {{"Idempotency-Key", "k-1"}});
     EXPECT_EQ(again.status, 201) << "the same key";
     EXPECT_EQ(database.number("SELECT count(*) FROM users"), 1);
 }
 
-TEST_F(MessagesTest, AHalfClosedConnectionGetsItsAnswers) {
+TEST_F(HttpMessages, AHalfClosedConnectionGetsItsAnswers) {
     Client client(server.port());
     client.send(request_text("POST", "/users", user_json("half@example.com")) +
                 request_text("GET", "/livez"));

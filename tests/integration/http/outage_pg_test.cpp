@@ -16,9 +16,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// The server and its database, with a proxy between the two.
-class OutageTest : public testing::Test {
+class HttpOutages : public testing::Test {
 protected:
-    OutageTest()
+    HttpOutages()
         : proxy(chaos::FaultProxy::postgres(static_cast<std::uint16_t>(std::stoi(database.options().port)))) {
     }
 
@@ -58,7 +58,7 @@ private:
 
 const std::string some_user = "/users/018f3c2e-8a5b-7c1d-9e2f-3a4b5c6d7e8f";
 
-TEST_F(OutageTest, ADatabaseThatStopsAnsweringGives503AndComesBack) {
+TEST_F(HttpOutages, ADatabaseThatStopsAnsweringGives503AndComesBack) {
     EXPECT_EQ(server->ask("POST", "/users", user_json("before@example.com")).status, 201);
     silence_database();
     expect_unavailable("POST", "/users", user_json("during@example.com"));
@@ -72,12 +72,12 @@ TEST_F(OutageTest, ADatabaseThatStopsAnsweringGives503AndComesBack) {
     EXPECT_TRUE(wait_until([&] { return server->ask("GET", "/readyz").status == 200; }, seconds(5)));
 }
 
-TEST_F(OutageTest, ManyClientsOfADeadDatabaseAreAllAnsweredInTime) {
+TEST_F(HttpOutages, ManyClientsOfADeadDatabaseAreAllAnsweredInTime) {
     silence_database();
     in_parallel(50, [&](int i) { expect_unavailable("POST", "/users", user_json(fmt::format("{}@x", i))); });
 }
 
-class SilentFromTheStart : public OutageTest {
+class SilentFromTheStart : public HttpOutages {
 protected:
     SilentFromTheStart() { silence_database(); }
 };
@@ -99,7 +99,7 @@ TEST_F(SilentFromTheStart, ItStopsInTimeAllTheSame) {
     EXPECT_EQ(server->process().wait(Deadline::in(seconds(5))).exit_code, 0);
 }
 
-TEST_F(OutageTest, ALostAnswerToTheCommitIsSaidToBeUnknownAndTheKeySettlesIt) {
+TEST_F(HttpOutages, ALostAnswerToTheCommitIsSaidToBeUnknownAndTheKeySettlesIt) {
     const Fields key{{"Idempotency-Key", "settle-1"}};
     proxy->inject({.match = {.kind = "COMMIT"}, .fault = {chaos::Fault::Kind::cut_after}});
     const Reply lost = server->ask("POST", "/users", user_json("doubt@example.com"), key);
@@ -117,7 +117,7 @@ TEST_F(OutageTest, ALostAnswerToTheCommitIsSaidToBeUnknownAndTheKeySettlesIt) {
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), 1);
 }
 
-TEST_F(OutageTest, ConnectionsThatDiedWhileIdleAreReplacedUnnoticed) {
+TEST_F(HttpOutages, ConnectionsThatDiedWhileIdleAreReplacedUnnoticed) {
     in_parallel(4, [&](int i) { server->ask("POST", "/users", user_json(fmt::format("{}@x", i))); });
     database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
                    " AND application_name = 'outbox-server'");
@@ -127,7 +127,7 @@ TEST_F(OutageTest, ConnectionsThatDiedWhileIdleAreReplacedUnnoticed) {
     }
 }
 
-TEST_F(OutageTest, ARowThatStaysLockedGives503WithinTheDeadline) {
+TEST_F(HttpOutages, ARowThatStaysLockedGives503WithinTheDeadline) {
     const Reply added = server->ask("POST", "/users", user_json("ada@example.com"));
     auto holder = database.connect();
     const Deadline limit = Deadline::in(seconds(30));
@@ -138,7 +138,7 @@ TEST_F(OutageTest, ARowThatStaysLockedGives503WithinTheDeadline) {
     EXPECT_EQ(server->ask("PUT", added.headers.at("location"), R"({"name":"x"})").status, 200);
 }
 
-TEST(ClosedPortTest, ADatabaseThatIsNotThereGives503AtOnce) {
+TEST(HttpClosedPort, ADatabaseThatIsNotThereGives503AtOnce) {
     TestServer server(
         {{"DB_HOST", "localhost"}, {"DB_PORT", std::to_string(chaos::port_of(chaos::listen_on_loopback()))}});
     const auto start = SteadyClock::now();
@@ -153,7 +153,7 @@ TEST(ClosedPortTest, ADatabaseThatIsNotThereGives503AtOnce) {
                                                Deadline::in(seconds(5))));
 }
 
-TEST(MissingDatabaseTest, TheServerGoesToWorkOnceTheDatabaseIsMade) {
+TEST(HttpMissingDatabase, TheServerGoesToWorkOnceTheDatabaseIsMade) {
     support::TestDatabase database(support::TestDatabase::Start::absent);
     TestServer server(database.environment());
     EXPECT_EQ(server.ask("POST", "/users", user_json("a@b")).status, 503);
@@ -163,7 +163,7 @@ TEST(MissingDatabaseTest, TheServerGoesToWorkOnceTheDatabaseIsMade) {
     EXPECT_TRUE(wait_until([&] { return server.ask("GET", "/health").status == 200; }));
 }
 
-TEST(MissingTablesTest, HealthSaysWhatToType) {
+TEST(HttpMissingTables, HealthSaysWhatToType) {
     support::TestDatabase database(support::TestDatabase::Start::empty);
     TestServer server(database.environment());
     EXPECT_EQ(server.ask("POST", "/users", user_json("a@b")).status, 503);

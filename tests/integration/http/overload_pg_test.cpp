@@ -18,9 +18,9 @@ constexpr long mebibyte_in_kib = 1024;
 #endif
 
 /// One worker, two places in the queue, and a table lock that keeps the worker busy.
-class OverloadTest : public HttpTest {
+class HttpOverload : public HttpTest {
 protected:
-    OverloadTest()
+    HttpOverload()
         : HttpTest({{"SERVER_WORKERS", "1"}, {"SERVER_QUEUE", "2"}, {"SERVER_REQUEST_TIMEOUT", "3"}}) {}
 
     void lock_users() {
@@ -36,7 +36,7 @@ protected:
     std::optional<postgres::Connection> holder;
 };
 
-TEST_F(OverloadTest, OneRequestMoreThanTheQueueHoldsIs503AtOnce) {
+TEST_F(HttpOverload, OneRequestMoreThanTheQueueHoldsIs503AtOnce) {
     lock_users();
     std::vector<Client> clients;
     for (int i = 0; i < 3; ++i) {
@@ -57,7 +57,7 @@ TEST_F(OverloadTest, OneRequestMoreThanTheQueueHoldsIs503AtOnce) {
     }
 }
 
-TEST_F(OverloadTest, TheDeadlineIncludesTheWaitForAWorker) {
+TEST_F(HttpOverload, TheDeadlineIncludesTheWaitForAWorker) {
     lock_users();
     const auto start = SteadyClock::now();
     in_parallel(3, [&](int i) {
@@ -69,10 +69,10 @@ TEST_F(OverloadTest, TheDeadlineIncludesTheWaitForAWorker) {
     EXPECT_EQ(database.number("SELECT count(*) FROM users"), 1) << "what was answered 503 was not done";
 }
 
-class MemoryTest : public HttpTest {
+class HttpMemory : public HttpTest {
 protected:
     // The address sanitizer holds back what is freed, 256 MB of it where nobody says less.
-    MemoryTest() : HttpTest({{"ASAN_OPTIONS", "quarantine_size_mb=8"}}) {}
+    HttpMemory() : HttpTest({{"ASAN_OPTIONS", "quarantine_size_mb=8"}}) {}
 
     void post(int clients, int requests, const std::string& tag) {
         in_parallel(clients, [&](int i) {
@@ -89,7 +89,7 @@ protected:
     }
 };
 
-TEST_F(MemoryTest, TwentyThousandRequestsLeaveTheMemoryFlat) {
+TEST_F(HttpMemory, TwentyThousandRequestsLeaveTheMemoryFlat) {
     post(50, 40, "warm");
     const long before = server.resident_kib();
     post(50, 400, "run");
@@ -97,7 +97,7 @@ TEST_F(MemoryTest, TwentyThousandRequestsLeaveTheMemoryFlat) {
         << before << " -> " << server.resident_kib() << " KiB";
 }
 
-TEST_F(MemoryTest, ConnectionsThatSayNothingCostLittleAndDoNotBlockOthers) {
+TEST_F(HttpMemory, ConnectionsThatSayNothingCostLittleAndDoNotBlockOthers) {
     const long before = server.resident_kib();
     std::vector<Client> silent;
     for (int i = 0; i < 900; ++i) {
@@ -108,7 +108,7 @@ TEST_F(MemoryTest, ConnectionsThatSayNothingCostLittleAndDoNotBlockOthers) {
     EXPECT_LT(server.resident_kib() - before, 64 * mebibyte_in_kib);
 }
 
-TEST_F(MemoryTest, OneConnectionTooManyIsTold) {
+TEST_F(HttpMemory, OneConnectionTooManyIsTold) {
     constexpr std::size_t most = 1024;
     std::vector<Client> held;
     held.reserve(most);

@@ -121,9 +121,9 @@ TEST(Program, PasswordsAndPayloadsAreNotLogged) {
     EXPECT_EQ(outcome.errors.find("Secret Name"), std::string::npos) << outcome.errors;
 }
 
-using ShutdownTest = HttpTest;
+using HttpShutdown = HttpTest;
 
-TEST_F(ShutdownTest, ATermSignalLetsWhatRunsFinish) {
+TEST_F(HttpShutdown, ATermSignalLetsWhatRunsFinish) {
     const std::string path = add_user("ada@example.com");
     Client idle(server.port());
     EXPECT_EQ(idle.ask("GET", "/livez").status, 200);
@@ -157,7 +157,7 @@ TEST_F(ShutdownTest, ATermSignalLetsWhatRunsFinish) {
     EXPECT_TRUE(idle.closed_by_server(Deadline::in(seconds(5))));
 }
 
-TEST_F(ShutdownTest, AnInterruptUnderLoadAnswersOrClosesNeverHalf) {
+TEST_F(HttpShutdown, AnInterruptUnderLoadAnswersOrClosesNeverHalf) {
     std::atomic<int> answered = 0;
     std::jthread stopper([&] {
         EXPECT_TRUE(wait_until([&] { return answered >= 100; }));
@@ -182,9 +182,9 @@ TEST_F(ShutdownTest, AnInterruptUnderLoadAnswersOrClosesNeverHalf) {
     EXPECT_TRUE(users_match_events());
 }
 
-using OpenApiTest = HttpTest;
+using HttpOpenApi = HttpTest;
 
-TEST_F(OpenApiTest, TheDocumentIsServedAsItStandsInTheRepository) {
+TEST_F(HttpOpenApi, TheDocumentIsServedAsItStandsInTheRepository) {
     std::ifstream file(OUTBOX_SOURCE_DIR "/docs/openapi.yaml");
     std::stringstream text;
     text << file.rdbuf();
@@ -216,7 +216,7 @@ TEST(OpenApi, ListsEveryTypeOfProblemThatTheProgramSends) {
     EXPECT_EQ(found_in("docs/openapi.yaml", "- urn:problem-type:outbox:([a-z-]+)"), types);
 }
 
-TEST_F(OpenApiTest, EveryDocumentedPathAllowsItsDocumentedMethodsAndNoOthers) {
+TEST_F(HttpOpenApi, EveryDocumentedPathAllowsItsDocumentedMethodsAndNoOthers) {
     std::map<std::string, std::set<std::string>> documented;
     std::istringstream lines(ask("GET", "/openapi.yaml").body);
     std::string path;

@@ -8,16 +8,16 @@ namespace outbox {
 namespace {
 
 /// outbox-server as the application, outbox-relay as the relay of deploy/postgres/roles.sql.
-class RolesTest : public testing::Test {
+class HttpRoles : public testing::Test {
 protected:
-    RolesTest() { support::grant_least(database, app, relay); }
+    HttpRoles() { support::grant_least(database, app, relay); }
 
     support::Role app;
     support::Role relay;
     support::TestDatabase database;
 };
 
-TEST_F(RolesTest, BothProgramsWorkWithTheLeastGrants) {
+TEST_F(HttpRoles, BothProgramsWorkWithTheLeastGrants) {
     TestServer server(with(database.environment(), app.variables()));
     ASSERT_TRUE(wait_until([&] { return server.ask("GET", "/health").status == 200; }));
     const Fields key{{"Idempotency-Key", "roles"}};

@@ -10,9 +10,9 @@ namespace {
 
 using nlohmann::json;
 
-class UsersTest : public HttpTest {
+class HttpUsers : public HttpTest {
 protected:
-    UsersTest() : HttpTest({{"RELAY_MAX_RETRIES", "7"}}) {} // the column's own default is 3
+    HttpUsers() : HttpTest({{"RELAY_MAX_RETRIES", "7"}}) {} // the column's own default is 3
 
     json event(int number) {
         const auto rows =
@@ -32,7 +32,7 @@ protected:
     }
 };
 
-TEST_F(UsersTest, PostAddsTheUserAndItsEvent) {
+TEST_F(HttpUsers, PostAddsTheUserAndItsEvent) {
     const Reply reply = ask("POST", "/users", user_json("ada@example.com", "Ada Lovelace"));
     ASSERT_EQ(reply.status, 201) << reply.body;
     EXPECT_EQ(reply.headers.at("content-type"), "application/json");
@@ -59,7 +59,7 @@ TEST_F(UsersTest, PostAddsTheUserAndItsEvent) {
     EXPECT_EQ(written.at("data"), user);
 }
 
-TEST_F(UsersTest, GetAnswersWhatPostAnswered) {
+TEST_F(HttpUsers, GetAnswersWhatPostAnswered) {
     const Reply added = ask("POST", "/users", user_json("zoë@example.com", "Zoë 😀"));
     const std::string path = added.headers.at("location");
     const Reply read = ask("GET", path);
@@ -71,7 +71,7 @@ TEST_F(UsersTest, GetAnswersWhatPostAnswered) {
     EXPECT_EQ(ask("GET", path + "?verbose=1").status, 200) << "a query is not part of the path";
 }
 
-TEST_F(UsersTest, PutChangesWhatIsNamedAndWritesAnEvent) {
+TEST_F(HttpUsers, PutChangesWhatIsNamedAndWritesAnEvent) {
     const std::string path = add_user("ada@example.com");
     const Reply reply = ask("PUT", path, R"({"name":"Countess"})");
     ASSERT_EQ(reply.status, 200) << reply.body;
@@ -85,13 +85,13 @@ TEST_F(UsersTest, PutChangesWhatIsNamedAndWritesAnEvent) {
     EXPECT_EQ(ask("GET", path).json().at("name"), "Countess");
 }
 
-TEST_F(UsersTest, PutThatChangesNothingWritesAnEventAllTheSame) {
+TEST_F(HttpUsers, PutThatChangesNothingWritesAnEventAllTheSame) {
     const std::string path = add_user("ada@example.com", "Ada");
     EXPECT_EQ(ask("PUT", path, R"({"name":"Ada"})").status, 200);
     EXPECT_EQ(event(1).at("event_type"), "user.updated");
 }
 
-TEST_F(UsersTest, UnknownIdsAre404AndWriteNothing) {
+TEST_F(HttpUsers, UnknownIdsAre404AndWriteNothing) {
     for (const char* id : {"018f3c2e-8a5b-7c1d-9e2f-3a4b5c6d7e8f", "7", "not-a-uuid", "%00", "' OR 1=1 --"}) {
         const std::string path = std::string("/users/") + (id[0] == '\'' ? "'%20OR%201=1" : id);
         EXPECT_EQ(ask("GET", path).status, 404) << path;
@@ -100,7 +100,7 @@ TEST_F(UsersTest, UnknownIdsAre404AndWriteNothing) {
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), 0);
 }
 
-TEST_F(UsersTest, AnIdMayBeInUpperCaseOrPercentEncoded) {
+TEST_F(HttpUsers, AnIdMayBeInUpperCaseOrPercentEncoded) {
     const Reply added = ask("POST", "/users", user_json("ada@example.com"));
     std::string id = added.json().at("id");
     EXPECT_EQ(ask("GET", "/users/" + id.substr(0, 8) + "%2D" + id.substr(9)).body, added.body);
@@ -110,12 +110,12 @@ TEST_F(UsersTest, AnIdMayBeInUpperCaseOrPercentEncoded) {
     EXPECT_EQ(ask("GET", "/users/{" + id + "}").status, 404);
 }
 
-TEST_F(UsersTest, AddressesThatDifferInCaseAreDifferentAsInTheTable) {
+TEST_F(HttpUsers, AddressesThatDifferInCaseAreDifferentAsInTheTable) {
     add_user("ada@example.com");
     EXPECT_EQ(ask("POST", "/users", user_json("ADA@example.com")).status, 201);
 }
 
-TEST_F(UsersTest, ATakenAddressIs409AndWritesNothing) {
+TEST_F(HttpUsers, ATakenAddressIs409AndWritesNothing) {
     add_user("ada@example.com");
     const std::string path = add_user("bob@example.com");
     const Reply post = ask("POST", "/users", user_json("ada@example.com"));
@@ -125,7 +125,7 @@ TEST_F(UsersTest, ATakenAddressIs409AndWritesNothing) {
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), 2);
 }
 
-TEST_F(UsersTest, FieldsThatAreNotValidAre422AndNamed) {
+TEST_F(HttpUsers, FieldsThatAreNotValidAre422AndNamed) {
     EXPECT_EQ(ask("POST", "/users", "{}").wrong_fields(), "email,name");
     EXPECT_EQ(ask("POST", "/users", R"({"email":"a@b","name":7})").wrong_fields(), "name");
     EXPECT_EQ(ask("POST", "/users", R"({"email":"a@b","name":"a\u0000b"})").wrong_fields(), "name");
@@ -138,7 +138,7 @@ TEST_F(UsersTest, FieldsThatAreNotValidAre422AndNamed) {
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), 1);
 }
 
-TEST_F(UsersTest, TheLongestNameFits) {
+TEST_F(HttpUsers, TheLongestNameFits) {
     std::string name;
     for (int i = 0; i < 255; ++i) {
         name += "é";
@@ -147,7 +147,7 @@ TEST_F(UsersTest, TheLongestNameFits) {
     EXPECT_EQ(ask("POST", "/users", user_json("longer@example.com", name + "é")).status, 422);
 }
 
-TEST_F(UsersTest, TheTraceContextGoesIntoTheEvent) {
+TEST_F(HttpUsers, TheTraceContextGoesIntoTheEvent) {
     const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     ask("POST", "/users", user_json("a@b"), {{"traceparent", parent}, {"tracestate", "vendor=1"}});
     EXPECT_EQ(json::parse(event(0).at("headers").get<std::string>()),
@@ -156,7 +156,7 @@ TEST_F(UsersTest, TheTraceContextGoesIntoTheEvent) {
     EXPECT_EQ(event(1).at("headers"), "NULL");
 }
 
-TEST_F(UsersTest, RowsOfOthersWithoutTimesCanBeReadAndChanged) {
+TEST_F(HttpUsers, RowsOfOthersWithoutTimesCanBeReadAndChanged) {
     database.query(
         "INSERT INTO users (id, email, name) VALUES ('018f3c2e-8a5b-7c1d-9e2f-3a4b5c6d7e8f', 'o@x', 'O')");
     const std::string path = "/users/018f3c2e-8a5b-7c1d-9e2f-3a4b5c6d7e8f";
@@ -166,7 +166,7 @@ TEST_F(UsersTest, RowsOfOthersWithoutTimesCanBeReadAndChanged) {
     EXPECT_TRUE(changed.json().at("updated_at").is_string());
 }
 
-TEST_F(UsersTest, AReaderThatHasTheUserAlreadyIsTold304) {
+TEST_F(HttpUsers, AReaderThatHasTheUserAlreadyIsTold304) {
     const Reply added = ask("POST", "/users", user_json("ada@example.com"));
     const std::string path = added.headers.at("location");
     const std::string tag = ask("GET", path).headers.at("etag");
@@ -184,7 +184,7 @@ TEST_F(UsersTest, AReaderThatHasTheUserAlreadyIsTold304) {
     EXPECT_EQ(ask("GET", path).headers.at("etag"), changed.headers.at("etag"));
 }
 
-TEST_F(UsersTest, AChangeOfAnotherThanTheOneThatWasReadIs412AndWritesNothing) {
+TEST_F(HttpUsers, AChangeOfAnotherThanTheOneThatWasReadIs412AndWritesNothing) {
     const std::string path = add_user("ada@example.com");
     const std::string tag = ask("GET", path).headers.at("etag");
     database.query("UPDATE users SET name = 'by something else'");
@@ -205,7 +205,7 @@ TEST_F(UsersTest, AChangeOfAnotherThanTheOneThatWasReadIs412AndWritesNothing) {
         404);
 }
 
-TEST_F(UsersTest, OfChangesThatReadTheSameUserOneWins) {
+TEST_F(HttpUsers, OfChangesThatReadTheSameUserOneWins) {
     const std::string path = add_user("ada@example.com");
     const std::string tag = ask("GET", path).headers.at("etag");
     std::atomic<int> won = 0;
@@ -219,7 +219,7 @@ TEST_F(UsersTest, OfChangesThatReadTheSameUserOneWins) {
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_events"), 2);
 }
 
-TEST_F(UsersTest, EventsOfOneUserComeInTheOrderOfTheirCommits) {
+TEST_F(HttpUsers, EventsOfOneUserComeInTheOrderOfTheirCommits) {
     const std::string path = add_user("ada@example.com", "0");
     in_parallel(8, [&](int thread) {
         for (int i = 0; i < 20; ++i) {

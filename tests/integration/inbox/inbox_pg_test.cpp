@@ -44,13 +44,13 @@ private:
     Handle<PGconn, PQfinish> session_;
 };
 
-class InboxPgTest : public testing::Test {
+class InboxInPostgres : public testing::Test {
 protected:
     support::TestDatabase database{support::TestDatabase::Start::empty};
     Inbox inbox{"billing"};
     Session session{database.options()};
 
-    InboxPgTest() {
+    InboxInPostgres() {
         database.query(std::string(Inbox::schema()));
         database.query("CREATE TABLE effects (id text)");
     }
@@ -112,7 +112,7 @@ protected:
     }
 };
 
-TEST_F(InboxPgTest, WithoutItsTablesItSaysWhatToRun) {
+TEST_F(InboxInPostgres, WithoutItsTablesItSaysWhatToRun) {
     database.query("DROP TABLE outbox_inbox_offsets, outbox_inbox");
     session.run("BEGIN");
     try {
@@ -124,14 +124,14 @@ TEST_F(InboxPgTest, WithoutItsTablesItSaysWhatToRun) {
     }
 }
 
-TEST_F(InboxPgTest, AMessageSeenTwiceRunsTheHandlerOnce) {
+TEST_F(InboxInPostgres, AMessageSeenTwiceRunsTheHandlerOnce) {
     EXPECT_TRUE(apply(message(0, "a")));
     EXPECT_FALSE(apply(message(0, "a")));
     EXPECT_EQ(effects(), 1);
     EXPECT_EQ(next_offset(), 1);
 }
 
-TEST_F(InboxPgTest, AnEventSentAgainUnderAnotherOffsetIsSeenAndTheOffsetGoesOn) {
+TEST_F(InboxInPostgres, AnEventSentAgainUnderAnotherOffsetIsSeenAndTheOffsetGoesOn) {
     EXPECT_TRUE(apply(message(0, "a")));
     EXPECT_FALSE(apply(message(7, "a")));
     EXPECT_FALSE(apply(message(3, "a", 1)));
@@ -140,7 +140,7 @@ TEST_F(InboxPgTest, AnEventSentAgainUnderAnotherOffsetIsSeenAndTheOffsetGoesOn) 
     EXPECT_EQ(next_offset(1), 4);
 }
 
-TEST_F(InboxPgTest, AnOffsetBelowTheNextIsRefusedWhateverItsId) {
+TEST_F(InboxInPostgres, AnOffsetBelowTheNextIsRefusedWhateverItsId) {
     EXPECT_TRUE(apply(message(10, "a")));
     EXPECT_FALSE(apply(message(9, "b")));
     EXPECT_FALSE(apply(message(10, "c")));
@@ -149,7 +149,7 @@ TEST_F(InboxPgTest, AnOffsetBelowTheNextIsRefusedWhateverItsId) {
     EXPECT_EQ(ids(), 2);
 }
 
-TEST_F(InboxPgTest, EachConsumerHasAMemoryOfItsOwn) {
+TEST_F(InboxInPostgres, EachConsumerHasAMemoryOfItsOwn) {
     EXPECT_TRUE(apply(message(0, "a")));
     inbox = Inbox("shipping");
     EXPECT_EQ(next_offset(), -1);
@@ -157,7 +157,7 @@ TEST_F(InboxPgTest, EachConsumerHasAMemoryOfItsOwn) {
     EXPECT_EQ(effects(), 2);
 }
 
-TEST_F(InboxPgTest, ARollbackTakesEffectIdAndOffsetWithIt) {
+TEST_F(InboxInPostgres, ARollbackTakesEffectIdAndOffsetWithIt) {
     session.run("BEGIN");
     EXPECT_TRUE(turn(session, message(0, "a")));
     session.run("ROLLBACK");
@@ -166,7 +166,7 @@ TEST_F(InboxPgTest, ARollbackTakesEffectIdAndOffsetWithIt) {
     EXPECT_TRUE(apply(message(0, "a")));
 }
 
-TEST_F(InboxPgTest, AHandlersExceptionLeavesNothingEvenWhenTheCallerCommits) {
+TEST_F(InboxInPostgres, AHandlersExceptionLeavesNothingEvenWhenTheCallerCommits) {
     session.run("BEGIN");
     EXPECT_TRUE(turn(session, message(0, "before")));
     EXPECT_THROW(inbox.once(session.tx(), message(1, "a"),
@@ -181,7 +181,7 @@ TEST_F(InboxPgTest, AHandlersExceptionLeavesNothingEvenWhenTheCallerCommits) {
     EXPECT_TRUE(apply(message(1, "a")));
 }
 
-TEST_F(InboxPgTest, AHandlerThatHidesARefusedStatementIsNotTakenForDone) {
+TEST_F(InboxInPostgres, AHandlerThatHidesARefusedStatementIsNotTakenForDone) {
     session.run("BEGIN");
     EXPECT_THROW(inbox.once(session.tx(), message(0, "a"),
                             [&] { EXPECT_THROW(session.run("SELECT 1 / 0"), std::runtime_error); }),
@@ -190,28 +190,28 @@ TEST_F(InboxPgTest, AHandlerThatHidesARefusedStatementIsNotTakenForDone) {
     EXPECT_EQ(ids(), 0);
 }
 
-TEST_F(InboxPgTest, OfTwoSessionsWithOneOffsetTheSecondWaitsAndSeesThatItWasDone) {
+TEST_F(InboxInPostgres, OfTwoSessionsWithOneOffsetTheSecondWaitsAndSeesThatItWasDone) {
     EXPECT_FALSE(second_ran(message(5, "a"), message(5, "a"), "COMMIT"));
     EXPECT_EQ(effects(), 1);
 }
 
-TEST_F(InboxPgTest, OfTwoSessionsWithOneIdInTwoPartitionsTheSecondWaitsAndSeesThatItWasDone) {
+TEST_F(InboxInPostgres, OfTwoSessionsWithOneIdInTwoPartitionsTheSecondWaitsAndSeesThatItWasDone) {
     EXPECT_FALSE(second_ran(message(5, "a"), message(5, "a", 1), "COMMIT"));
     EXPECT_EQ(effects(), 1);
 }
 
-TEST_F(InboxPgTest, TheSecondRunsWhenTheFirstRollsBack) {
+TEST_F(InboxInPostgres, TheSecondRunsWhenTheFirstRollsBack) {
     EXPECT_TRUE(second_ran(message(5, "a"), message(5, "a"), "ROLLBACK"));
     EXPECT_EQ(effects(), 1);
 }
 
-TEST_F(InboxPgTest, AZombieBehindTheNewOwnerIsRefused) {
+TEST_F(InboxInPostgres, AZombieBehindTheNewOwnerIsRefused) {
     ASSERT_TRUE(apply(message(0, "a")));
     EXPECT_FALSE(second_ran(message(2, "c"), message(1, "b"), "COMMIT"));
     EXPECT_EQ(next_offset(), 3);
 }
 
-TEST_F(InboxPgTest, TwoOwnersOfAPartitionApplyEachMessageOnceAndInOrder) {
+TEST_F(InboxInPostgres, TwoOwnersOfAPartitionApplyEachMessageOnceAndInOrder) {
     constexpr std::int64_t messages = 300;
     database.query("ALTER TABLE effects ADD entry bigserial");
     const auto own = [&](unsigned seed) {
@@ -238,7 +238,7 @@ TEST_F(InboxPgTest, TwoOwnersOfAPartitionApplyEachMessageOnceAndInOrder) {
         0);
 }
 
-TEST_F(InboxPgTest, ANewOwnersStartWaitsForTheTurnThatIsUnderWay) {
+TEST_F(InboxInPostgres, ANewOwnersStartWaitsForTheTurnThatIsUnderWay) {
     ASSERT_TRUE(apply(message(0, "a")));
     session.run("BEGIN");
     EXPECT_TRUE(turn(session, message(1, "b")));
@@ -252,7 +252,7 @@ TEST_F(InboxPgTest, ANewOwnersStartWaitsForTheTurnThatIsUnderWay) {
     EXPECT_EQ(start.get(), 2);
 }
 
-TEST_F(InboxPgTest, PruneForgetsOldIdsOfThisConsumerAndKeepsOffsets) {
+TEST_F(InboxInPostgres, PruneForgetsOldIdsOfThisConsumerAndKeepsOffsets) {
     ASSERT_TRUE(apply(message(0, "old")));
     database.query("INSERT INTO outbox_inbox VALUES ('shipping', 'old')");
     database.query("UPDATE outbox_inbox SET seen_at = now() - interval '2 days'");
@@ -264,14 +264,14 @@ TEST_F(InboxPgTest, PruneForgetsOldIdsOfThisConsumerAndKeepsOffsets) {
     EXPECT_FALSE(apply(message(0, "old")));
 }
 
-TEST_F(InboxPgTest, WithoutATransactionNothingRuns) {
+TEST_F(InboxInPostgres, WithoutATransactionNothingRuns) {
     EXPECT_THROW(turn(session, message(0, "a")), Error);
     EXPECT_THROW(static_cast<void>(inbox.next_offset(session.tx(), "user-events", 0)), Error)
         << "its lock would be gone at once";
     EXPECT_EQ(effects() + ids(), 0);
 }
 
-TEST_F(InboxPgTest, AnIdThatPostgresCannotKeepIsRefusedAndTheTransactionGoesOn) {
+TEST_F(InboxInPostgres, AnIdThatPostgresCannotKeepIsRefusedAndTheTransactionGoesOn) {
     session.run("BEGIN");
     for (const std::string& id : {std::string(), std::string("a\0b", 3), std::string("\xff")}) {
         try {
@@ -286,7 +286,7 @@ TEST_F(InboxPgTest, AnIdThatPostgresCannotKeepIsRefusedAndTheTransactionGoesOn) 
     EXPECT_EQ(effects(), 1);
 }
 
-TEST_F(InboxPgTest, TheSchemaMayRunAgain) {
+TEST_F(InboxInPostgres, TheSchemaMayRunAgain) {
     ASSERT_TRUE(apply(message(0, "a")));
     database.query(std::string(Inbox::schema()));
     EXPECT_FALSE(apply(message(0, "a")));

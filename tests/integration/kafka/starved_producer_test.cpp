@@ -88,7 +88,7 @@ private:
     pid_t tracer_ = -1;
 };
 
-class AStarvedProducer : public testing::Test {
+class StarvedProducer : public testing::Test {
 protected:
     void SetUp() override { Admin(client).create_topic({topic, 1, 1, {}}, soon()); }
     void TearDown() override { support::delete_topics({topic}); }
@@ -117,12 +117,12 @@ protected:
     std::jthread holder;
 };
 
-TEST_F(AStarvedProducer, CommitsAllTheSame) {
+TEST_F(StarvedProducer, CommitsAllTheSame) {
     const auto end = commit([this] { hold_main(400ms); });
     EXPECT_FALSE(end.failure) << end.failure->message;
 }
 
-TEST_F(AStarvedProducer, GivesUpInGoodOrderWhenItTakesTooLong) {
+TEST_F(StarvedProducer, GivesUpInGoodOrderWhenItTakesTooLong) {
     const auto end = commit([this] { hold_main(2'500ms); });
     EXPECT_TRUE(end.failure);
     EXPECT_TRUE(end.strays);
@@ -131,7 +131,7 @@ TEST_F(AStarvedProducer, GivesUpInGoodOrderWhenItTakesTooLong) {
     EXPECT_FALSE(next.failure) << next.failure->message;
 }
 
-TEST_F(AStarvedProducer, CommitsAllTheSameWhileItsCommitIsUnanswered) {
+TEST_F(StarvedProducer, CommitsAllTheSameWhileItsCommitIsUnanswered) {
     const auto broker = std::stoi(client.brokers.substr(client.brokers.rfind(':') + 1));
     const auto proxy = std::move(chaos::FaultProxy::kafka({static_cast<std::uint16_t>(broker)}).front());
     client.brokers = fmt::format("127.0.0.1:{}", proxy->port());

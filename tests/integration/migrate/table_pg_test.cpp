@@ -21,9 +21,9 @@ constexpr auto debeziums_table = "CREATE TABLE outbox (id uuid PRIMARY KEY, aggr
 constexpr auto event =
     "INSERT INTO outbox VALUES (gen_random_uuid(), 'order', 'o-1', 'order.placed', '{\"n\": 1}')";
 
-class Table : public testing::Test {
+class ServedTable : public testing::Test {
 protected:
-    explicit Table(const std::string& sql = debeziums_table) { database_.query(sql); }
+    explicit ServedTable(const std::string& sql = debeziums_table) { database_.query(sql); }
 
     /// `up` with this section.
     Outcome up(const std::string& section = "name = 'outbox'", const Words& more = {}) {
@@ -48,7 +48,7 @@ protected:
     TestDatabase database_;
 };
 
-TEST_F(Table, AsDebeziumShapesItIsServedAsItStands) {
+TEST_F(ServedTable, AsDebeziumShapesItIsServedAsItStands) {
     ASSERT_EQ(up().exit_code, 0);
     const auto id = database_.value(std::string(event) + " RETURNING id");
     EXPECT_EQ(events(), (Rows{{id, "order", "o-1", "order.placed", R"({"n": 1})", "outbox.event.order"}}));
@@ -56,7 +56,7 @@ TEST_F(Table, AsDebeziumShapesItIsServedAsItStands) {
                 HasSubstr("served: public.outbox  id=id aggregate_type=aggregatetype"));
 }
 
-TEST_F(Table, WritersNeedNoRightOnTheOutboxAndOnlyTheirCommitsCount) {
+TEST_F(ServedTable, WritersNeedNoRightOnTheOutboxAndOnlyTheirCommitsCount) {
     ASSERT_EQ(up().exit_code, 0);
     database_.query("GRANT INSERT, DELETE, SELECT ON outbox TO " + writer_.name());
     auto options = database_.options();
@@ -77,7 +77,7 @@ TEST_F(Table, WritersNeedNoRightOnTheOutboxAndOnlyTheirCommitsCount) {
         << "else a table of the writer's own could make events";
 }
 
-TEST_F(Table, ManyRowsOfOneStatementKeepTheirOrderAndPathsDoNotMatter) {
+TEST_F(ServedTable, ManyRowsOfOneStatementKeepTheirOrderAndPathsDoNotMatter) {
     ASSERT_EQ(up().exit_code, 0);
     database_.query(
         "CREATE SCHEMA trap; CREATE TABLE trap.outbox_events (LIKE outbox_events); SET search_path = trap, "
@@ -90,7 +90,7 @@ TEST_F(Table, ManyRowsOfOneStatementKeepTheirOrderAndPathsDoNotMatter) {
         1000);
 }
 
-TEST_F(Table, UpAgainDoesNothingOrTakesOtherColumns) {
+TEST_F(ServedTable, UpAgainDoesNothingOrTakesOtherColumns) {
     ASSERT_EQ(up().exit_code, 0);
     EXPECT_THAT(up().errors, HasSubstr("public.outbox is served already"));
     database_.query(event);
@@ -108,7 +108,7 @@ TEST_F(Table, UpAgainDoesNothingOrTakesOtherColumns) {
     EXPECT_EQ(database_.number("SELECT count(*) FROM pg_proc WHERE proname LIKE 'outbox_capture%'"), 1);
 }
 
-TEST_F(Table, RowsThatStandThereAreSentOrLeftAsTheUserSays) {
+TEST_F(ServedTable, RowsThatStandThereAreSentOrLeftAsTheUserSays) {
     database_.query("INSERT INTO outbox SELECT gen_random_uuid(), 'order', i::text, 't', '{}' FROM "
                     "generate_series(1, 3) AS i");
     expect_refused(up(), "--existing=send (they become events) or --existing=ignore");
@@ -123,7 +123,7 @@ TEST_F(Table, RowsThatStandThereAreSentOrLeftAsTheUserSays) {
     EXPECT_EQ(events("aggregate_id"), (Rows{{"1"}, {"2"}, {"3"}, {"o-1"}}));
 }
 
-TEST_F(Table, IgnoredRowsStayAlone) {
+TEST_F(ServedTable, IgnoredRowsStayAlone) {
     database_.query(event);
     ASSERT_EQ(up("name = 'outbox'", {"--existing=ignore"}).exit_code, 0);
     EXPECT_EQ(count(), 0);
@@ -131,7 +131,7 @@ TEST_F(Table, IgnoredRowsStayAlone) {
     EXPECT_EQ(count(), 1);
 }
 
-TEST_F(Table, UnmapLeavesNothingBehindAndDownAsksForIt) {
+TEST_F(ServedTable, UnmapLeavesNothingBehindAndDownAsksForIt) {
     ASSERT_EQ(up().exit_code, 0);
     const auto down = migrate(database_, all_down());
     EXPECT_EQ(down.exit_code, 1);
@@ -144,7 +144,7 @@ TEST_F(Table, UnmapLeavesNothingBehindAndDownAsksForIt) {
     database_.query(event);
 }
 
-TEST_F(Table, WhatCannotBeServedIsRefusedByItsName) {
+TEST_F(ServedTable, WhatCannotBeServedIsRefusedByItsName) {
     expect_refused(up("name = 'nowhere'"), R"(table "public"."nowhere" does not exist)");
     expect_refused(up("name = 'outbox_events'"), "is the outbox itself");
     expect_refused(up("name = 'outbox'\nevent_data = 'data'"), R"(has no column "data")");
@@ -170,7 +170,7 @@ TEST_F(Table, WhatCannotBeServedIsRefusedByItsName) {
     expect_refused(up("name = 'outbox_view'"), "is no table");
 }
 
-TEST_F(Table, ATextThatMayBeTooLongIsNamedAndTheInsertOfSuchARowFailsAlone) {
+TEST_F(ServedTable, ATextThatMayBeTooLongIsNamedAndTheInsertOfSuchARowFailsAlone) {
     database_.query("CREATE DOMAIN short AS varchar(40); CREATE DOMAIN endless AS text;"
                     " ALTER TABLE outbox ALTER aggregateid TYPE text, ALTER type TYPE short,"
                     " ADD tenant endless NOT NULL DEFAULT 'x', ADD region char(2) NOT NULL DEFAULT 'eu'");
@@ -193,7 +193,7 @@ TEST_F(Table, ATextThatMayBeTooLongIsNamedAndTheInsertOfSuchARowFailsAlone) {
     EXPECT_EQ(database_.number("SELECT count(*) FROM outbox"), 1);
 }
 
-TEST_F(Table, NamesMayHoldAnything) {
+TEST_F(ServedTable, NamesMayHoldAnything) {
     database_.query(R"(CREATE SCHEMA "Or;ders"; ALTER TABLE outbox SET SCHEMA "Or;ders";
                        ALTER TABLE "Or;ders".outbox RENAME TO "out""box'"; ALTER TABLE "Or;ders"."out""box'"
                        RENAME payload TO "pay\load")");
@@ -207,7 +207,7 @@ TEST_F(Table, NamesMayHoldAnything) {
     EXPECT_EQ(migrate(database_, {"unmap", R"("Or;ders"."out""box'")"}).exit_code, 0);
 }
 
-TEST_F(Table, APartitionedTableMissesNoRowAlsoOfAPartitionThatComesLater) {
+TEST_F(ServedTable, APartitionedTableMissesNoRowAlsoOfAPartitionThatComesLater) {
     database_.query(
         "DROP TABLE outbox; CREATE TABLE outbox (id uuid, aggregatetype text NOT NULL, aggregateid text NOT "
         "NULL, type text NOT NULL, payload json NOT NULL, day integer) PARTITION BY LIST (day);"
@@ -225,7 +225,7 @@ TEST_F(Table, APartitionedTableMissesNoRowAlsoOfAPartitionThatComesLater) {
     EXPECT_EQ(migrate(database_, {"unmap", "outbox"}).exit_code, 0);
 }
 
-TEST_F(Table, ANullIsATombstoneAndBytesAreKeptAsTheyAre) {
+TEST_F(ServedTable, ANullIsATombstoneAndBytesAreKeptAsTheyAre) {
     database_.query("ALTER TABLE outbox ALTER payload DROP NOT NULL");
     const auto outcome = up();
     ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
@@ -250,7 +250,7 @@ TEST_F(Table, ANullIsATombstoneAndBytesAreKeptAsTheyAre) {
                                                                 {R"(\x78)", "NULL", "NULL"}}));
 }
 
-TEST_F(Table, WithItsTypeJsonThatJsonbRefusesIsSentAsItIsWritten) {
+TEST_F(ServedTable, WithItsTypeJsonThatJsonbRefusesIsSentAsItIsWritten) {
     database_.query("ALTER TABLE outbox ALTER payload TYPE json");
     const std::string strange = R"({"b": 1e400,  "a": "\u0000\ud800", "a": -0})";
     const std::string insert =
@@ -265,7 +265,7 @@ TEST_F(Table, WithItsTypeJsonThatJsonbRefusesIsSentAsItIsWritten) {
     EXPECT_EQ(events("convert_from(payload, 'UTF8')"), (Rows{{strange}}));
 }
 
-TEST_F(Table, TheRowThatCannotBecomeAnEventIsNamed) {
+TEST_F(ServedTable, TheRowThatCannotBecomeAnEventIsNamed) {
     database_.query("ALTER TABLE outbox ALTER payload TYPE json");
     database_.query(
         "INSERT INTO outbox SELECT gen_random_uuid(), 'a', 'b', 'c', '{}' FROM generate_series(1, 20)");
@@ -280,7 +280,7 @@ TEST_F(Table, TheRowThatCannotBecomeAnEventIsNamed) {
 }
 
 /// What a type prints must not follow the session that writes, or one key becomes two.
-TEST_F(Table, KeysDoNotFollowTheWritersSession) {
+TEST_F(ServedTable, KeysDoNotFollowTheWritersSession) {
     const std::vector<std::pair<std::string, std::string>> keys{
         {"date", "'2026-02-01'"},
         {"timestamptz", "'2026-02-01 00:00:00Z'"},
@@ -319,10 +319,10 @@ TEST_F(Table, KeysDoNotFollowTheWritersSession) {
     }
 }
 
-class PartitionedTable : public Table {
+class ServedPartitionedTable : public ServedTable {
 protected:
-    PartitionedTable()
-        : Table(
+    ServedPartitionedTable()
+        : ServedTable(
               "CREATE TABLE outbox (id uuid NOT NULL, aggregatetype text NOT NULL, aggregateid text NOT NULL,"
               " type text NOT NULL, payload jsonb NOT NULL, day integer NOT NULL) PARTITION BY LIST (day);"
               " CREATE TABLE outbox_1 PARTITION OF outbox FOR VALUES IN (1);"
@@ -338,7 +338,7 @@ protected:
         "INSERT INTO outbox VALUES ('00000000-0000-0000-0000-000000000001', 'a', 'b', 'c', '{}', 1)";
 };
 
-TEST_F(PartitionedTable, AnUpdateThatMovesARowIsNoEventWhetherItsEventIsStillThereOrNot) {
+TEST_F(ServedPartitionedTable, AnUpdateThatMovesARowIsNoEventWhetherItsEventIsStillThereOrNot) {
     ASSERT_EQ(up().exit_code, 0);
     database_.query(insert);
     EXPECT_EQ(count(), 1);
@@ -358,7 +358,7 @@ TEST_F(PartitionedTable, AnUpdateThatMovesARowIsNoEventWhetherItsEventIsStillThe
     EXPECT_EQ(count(), 1) << "inserted and moved by one transaction";
 }
 
-TEST_F(PartitionedTable, ManyRowsThatMoveAtOnceAreNoEvents) {
+TEST_F(ServedPartitionedTable, ManyRowsThatMoveAtOnceAreNoEvents) {
     ASSERT_EQ(up().exit_code, 0);
     database_.query("INSERT INTO outbox SELECT gen_random_uuid(), 'a', i::text, 'c', '{}', 1 FROM"
                     " generate_series(1, 1000) AS i");
@@ -372,7 +372,7 @@ TEST_F(PartitionedTable, ManyRowsThatMoveAtOnceAreNoEvents) {
     }
 }
 
-TEST_F(PartitionedTable, ASecondInsertOfARowThatWasDeletedIsAnEventAgain) {
+TEST_F(ServedPartitionedTable, ASecondInsertOfARowThatWasDeletedIsAnEventAgain) {
     ASSERT_EQ(up().exit_code, 0);
     database_.query(insert);
     forget_events();
@@ -385,7 +385,7 @@ TEST_F(PartitionedTable, ASecondInsertOfARowThatWasDeletedIsAnEventAgain) {
     EXPECT_EQ(count(), 1) << "in one statement of the client";
 }
 
-TEST_F(PartitionedTable, ServedBeforeRowsCouldMoveIsServedAnewByUp) {
+TEST_F(ServedPartitionedTable, ServedBeforeRowsCouldMoveIsServedAnewByUp) {
     ASSERT_EQ(up().exit_code, 0);
     database_.query(
         "DO $$ DECLARE f text := (SELECT tgfoid::regproc FROM pg_trigger WHERE tgname = 'outbox_capture'"
@@ -398,7 +398,7 @@ TEST_F(PartitionedTable, ServedBeforeRowsCouldMoveIsServedAnewByUp) {
     EXPECT_EQ(count(), 1);
 }
 
-TEST_F(Table, ATakeOverLooksAtTheSlotAndTheFilterBeforeTheCut) {
+TEST_F(ServedTable, ATakeOverLooksAtTheSlotAndTheFilterBeforeTheCut) {
     database_.query("CREATE PUBLICATION dbz FOR TABLE outbox WHERE (type <> 'x')");
     const auto slot = [](const std::string& name) { return Words{"--publication=dbz", "--slot=" + name}; };
     expect_refused(up("name = 'outbox'", slot("none")), "with a row filter or a list of columns");
@@ -424,7 +424,7 @@ TEST_F(Table, ATakeOverLooksAtTheSlotAndTheFilterBeforeTheCut) {
     EXPECT_EQ(database_.number("SELECT count(*) FROM outbox_pauses"), 0);
 }
 
-TEST_F(Table, ATakeOverKeepsTheKeysThatDebeziumWrote) {
+TEST_F(ServedTable, ATakeOverKeepsTheKeysThatDebeziumWrote) {
     database_.query("ALTER TABLE outbox ALTER aggregateid TYPE char(6), ALTER id TYPE text;"
                     " CREATE PUBLICATION dbz FOR TABLE outbox");
     const auto name = database_.name();
@@ -446,7 +446,7 @@ TEST_F(Table, ATakeOverKeepsTheKeysThatDebeziumWrote) {
     database_.query("SELECT pg_drop_replication_slot('" + name + "')");
 }
 
-TEST_F(Table, ItWaitsForWritersAndLosesNoneOfTheirRows) {
+TEST_F(ServedTable, ItWaitsForWritersAndLosesNoneOfTheirRows) {
     const Deadline deadline = Deadline::in(std::chrono::seconds(60));
     auto writer = database_.connect();
     writer.script(std::string("BEGIN; ") + event, deadline);
@@ -459,7 +459,7 @@ TEST_F(Table, ItWaitsForWritersAndLosesNoneOfTheirRows) {
     EXPECT_EQ(count(), 1);
 }
 
-TEST_F(Table, ATakeOverNamesWhatDebeziumLacks) {
+TEST_F(ServedTable, ATakeOverNamesWhatDebeziumLacks) {
     const Words words{"--publication=dbz", "--slot=none"};
     expect_refused(up("name = 'outbox'", words), R"(there is no publication "dbz")");
     database_.query("CREATE PUBLICATION dbz FOR ALL TABLES");

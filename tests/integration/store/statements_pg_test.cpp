@@ -8,9 +8,9 @@
 namespace outbox::store {
 namespace {
 
-class StatementsTest : public testing::Test {
+class StatementsInPostgres : public testing::Test {
 protected:
-    StatementsTest() {
+    StatementsInPostgres() {
         const auto options = database_.options();
         session_.reset(PQsetdbLogin(options.host.c_str(), options.port.c_str(), nullptr, nullptr,
                                     options.database.c_str(), options.user.c_str(),
@@ -30,7 +30,7 @@ protected:
     Handle<PGconn, PQfinish> session_;
 };
 
-TEST_F(StatementsTest, AreAllTakenByAMigratedDatabase) {
+TEST_F(StatementsInPostgres, AreAllTakenByAMigratedDatabase) {
     for (const NamedStatement& statement : all_statements()) {
         EXPECT_EQ(said(PQprepare(session_.get(), std::string(statement.name).c_str(),
                                  std::string(statement.sql).c_str(), 0, nullptr)),
@@ -39,7 +39,7 @@ TEST_F(StatementsTest, AreAllTakenByAMigratedDatabase) {
     }
 }
 
-TEST_F(StatementsTest, CanAllBePastedIntoPsqlAndChangeNothingThere) {
+TEST_F(StatementsInPostgres, CanAllBePastedIntoPsqlAndChangeNothingThere) {
     // A cursor is what two of them fetch from, and what a third closes.
     for (const NamedStatement& statement : all_statements()) {
         const std::string text = for_psql(statement.name).value();

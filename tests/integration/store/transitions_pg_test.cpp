@@ -129,7 +129,7 @@ std::vector<Change> all_changes() {
     return changes;
 }
 
-class TransitionsTest : public StoreTest {
+class TransitionsInPostgres : public StoreTest {
 protected:
     Event event_in(std::string_view state, Waits waits) {
         database_.query("DELETE FROM outbox_blocked_keys");
@@ -151,7 +151,7 @@ protected:
     }
 };
 
-TEST_F(TransitionsTest, AreThoseOfTheTableAndNoOthers) {
+TEST_F(TransitionsInPostgres, AreThoseOfTheTableAndNoOthers) {
     std::set<std::tuple<std::string_view, std::string_view, std::string_view>> seen;
     for (const Change& change : all_changes()) {
         for (const std::string_view before : {"NULL", "NEW", "PROCESSING", "SENT", "FAILED", "SKIPPED"}) {
@@ -173,7 +173,7 @@ TEST_F(TransitionsTest, AreThoseOfTheTableAndNoOthers) {
 }
 
 /// By its place, which each change of the row moves.
-TEST_F(TransitionsTest, OfRowsThatStandWhereTheyStoodAreTheSame) {
+TEST_F(TransitionsInPostgres, OfRowsThatStandWhereTheyStoodAreTheSame) {
     for (const std::string_view from : all_statuses) {
         const Event event = event_in(from, Waits::no);
         const auto file = database_.value("SELECT pg_relation_filenode('outbox_events')");
@@ -182,7 +182,7 @@ TEST_F(TransitionsTest, OfRowsThatStandWhereTheyStoodAreTheSame) {
     }
 }
 
-TEST_F(TransitionsTest, SkippingTakesNothingThatMayBeInFlightUnlessItIsForced) {
+TEST_F(TransitionsInPostgres, SkippingTakesNothingThatMayBeInFlightUnlessItIsForced) {
     const auto skipped = [&](std::string_view from, Waits waits) {
         const Event event = event_in(from, waits);
         run(sql::skip, {array(event.id), "why", "f"});
@@ -196,7 +196,7 @@ TEST_F(TransitionsTest, SkippingTakesNothingThatMayBeInFlightUnlessItIsForced) {
     EXPECT_EQ(skipped(status::failed, Waits::no), "SKIPPED");
 }
 
-TEST_F(TransitionsTest, AreTestedForEachStatementThatChangesAState) {
+TEST_F(TransitionsInPostgres, AreTestedForEachStatementThatChangesAState) {
     std::set<std::string> tested{"outbox_mark_sent", "outbox_try_change"}; // the second is rolled back
     for (const Change& change : all_changes()) {
         tested.insert(change.statement.name);

@@ -115,24 +115,30 @@ Properties entries_of(const rd_kafka_ConfigResource_t* resource) {
     return properties;
 }
 
+/// A topic's setting as a number, or the fallback where the broker does not have that setting.
 std::int64_t number_or(const Properties& config, const std::string& name, std::int64_t fallback) {
     const auto found = config.find(name);
     return found == config.end() ? fallback : std::stoll(found->second);
 }
 
+/// The same for a setting that is text.
 std::string text_or(const Properties& config, const std::string& name, const std::string& fallback) {
     const auto found = config.find(name);
     return found == config.end() ? fallback : found->second;
 }
 
+/// What brokers take where retention.ms is not in their answer.
 constexpr std::int64_t default_retention_ms = 7LL * 24 * 3'600'000;
 
 } // namespace
 
+/// A partition without a leader takes nothing; -1 stands for it.
 bool TopicState::led() const noexcept {
     return std::none_of(leaders.begin(), leaders.end(), [](std::int32_t leader) { return leader < 0; });
 }
 
+/// Kafka's own rule for names. It is checked here so that a bad name is refused before brokers are
+/// asked.
 bool is_topic_name(std::string_view name) noexcept {
     constexpr std::size_t longest = 249;
     const auto allowed = [](char c) {
@@ -143,6 +149,7 @@ bool is_topic_name(std::string_view name) noexcept {
            std::all_of(name.begin(), name.end(), allowed);
 }
 
+/// Topics that Kafka keeps for itself; an event in one of them could break the cluster's own work.
 bool is_internal_topic(std::string_view name) noexcept {
     constexpr std::array names{"__consumer_offsets", "__transaction_state", "__share_group_state",
                                "__cluster_metadata", "__remote_log_metadata"};
@@ -186,6 +193,7 @@ void Admin::take_up_password() const {
     }
 }
 
+/// Any broker that answers is enough; none in time is an error.
 std::string Admin::cluster_id(Deadline deadline) const {
     take_up_password();
     char* id = rd_kafka_clusterid(client_.get(), milliseconds_left(deadline));
@@ -198,6 +206,7 @@ std::string Admin::cluster_id(Deadline deadline) const {
     return copy;
 }
 
+/// Addresses as the brokers advertise them, for connections of our own.
 std::map<std::int32_t, Address> Admin::brokers(Deadline deadline) const {
     take_up_password();
     const Metadata metadata = metadata_of(client_.get(), nullptr, deadline, "the cluster");
@@ -212,6 +221,8 @@ std::map<std::int32_t, Address> Admin::brokers(Deadline deadline) const {
     return brokers;
 }
 
+/// A topic without leaders exists: it is told apart from one that there is not, because it must not be
+/// made.
 std::optional<TopicState> Admin::topic(const std::string& name, Deadline deadline) const {
     const Topic handle(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
     const Metadata metadata = metadata_of(client_.get(), handle.get(), deadline, "topic " + name);
@@ -233,6 +244,7 @@ std::optional<TopicState> Admin::topic(const std::string& name, Deadline deadlin
     return state;
 }
 
+/// All settings of one topic. The brokers' defaults are among them.
 Properties Admin::topic_config(const std::string& name, Deadline deadline) const {
     const std::string what = fmt::format("configuration of topic {}", name);
     const Queue queue(rd_kafka_queue_new(client_.get()));
@@ -254,6 +266,8 @@ Properties Admin::topic_config(const std::string& name, Deadline deadline) const
     return entries_of(found[0]);
 }
 
+/// The same for many topics with one request. Topics that refuse are left out, for one that may not be
+/// described must not hide the others; any other failure ends the question.
 std::map<std::string, Properties> Admin::topic_configs(const std::vector<std::string>& names,
                                                        Deadline deadline) const {
     std::map<std::string, Properties> all;
@@ -285,6 +299,8 @@ std::map<std::string, Properties> Admin::topic_configs(const std::vector<std::st
     return all;
 }
 
+/// That somebody was faster is no failure: relays start together. Waits until the topic can take
+/// records.
 void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
     const std::string what = fmt::format("create topic {}", topic.name);
     std::array<char, 512> why{};
@@ -308,6 +324,7 @@ void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
     wait_for_leaders(topic.name, 1, deadline);
 }
 
+/// As for create_topic, one that has the partitions already is no failure.
 void Admin::add_partitions(const std::string& topic, std::int32_t total, Deadline deadline) const {
     const std::string what = fmt::format("raise topic {} to {} partitions", topic, total);
     std::array<char, 512> why{};
@@ -344,6 +361,7 @@ void Admin::wait_for_leaders(const std::string& name, std::int32_t partitions, D
     }
 }
 
+/// The first offset that is kept and the one after the last, asked of the leader and not remembered.
 std::pair<std::int64_t, std::int64_t> Admin::watermarks(const std::string& topic, std::int32_t partition,
                                                         Deadline deadline) const {
     // A leader that was just chosen, as for a new topic, may not know of it yet.

@@ -1,3 +1,7 @@
+// What a code of Kafka's means to the caller: who is to blame (failures.cpp has the table), what can be
+// done, and a few questions that one place asks. Codes of librdkafka are negative, those of brokers
+// positive.
+
 #include "outbox/kafka/error.hpp"
 
 #include <librdkafka/rdkafka.h>
@@ -24,6 +28,7 @@ Action action_of(Blame blame) {
 
 } // namespace
 
+/// A code that no row holds is nobody's fault: then recovery decides, and no event pays for it.
 Blame blame_for(int code) noexcept {
     for (const Failing& row : failures()) {
         if (std::find(row.codes.begin(), row.codes.end(), code) != row.codes.end()) {
@@ -33,6 +38,7 @@ Blame blame_for(int code) noexcept {
     return Blame::nobody;
 }
 
+/// What a coordinator or leader says while it is being chosen; asking again a moment later is enough.
 bool passes_soon(int code) noexcept {
     switch (code) {
     case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
@@ -46,11 +52,14 @@ bool passes_soon(int code) noexcept {
     }
 }
 
+/// There is no such topic or partition.
 bool is_missing(int code) noexcept {
     return code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
            code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
+/// A topic that cannot be made is an outage of that topic alone; other codes are trouble with the
+/// cluster.
 bool refuses_creation(int code) noexcept {
     switch (code) {
     case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: // it was made, and nobody leads it
@@ -70,6 +79,8 @@ bool refuses_creation(int code) noexcept {
     }
 }
 
+/// Time ran out, here or there. Too few replicas in sync is among them: the
+/// client repeats such a produce until its time is up.
 bool is_timeout(int code) noexcept {
     switch (code) {
     case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
@@ -84,6 +95,7 @@ bool is_timeout(int code) noexcept {
     }
 }
 
+/// The name of the Java client's exception, as dead letters of Kafka Connect carry it.
 std::string exception_class(int code) {
     const char* name = "KafkaException";
     switch (code) {
@@ -119,6 +131,7 @@ std::string exception_class(int code) {
     return std::string("org.apache.kafka.common.") + name;
 }
 
+/// As librdkafka spells it, which is what people search for.
 std::string error_name(int code) {
     return rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(code));
 }

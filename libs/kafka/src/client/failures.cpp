@@ -8,6 +8,10 @@
 
 namespace outbox::kafka {
 
+/// The rows in the order of the table in the documents. Before a code is moved to another row, see what
+/// the row says is done: `nobody` never costs an event an attempt, `record` always does, `topic` parks
+/// all events of the topic, `setup` stands still until a person acts, and `fenced` asks the database
+/// who the owner is.
 const std::vector<Failing>& failures() {
     static const std::vector<Failing> table{
         {"a broker is away, or does not answer in time",

@@ -120,6 +120,7 @@ rd_kafka_headers_t* headers_of(const Record& record) {
 
 } // namespace
 
+/// What to type so that brokers take this client; empty where nothing that can be typed helps.
 std::string advice_for(int code, const LaneOptions& options) {
     switch (code) {
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
@@ -142,6 +143,7 @@ std::string advice_for(int code, const LaneOptions& options) {
     }
 }
 
+/// The callbacks get this object by its address, so it is never moved.
 Producer::Producer(LaneOptions options)
     : options_(std::move(options)),
       counts_(std::make_unique<RequestCounts>()) {
@@ -188,6 +190,9 @@ void Producer::init(Deadline deadline, const std::function<bool()>& go_on) {
     }
 }
 
+/// The handle of a topic, kept for the producer's life. Metadata are asked for before the first record
+/// of a topic, and again for a partition that is not known yet, so that the produce itself never waits
+/// for them.
 rd_kafka_topic_s* Producer::topic(std::string_view name, std::int32_t partition, Deadline deadline) {
     auto found = topics_.find(name);
     if (found != topics_.end() && partition < found->second.partitions) {
@@ -213,6 +218,8 @@ rd_kafka_topic_s* Producer::topic(std::string_view name, std::int32_t partition,
     return found->second.handle.get();
 }
 
+/// Hands a record to the client's queue. Its texts must live until its delivery is reported. `index` is
+/// its place in the batch, by which the report finds it.
 void Producer::produce(const Record& record, std::size_t index, Deadline deadline) {
     rd_kafka_headers_t* headers = headers_of(record);
     rd_kafka_topic_s* to = nullptr;

@@ -18,12 +18,14 @@
 namespace outbox::kafka {
 namespace {
 
+/// Requests by key and version; the last word says whether that version has the compact form with tags.
 constexpr Api find_coordinator{10, 2, false};
 constexpr Api init_producer_id{22, 1, false};
 constexpr Api write_txn_markers{27, 1, true};
 constexpr Api describe_producers{61, 0, true};
 constexpr Api describe_transactions{65, 0, true};
 
+/// librdkafka has no name for this code.
 constexpr int transactional_id_not_found = 105;
 
 /// @throws KafkaError for any code but success
@@ -92,6 +94,7 @@ void read_producers(wire::Decoder& in, const OpenTransaction& where, std::span<c
     }
 }
 
+/// The answer to DescribeProducers: topics, their partitions, and who writes there.
 void read_described_producers(std::string_view answer, std::span<const std::int64_t> wanted,
                               OpenTransactions& open) {
     wire::Decoder in(answer);
@@ -133,6 +136,7 @@ Transactions::Transactions(const Admin& admin, const ClientOptions& options)
     : admin_(admin),
       connector_(std::make_shared<const Connector>(options)) {}
 
+/// False where this build cannot speak the way that the cluster is secured.
 bool Transactions::able() const noexcept {
     return connector_->able();
 }
@@ -158,6 +162,8 @@ Address Transactions::coordinator(const std::string& transactional_id, Deadline 
     });
 }
 
+/// What the coordinator says of a transactional id. An id that it has never heard of has no
+/// transaction.
 TransactionState Transactions::describe(const std::string& transactional_id, Deadline deadline) const {
     wire::Encoder body;
     body.compact_size(1);
@@ -186,6 +192,8 @@ TransactionState Transactions::describe(const std::string& transactional_id, Dea
     });
 }
 
+/// A new epoch for the transactional id: its open transaction is aborted, and its former producer
+/// can write nothing any more.
 void Transactions::fence(const std::string& transactional_id, Deadline deadline) const {
     constexpr std::int32_t timeout_ms = 20'000;
     wire::Encoder body;
@@ -203,6 +211,8 @@ void Transactions::fence(const std::string& transactional_id, Deadline deadline)
     });
 }
 
+/// Each leader is asked once, about all of its partitions. A partition that nobody leads at the moment
+/// is named as not asked: nothing can be concluded about it.
 OpenTransactions Transactions::open(std::span<const Partition> where,
                                     std::span<const std::int64_t> producer_ids, Deadline deadline) const {
     OpenTransactions open;
@@ -233,6 +243,8 @@ OpenTransactions Transactions::open(std::span<const Partition> where,
     return open;
 }
 
+/// Ends a transaction in one partition, in place of the marker that its broker has lost. The epochs are
+/// those that the partition itself has told: a marker of an older coordinator would be refused.
 void Transactions::write_marker(const OpenTransaction& open, bool commit, Deadline deadline) const {
     const std::string what = fmt::format("write the lost marker of {} [{}]", open.topic, open.partition);
     // The leader takes the marker itself, as it would from the coordinator.

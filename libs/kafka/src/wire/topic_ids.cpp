@@ -24,6 +24,7 @@ constexpr Api metadata{3, 10, true};
 constexpr std::chrono::seconds patience{1};
 constexpr std::chrono::seconds left_alone{5};
 
+/// Leaders are remembered for so many topics.
 constexpr std::size_t most_known = 10'000;
 
 Uuid read_uuid(wire::Decoder& in) {
@@ -38,6 +39,7 @@ void skip_int32s(wire::Decoder& in) {
     }
 }
 
+/// The brokers that an answer names. Addresses change, so they are taken from each answer.
 std::map<std::int32_t, Address> read_brokers(wire::Decoder& in) {
     std::map<std::int32_t, Address> brokers;
     for (auto count = in.compact_size(); count > 0; --count) {
@@ -51,6 +53,7 @@ std::map<std::int32_t, Address> read_brokers(wire::Decoder& in) {
     return brokers;
 }
 
+/// Who leads the partitions of a topic; partitions without a leader are left out.
 std::set<std::int32_t> read_leaders(wire::Decoder& in) {
     std::set<std::int32_t> leaders;
     for (auto partitions = in.compact_size(); partitions > 0; --partitions) {
@@ -113,6 +116,8 @@ KafkaError unable(const std::string& why) {
 
 } // namespace
 
+/// Reads an answer to the question above. A topic that is missing has the id of zeros, whatever stands
+/// there.
 IdentityAnswer read_identities(std::string_view answer) {
     wire::Decoder in(answer);
     IdentityAnswer found;
@@ -207,6 +212,8 @@ std::set<std::int32_t> TopicIds::leaders_of(const std::vector<std::string>& name
     return leaders;
 }
 
+/// Asks those who led the topics last, anybody when none of them answers, and then the leaders that the
+/// answers name. What they say differs while a deletion spreads, so all ids are returned.
 Identities TopicIds::ask(const std::vector<std::string>& names, Deadline deadline) {
     if (!connector_->able()) {
         throw unable("this kind of secured connection is not spoken here");

@@ -31,6 +31,7 @@ std::int32_t count_int32s(wire::Decoder& in) {
     return std::max(count, 0);
 }
 
+/// They are not needed here; the client knows them.
 void skip_brokers(wire::Decoder& in) {
     for (auto brokers = in.int32(); brokers > 0; --brokers) {
         in.int32();  // id
@@ -40,6 +41,7 @@ void skip_brokers(wire::Decoder& in) {
     }
 }
 
+/// One partition of a topic: its leader, how many replicas it has, and how many of them are in sync.
 void read_partition(wire::Decoder& in, TopicFacts& facts) {
     in.int16(); // a partition's error says what its leader says
     const auto index = static_cast<std::size_t>(in.int32());
@@ -79,6 +81,7 @@ std::string question(const std::vector<std::string>& names) {
 
 } // namespace
 
+/// Whether every partition has a leader.
 bool TopicFacts::led() const noexcept {
     return std::none_of(leaders.begin(), leaders.end(), [](std::int32_t leader) { return leader < 0; });
 }
@@ -116,6 +119,7 @@ TopicSurvey::TopicSurvey(const Admin& admin, const ClientOptions& options)
 
 TopicSurvey::~TopicSurvey() = default;
 
+/// Any broker can answer, so they are tried in turn; the last failure is told when none does.
 void TopicSurvey::connect(Deadline deadline) {
     std::optional<KafkaError> failed;
     for (const auto& [id, address] : admin_.brokers(deadline)) {
@@ -172,6 +176,9 @@ std::map<std::string, TopicFacts> TopicSurvey::ask_client(const std::vector<std:
     return all;
 }
 
+/// Our own request, or librdkafka's where that fails. A broker that is too old closes the connection
+/// without a word, which looks like an outage: so the client is asked, and if it answers, our request
+/// rests for a while.
 std::map<std::string, TopicFacts> TopicSurvey::ask_either(const std::vector<std::string>& names,
                                                           Deadline deadline) {
     if (!connector_->able() || SteadyClock::now() < silent_until_) {
@@ -186,6 +193,7 @@ std::map<std::string, TopicFacts> TopicSurvey::ask_either(const std::vector<std:
     }
 }
 
+/// One question at a time: shards ask together after an outage, and the connection is one.
 std::map<std::string, TopicFacts> TopicSurvey::ask(const std::vector<std::string>& names, Deadline deadline) {
     const std::unique_lock turn(asking_, deadline.time());
     if (!turn) {

@@ -1,3 +1,6 @@
+// Asks every two seconds whether Kafka answers, so that `status` knows it even while no shard sends
+// anything, and so that shards that were refused hear when it takes this client again.
+
 #include "node/kafka_watch.hpp"
 
 namespace outbox::relay {

@@ -1,3 +1,6 @@
+// Settings of the servers under which the guarantee does not hold. Nothing is refused for them: without
+// a crash of a server nothing is lost by them, and a test machine may well be set up so.
+
 #include "node/preconditions.hpp"
 
 namespace outbox::relay {

@@ -1,3 +1,6 @@
+// Tells observers what the survey found, each finding once, and once more when it is mended. Whether events
+// may be sent at all follows from it.
+
 #include "node/preflight.hpp"
 
 namespace outbox::relay {

@@ -6,6 +6,7 @@
 
 namespace outbox::relay {
 
+/// In the order of the enumeration.
 std::string_view name_of(ShardState state) {
     constexpr std::array<std::string_view, 10> names{"unowned", "fencing", "reading",   "settling",
                                                      "working", "resting", "releasing", "backing_off",
@@ -36,6 +37,8 @@ std::size_t Events::size() const {
     return batch_.claimed.rows.size();
 }
 
+/// A view of a row and its record. The texts in it are the batch's, which lives until the call has
+/// returned.
 Event Events::operator[](std::size_t index) const {
     const store::Row& row = batch_.claimed.rows[index];
     const kafka::Record& record = batch_.records[index];

@@ -13,6 +13,8 @@ void LogObserver::started(const happened::Started& started) {
                                {"relay", started.relay}});
 }
 
+/// The same reason is said ever more rarely, because a server that is away is asked many times a
+/// minute.
 void LogObserver::waits(const happened::Waits& waits) {
     {
         const std::lock_guard lock(mutex_);
@@ -24,6 +26,7 @@ void LogObserver::waits(const happened::Waits& waits) {
                                              {{"reason", waits.reason}, {"failures", waits.failures}});
 }
 
+/// The next wait is a new one and is said at once.
 void LogObserver::joined() {
     const std::lock_guard lock(mutex_);
     waits_.over();
@@ -56,6 +59,7 @@ void LogObserver::order_unchecked(std::string_view reason) {
               {{"reason", reason}, {"mend", "outbox-migrate up checks it, and takes its time"}});
 }
 
+/// One line a finding, with its object and what to type, at the level that its gravity asks for.
 void LogObserver::found(const happened::Finding& finding) {
     const log::Fields fields{{"object", finding.object}, {"what", finding.what}, {"type", finding.mend}};
     switch (finding.gravity) {
@@ -110,6 +114,7 @@ void LogObserver::not_left(std::string_view reason) {
     log::warn("the relays' register was not left", {{"reason", reason}});
 }
 
+/// A drain that was cut short is no loss: what was left is settled by whoever owns the shards next.
 void LogObserver::drained(const happened::Drained& drained) {
     if (drained.in_time) {
         log::info("relay drained", {{"events_in_flight", drained.in_flight}});
@@ -119,6 +124,7 @@ void LogObserver::drained(const happened::Drained& drained) {
     }
 }
 
+/// In a program the line stands on stderr already; a service has nothing but its log.
 void LogObserver::gave_up(std::string_view reason) {
     if (says_why_it_ends_) {
         log::error("relay ends", {{"reason", reason}});

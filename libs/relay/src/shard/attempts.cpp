@@ -1,3 +1,6 @@
+// Tells observers about events that could not be sent: of each that has its own reason, and of all that
+// are given up with their topic at once, for those may be thousands.
+
 #include "shard/attempts.hpp"
 
 namespace outbox::relay {

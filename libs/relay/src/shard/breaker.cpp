@@ -1,3 +1,7 @@
+// How long a shard waits before it recovers again, and when it must not go on: two owners of one name
+// fence each other, each recovery of one is a failure of the other, and without a limit that never
+// ends.
+
 #include "shard/breaker.hpp"
 
 #include <outbox/faults/faults.hpp>
@@ -13,6 +17,8 @@ const delivery::Backoff refused_wait(milliseconds(1'000), milliseconds(60'000));
 
 } // namespace
 
+/// By what the last failure was: what passes soon, what somebody has to mend, and what counts failed
+/// logins.
 milliseconds Breaker::wait(double dice) const {
     switch (cause_) {
     case Cause::asks_for_a_hand:

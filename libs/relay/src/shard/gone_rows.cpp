@@ -1,3 +1,7 @@
+// Recovery's question about topics that are not those any more which they were: which of the manifests'
+// rows are still there? The manifest is in the control topic and survives the topics that it names.
+// What stands in the new topic is SENT; the rest cannot be known, and becomes FAILED with what to type.
+
 #include "shard/gone_rows.hpp"
 
 #include "outbox/messages/origin.hpp"
@@ -61,6 +65,7 @@ Wanted wanted_of(const std::vector<store::ManifestedRow>& named, const std::map<
     return wanted;
 }
 
+/// The event's error message: what happened, and the two ways to go on.
 std::string why_gone(const std::string& topic, const std::string& lack) {
     return fmt::format("topic {} was deleted, or deleted and made again, while the transaction of "
                        "this event was open or before it was marked, and the event is not found "

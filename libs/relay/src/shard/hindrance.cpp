@@ -1,3 +1,7 @@
+// Since when a shard does not get on. What fails again and again, with a moment of work in between,
+// counts as one trouble from its beginning; only a second of undisturbed work ends it. Troubles shorter
+// than a second are not worth a word.
+
 #include "shard/hindrance.hpp"
 
 namespace outbox::relay {
@@ -11,6 +15,7 @@ constexpr auto slow_for = 60s;      ///< after it was said
 
 } // namespace
 
+/// Whether the shard has worked for long enough since to call the trouble over. @pre mutex_ is held
 bool Hindrance::outlived(Time now) const {
     return works_since_ && pass_since_.value_or(now) - *works_since_ >= works_for_good;
 }

@@ -1,3 +1,6 @@
+// Recovery's questions to Kafka, asked of real brokers. A control topic that is missing is told apart
+// from one that cannot be read: without it nobody knows what was sent.
+
 #include "shard/kafka_brokers.hpp"
 
 #include "shard/gone_rows.hpp"

@@ -1,3 +1,8 @@
+// Markers that brokers lost. A transaction is decided at its coordinator, and a partition that did not
+// get the marker still waits: read_committed consumers stop there for good. Only the coordinator knows
+// the outcome, and it forgets it when a producer is initialised; so the outcome is written down before
+// that, and the marker is written after it, when no other producer of ours can be in the way.
+
 #include "shard/lost_markers.hpp"
 
 #include <outbox/kafka/error.hpp>
@@ -14,10 +19,12 @@ using kafka::TransactionState;
 using store::LostMarker;
 using Kind = TransactionState::Kind;
 
+/// Neither open nor still being ended.
 bool decided(const TransactionState& state) {
     return state.kind != Kind::ongoing && state.kind != Kind::ending;
 }
 
+/// Whether nothing has begun between two looks.
 bool same(const TransactionState& a, const TransactionState& b) {
     return a.kind == b.kind && a.producer_id == b.producer_id;
 }
@@ -29,6 +36,7 @@ bool names(const LostMarker& marker, const OpenTransaction& open) {
            (marker.start_offset == open.start_offset || marker.start_offset < 0);
 }
 
+/// An open transaction of which nobody noted the outcome: to guess it would lose events or double them.
 [[noreturn]] void stop_at(const OpenTransaction& open) {
     throw Contradiction(
         fmt::format("{} [{}] holds an open transaction of this outbox from offset {} on, and nobody knows"
@@ -72,6 +80,7 @@ TransactionState LostMarkers::decided(const std::string& lane) const {
     }
 }
 
+/// What this shard's producers have open in all partitions that it ever wrote to.
 kafka::OpenTransactions LostMarkers::open() const {
     const auto where = everywhere();
     return patiently(patience_, [&] { return transactions_.open(where, producers_, patience_.deadline); });
@@ -86,6 +95,8 @@ std::vector<kafka::Partition> LostMarkers::everywhere() const {
     return partitions;
 }
 
+/// Before the lanes are initialised: waits until their transactions are decided, and writes down what
+/// is missing.
 void LostMarkers::note() {
     if (!transactions_.able()) {
         return;
@@ -132,6 +143,7 @@ bool LostMarkers::keep(const kafka::OpenTransactions& seen, const std::vector<Tr
     return true;
 }
 
+/// After it: writes what was noted, also by an owner before this one, and forgets it.
 std::vector<std::string> LostMarkers::write() {
     if (!transactions_.able()) {
         return {};

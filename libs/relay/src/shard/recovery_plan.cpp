@@ -1,3 +1,9 @@
+// What the manifests since the last durable mark mean. They must be complete and ours: batch after
+// batch without a gap, of this outbox, under epochs that this database knows. Anything else says that
+// the control topic or the database is not the one that the other belongs to, and then every way of
+// going on would be a guess that loses events or sends them twice. So the shard stops and says which
+// two contradict each other.
+
 #include "shard/recovery_plan.hpp"
 
 #include "outbox/delivery/name_claim.hpp"
@@ -16,10 +22,12 @@ constexpr auto lost_log =
     " back the two that belong together or, where one is gone, stop the relays and see what `outbox-relay"
     " reconcile` says";
 
+/// What was found, and what an operator can do about it.
 StopShard stop(const std::string& what, const char* advice) {
     return {fmt::format("{}: {}", what, advice)};
 }
 
+/// The state that a row takes when its manifest says so.
 std::string_view state_of(delivery::Outcome outcome) {
     switch (outcome) {
     case delivery::Outcome::dead_lettered:
@@ -77,6 +85,7 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
         if (delivery::is_name_claim(*manifest)) {
             continue;
         }
+        // Another outbox writes under our name: its batches say nothing about our rows.
         if (manifest->outbox_id != outbox_id) {
             return stop(
                 fmt::format("control record at offset {} belongs to outbox {}", record.offset,
@@ -84,6 +93,8 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
                 "another outbox writes under this name; choose another OUTBOX_NAME for this one: stop"
                 " its relays, type OUTBOX_NAME=... outbox-relay adopt, and start them with that name");
         }
+        // The database forgot a take-over that Kafka knows of: it was restored, or a copy of it
+        // is in use.
         if (manifest->epoch > acquired.ownership.epoch) {
             return stop(
                 fmt::format("batch {} was sent under epoch {}, but this database knows only {}",
@@ -94,9 +105,11 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
         if (manifest->batch != expected && faults::cure("gapless")) {
             return stop(fmt::format("batch {} follows where {} is due", manifest->batch, expected), lost_log);
         }
+        // Numbers have no gaps, so a batch that is missing was lost with the log, not skipped.
         expected = manifest->batch + 1;
         settle.raise_epoch =
             manifest->epoch == acquired.ownership.epoch && manifest->owner != acquired.ownership.relay;
+        // The next batch comes after it, and the mark moves here once the rows are settled.
         settle.newest = {manifest->batch, record.offset};
         if (manifest->batch > marked.batch) {
             add(settle.sent_under, sent_under(record));

@@ -1,3 +1,7 @@
+// Buckets with a row that the database does not let us change. Such a row can be neither sent nor given
+// up, and its key cannot go on without it, so its bucket waits and all others go on. It is tried again
+// every two seconds, because a trigger or a constraint is mended without anybody telling us.
+
 #include "shard/refused_rows.hpp"
 
 #include <outbox/core/event.hpp>

@@ -8,6 +8,7 @@ namespace {
 constexpr std::chrono::seconds first_pause{10};
 constexpr std::chrono::minutes longest_pause{10};
 
+/// Offsets, ports and seconds change from line to line, and the reason stays the same.
 std::string without_digits(std::string text) {
     std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
     return text;

@@ -5,6 +5,7 @@
 namespace outbox::relay {
 namespace {
 
+/// How this shard's producers are called, and what is looked at before each commit.
 delivery::PublisherOptions publisher_options(const Work::Settings& work,
                                              const RunningPipeline::Servers& servers) {
     delivery::PublisherOptions options{work.options.kafka,

@@ -1,3 +1,7 @@
+// How the one event is found that spoils a batch or a claim. Kafka and PostgreSQL refuse the whole and
+// do not always say which part; so the next one is half as large, until one event stands alone. What
+// stands alone and is refused is at fault, and only then does it spend an attempt.
+
 #include "shard/suspects.hpp"
 
 #include <outbox/messages/record.hpp>
@@ -22,6 +26,7 @@ void keep_first_of_buckets(std::vector<store::UnreadableRow>& rows) {
 
 } // namespace
 
+/// Follows what batch_policy says about the failure. @return whether it lies with the events
 bool Suspects::judge(const delivery::Batch& batch, const kafka::Failure& failure) {
     const auto remedy = delivery::remedy_for(failure, batch);
     switch (remedy) {
@@ -68,10 +73,12 @@ bool Suspects::too_much(const delivery::Batch& batch, const kafka::Failure& fail
     return false;
 }
 
+/// The topic is handed out once; whoever takes it parks it.
 std::optional<Suspects::RefusedTopic> Suspects::proven() {
     return std::exchange(unproven_, std::nullopt);
 }
 
+/// Fewer rows a statement; false when it is one already, which must then be looked at by itself.
 bool Suspects::claim_fewer() {
     if (claim_.now() <= 1) {
         return false;

@@ -25,6 +25,7 @@ void UnmarkedTopics::add_to(delivery::LeftOut& out) const {
     }
 }
 
+/// Asks for one after the other, twice a second at most; the first that answers leads to a recovery.
 std::optional<std::string> UnmarkedTopics::askable(Brokers& brokers, Time now) {
     if (topics_.empty() || now < next_question_) {
         return std::nullopt;

@@ -22,7 +22,7 @@ struct Listener final : Observer {
     std::vector<std::string> heard;
 };
 
-class OutlivedTest : public testing::Test {
+class OutlivedTopics : public testing::Test {
 protected:
     std::vector<std::string> told(SteadyClock::time_point at) {
         outlived_.tell(at);
@@ -34,7 +34,7 @@ protected:
     SteadyClock::time_point now_ = SteadyClock::now();
 };
 
-TEST_F(OutlivedTest, TellsOfATopicAtMostEveryTenSeconds) {
+TEST_F(OutlivedTopics, TellsOfATopicAtMostEveryTenSeconds) {
     outlived_.add("a", 2);
     outlived_.add("a", 3);
     outlived_.add("b", 1);
@@ -45,7 +45,7 @@ TEST_F(OutlivedTest, TellsOfATopicAtMostEveryTenSeconds) {
     EXPECT_THAT(told(now_ + 30s), IsEmpty());
 }
 
-TEST_F(OutlivedTest, NamesTwentyTopicsAtMost) {
+TEST_F(OutlivedTopics, NamesTwentyTopicsAtMost) {
     for (int i = 0; i < 50; ++i) {
         outlived_.add(std::to_string(i), 1);
     }

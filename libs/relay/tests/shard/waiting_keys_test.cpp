@@ -10,7 +10,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class WaitingKeysTest : public testing::Test {
+class BlockedKeys : public testing::Test {
 protected:
     std::vector<std::int64_t> claim() {
         std::vector<std::int64_t> seqs;
@@ -26,14 +26,14 @@ protected:
     WaitingKeys keys_;
 };
 
-TEST_F(WaitingKeysTest, WhereNothingWaitsOnlyReadyRowsAreAskedFor) {
+TEST_F(BlockedKeys, WhereNothingWaitsOnlyReadyRowsAreAskedFor) {
     database_.ready.push_back(fakes::rows_of({1}));
     EXPECT_THAT(claim(), ElementsAre(1));
     EXPECT_THAT(claim(), IsEmpty());
     EXPECT_THAT(database_.calls, ElementsAre("claim", "claim"));
 }
 
-TEST_F(WaitingKeysTest, ReadyRowsAndWaitingOnesTakeTurns) {
+TEST_F(BlockedKeys, ReadyRowsAndWaitingOnesTakeTurns) {
     keys_.rows_wait();
     database_.due = {};
     database_.due.push_back(fakes::rows_of({1}));
@@ -46,7 +46,7 @@ TEST_F(WaitingKeysTest, ReadyRowsAndWaitingOnesTakeTurns) {
     EXPECT_THAT(claim(), ElementsAre(4));
 }
 
-TEST_F(WaitingKeysTest, HeldRowsOfKeysThatNeedWaitNoMoreAreClaimedUntilNoneIsLeft) {
+TEST_F(BlockedKeys, HeldRowsOfKeysThatNeedWaitNoMoreAreClaimedUntilNoneIsLeft) {
     database_.waiting = {3};
     database_.free_keys = {{3, "a"}, {3, "b"}};
     database_.held["b"].push_back(fakes::rows_of({7}));
@@ -60,7 +60,7 @@ TEST_F(WaitingKeysTest, HeldRowsOfKeysThatNeedWaitNoMoreAreClaimedUntilNoneIsLef
     EXPECT_FALSE(keys_.saw({}));
 }
 
-TEST_F(WaitingKeysTest, AreLookedAtOnceASecondOrAtOnceWhenThereIsMore) {
+TEST_F(BlockedKeys, AreLookedAtOnceASecondOrAtOnceWhenThereIsMore) {
     EXPECT_TRUE(keys_.look_due(now_)) << "nothing is known yet";
     database_.waiting = {3};
     tend();
@@ -73,7 +73,7 @@ TEST_F(WaitingKeysTest, AreLookedAtOnceASecondOrAtOnceWhenThereIsMore) {
     EXPECT_TRUE(keys_.look_due(now_)) << "more followers are to be held aside than one statement holds";
 }
 
-TEST_F(WaitingKeysTest, ARowThatIsDueOrABlockedKeyIsWorthALook) {
+TEST_F(BlockedKeys, ARowThatIsDueOrABlockedKeyIsWorthALook) {
     EXPECT_FALSE(keys_.saw({.next_attempt = milliseconds(5)}));
     EXPECT_TRUE(keys_.saw({.next_attempt = milliseconds(0)}));
     database_.due.push_back(fakes::rows_of({1}));
