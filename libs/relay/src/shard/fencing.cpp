@@ -18,7 +18,8 @@ std::string Fencing::prefix(const std::string& ids) const {
 /// What brokers know of the last transactions is written down before the producers are initialised, for then
 /// they forget it; lost markers are written after it, when nobody else can begin a transaction.
 template <class Initialise>
-void Fencing::between_markers(const std::string& ids, const Patience& patience, Initialise initialise) {
+void Fencing::between_markers(const std::string& ids, const std::optional<store::Slot>& slot,
+                              const Patience& patience, Initialise initialise) {
     const auto markers =
         brokers_.markers(session_.database(), ids, delivery::lane_ids(prefix(ids)), patience);
     markers->note();
@@ -29,7 +30,7 @@ void Fencing::between_markers(const std::string& ids, const Patience& patience, 
     }
     debts_.erase(ids);
     if (!waiting.empty()) {
-        debts_[ids] = std::move(waiting);
+        debts_[ids] = {std::move(waiting), slot};
     }
 }
 
@@ -40,15 +41,15 @@ Step Fencing::begin() {
     had_ = leased.number;
     const std::string ids = delivery::slot_ids(leased.number);
     publisher_.rename(prefix(ids));
-    const Patience patience{Deadline::in(begin_timeout), [&] {
-                                return session_.database().slot_epoch(leased.number) == leased.epoch;
-                            }};
-    between_markers(ids, patience, [&] {
+    const Patience patience{Deadline::in(begin_timeout),
+                            [&] { return session_.database().slot_epoch(leased.number) == leased.epoch; }};
+    between_markers(ids, leased, patience, [&] {
         publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
                          patience.go_on);
     });
     pay_debts(ids, patience);
     slot_ = faults::cure("slot-epoch") ? database.raise_slot(leased) : std::optional(leased);
+    note_raised(ids, slot_);
     if (!slot_) {
         return {Step::Kind::again,
                 fmt::format("another relay fenced the producers of slot {} meanwhile", leased.number)};
@@ -57,12 +58,20 @@ Step Fencing::begin() {
     return {};
 }
 
-/// Of slots and shards whose producers this pipeline has fenced before.
+/// Of slots and shards whose producers this pipeline has fenced before. Whoever has raised such a slot since
+/// may have a transaction under way there, and has noted the same markers: they are his to write.
 void Fencing::pay_debts(const std::string& own, const Patience& patience) {
     const auto debts = debts_;
-    for (const auto& [ids, topics] : debts) {
-        if (ids != own) {
-            between_markers(ids, patience, [] {});
+    for (const auto& [ids, debt] : debts) {
+        if (ids == own) {
+            continue;
+        }
+        if (!debt.slot) {
+            fence_ids(ids, {}, patience);
+        } else if (session_.database().slot_epoch(debt.slot->number) == debt.slot->epoch) {
+            fence_and_raise(*debt.slot, patience);
+        } else {
+            debts_.erase(ids);
         }
     }
 }
@@ -80,7 +89,7 @@ void Fencing::fence(const store::SentUnder& before, int shard, const Patience& p
         fence_slot(before.slot, patience);
         break;
     case Kind::shard:
-        fence_ids(delivery::shard_ids(shard), patience);
+        fence_ids(delivery::shard_ids(shard), {}, patience);
         break;
     case Kind::unknown:
         for (const int number : session_.database().slots()) {
@@ -88,7 +97,7 @@ void Fencing::fence(const store::SentUnder& before, int shard, const Patience& p
                 fence_slot({number, session_.database().slot_epoch(number)}, patience);
             }
         }
-        fence_ids(delivery::shard_ids(shard), patience);
+        fence_ids(delivery::shard_ids(shard), {}, patience);
         break;
     }
 }
@@ -100,23 +109,42 @@ void Fencing::fence_slot(const store::Slot& then, const Patience& patience) {
     if (own || (now.epoch > then.epoch && faults::cure("slot-epoch"))) {
         return;
     }
-    fence_ids(delivery::slot_ids(then.number), patience);
-    static_cast<void>(database.raise_slot(now)); // else somebody else has: they are fenced all the same
+    fence_and_raise(now, patience);
 }
 
-void Fencing::fence_ids(const std::string& ids, const Patience& patience) {
+void Fencing::fence_and_raise(const store::Slot& now, const Patience& patience) {
+    const std::string ids = delivery::slot_ids(now.number);
+    fence_ids(ids, now, patience);
+    note_raised(ids, session_.database().raise_slot(now));
+}
+
+/// @param raised  null: somebody else has raised the slot, and its producers are fenced all the same
+void Fencing::note_raised(const std::string& ids, const std::optional<store::Slot>& raised) {
+    const auto debt = debts_.find(ids);
+    if (debt == debts_.end()) {
+        return;
+    }
+    if (raised) {
+        debt->second.slot = raised;
+    } else {
+        debts_.erase(debt);
+    }
+}
+
+void Fencing::fence_ids(const std::string& ids, const std::optional<store::Slot>& slot,
+                        const Patience& patience) {
     if (!faults::cure("fence-others")) {
         return;
     }
-    between_markers(ids, patience, [&] {
+    between_markers(ids, slot, patience, [&] {
         delivery::fence_lanes(publisher_.options(), prefix(ids), patience.deadline, patience.go_on);
     });
 }
 
 std::set<std::string> Fencing::unmarked_topics() const {
     std::set<std::string> topics;
-    for (const auto& [ids, waiting] : debts_) {
-        topics.insert(waiting.begin(), waiting.end());
+    for (const auto& [ids, debt] : debts_) {
+        topics.insert(debt.topics.begin(), debt.topics.end());
     }
     return topics;
 }
