@@ -1,3 +1,6 @@
+// outbox-backfill: publishes old events once more. All of it is libs/backfill; here are signals and the
+// log.
+
 #include <outbox/backfill/program.hpp>
 #include <outbox/backfill/request.hpp>
 #include <outbox/telemetry/log.hpp>
@@ -9,8 +12,11 @@
 
 namespace {
 
+/// Set by SIGTERM or SIGINT. The run looks at it between pages, so a page is published whole or not at
+/// all.
 std::atomic<bool> stopping{false};
 
+/// Runs where a signal strikes, so it does nothing but set the flag.
 void on_signal(int) {
     stopping = true;
 }
@@ -22,6 +28,7 @@ void stop_on_signals() {
     sigaction(SIGINT, &action, nullptr);
 }
 
+/// @return the exit code
 int run(const outbox::Arguments& arguments) {
     mallopt(M_ARENA_MAX, 2); // many threads, small memory
     outbox::log::configure(arguments.settings, "outbox-backfill");

@@ -1,3 +1,6 @@
+// outbox-migrate: the command line of libs/migrate. What a verb changes is decided and done there; here
+// its result is printed, on stdout what a script wants to read, on stderr what a person does.
+
 #include <outbox/core/error.hpp>
 #include <outbox/migrate/mapping.hpp>
 #include <outbox/migrate/request.hpp>
@@ -12,6 +15,7 @@ using namespace outbox;
 
 namespace {
 
+/// A runner over the files of --dir, or over those that were built into the program.
 migrations::Runner make_runner(const Arguments& arguments, const migrations::Request& request) {
     auto files = migrations::migrations_from(request.folder ? migrations::files_in(*request.folder)
                                                             : migrations::embedded_files());
@@ -31,6 +35,7 @@ int tell_unserved(migrations::Runner& runner) {
     return lines.empty() && std::cout ? 0 : 1;
 }
 
+/// @return the exit code: 1 also when a table that is served has rows that do not become events
 int run(const Arguments& arguments) {
     const migrations::Request request = migrations::parse_request(arguments);
     print_warnings(migrations::command_line(), arguments);

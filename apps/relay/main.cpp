@@ -1,3 +1,7 @@
+// outbox-relay: the relay of libs/relay with a command line, signals and an exit code; with a verb, the
+// operator's tool (verbs.cpp). The process adds nothing to relay::Relay that an embedding service
+// lacks.
+
 #include "verbs.hpp"
 
 #include <outbox/core/command_line.hpp>
@@ -14,6 +18,7 @@
 
 namespace {
 
+/// The two signals that mean "finish and go": SIGTERM of orchestrators, SIGINT of a terminal.
 sigset_t ending_signals() {
     sigset_t set;
     sigemptyset(&set);
@@ -35,6 +40,7 @@ public:
           }) {}
     StopOnSignals(const StopOnSignals&) = delete;
     StopOnSignals& operator=(const StopOnSignals&) = delete;
+    /// Ends the thread by a signal to itself, which sigwait takes like any other.
     ~StopOnSignals() {
         over_ = true;
         pthread_kill(thread_.native_handle(), SIGINT);
@@ -46,6 +52,8 @@ private:
     std::thread thread_; ///< the last member: it uses the others
 };
 
+/// Runs the relay until a signal or a fault ends it.
+/// @return 0; a relay that cannot start throws, and run_program() says why
 int relay(const outbox::Arguments& arguments) {
     mallopt(M_ARENA_MAX, 2); // many threads, small memory
     const sigset_t set = ending_signals();

@@ -1,4 +1,7 @@
-// The operator's verbs: what they take, and what they print.
+// The operator's verbs: what they take, and what they print. Each function below reads its options,
+// refuses what makes no sense before a session is opened, calls the deed in libs/operator, and prints
+// what it returns. `table()` at the end names all verbs with their help, so a new verb is a function
+// and a row.
 #include "verbs.hpp"
 
 #include "cluster.hpp"
@@ -22,6 +25,7 @@
 namespace outbox {
 namespace {
 
+/// Which events retry and skip are about. An id names one event; type and time narrow a set together.
 verbs::Selection selection_of(const Arguments& arguments) {
     verbs::Selection selection;
     selection.event_type = arguments.option("event-type");
@@ -40,6 +44,7 @@ verbs::Selection selection_of(const Arguments& arguments) {
     return selection;
 }
 
+/// nullopt for anything but digits, and for what is too large for an int.
 std::optional<int> whole_number(const std::string& text) {
     int number = -1;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -47,6 +52,7 @@ std::optional<int> whole_number(const std::string& text) {
     return whole ? std::optional(number) : std::nullopt;
 }
 
+/// What pause and resume are about: one topic, one shard, or everything.
 verbs::Target target_of(const Arguments& arguments) {
     const auto topic = arguments.option("topic");
     const auto shard = arguments.option("shard");
@@ -64,10 +70,14 @@ verbs::Target target_of(const Arguments& arguments) {
     return topic ? verbs::Target{verbs::Target::Scope::topic, *topic} : verbs::Target{};
 }
 
+/// Why, and whether the operator insists; both go into outbox_audit.
 verbs::Motive motive_of(const Arguments& arguments) {
     return {arguments.option("reason"), arguments.given("force")};
 }
 
+/// Prints what was done on stdout and what was refused on stderr. Both can happen: some events were
+/// done.
+/// @return the exit code
 int report(const char* verb, const verbs::Outcome& outcome) {
     if (outcome.done) {
         std::cout << verb << ": " << *outcome.done << '\n' << std::flush;
@@ -78,6 +88,7 @@ int report(const char* verb, const verbs::Outcome& outcome) {
     return outcome.refused || !std::cout ? 1 : 0;
 }
 
+/// From which point on `status` calls it an alarm.
 verbs::Limits limits_of(const Arguments& arguments) {
     verbs::Limits limits;
     const auto number = [&](const char* name) -> std::optional<int> {
@@ -145,6 +156,7 @@ int resume(const Arguments& arguments) {
     return report("resume", verbs::resume(session, target, motive_of(arguments)));
 }
 
+/// The control topic gets its partitions first: a shard without one could send nothing.
 int reshard(const Arguments& arguments) {
     const auto& words = arguments.words;
     const auto shards = words.size() > 1 ? whole_number(words[1]) : std::nullopt;
@@ -158,6 +170,7 @@ int reshard(const Arguments& arguments) {
     if (auto refused = verbs::of_another_name(session, options.name)) {
         return report("reshard", {{}, std::move(refused)}); // the topic of that name is another outbox's
     }
+    // Kafka is asked before PostgreSQL is changed: a reshard needs both, and half of it is of no use.
     const kafka::Admin admin(options.kafka);
     std::ignore = admin.cluster_id(Deadline::in(milliseconds(10'000))); // whether anybody answers
     delivery::ensure_control_topic(admin, {options.control_topic(), *shards}, options.topics,
@@ -184,6 +197,7 @@ int reconcile(const Arguments& arguments) {
                                                 motive_of(arguments)));
 }
 
+/// The deed of a verb. @return the exit code
 using Run = int (*)(const Arguments&);
 
 constexpr auto exit_codes = "0 done, 1 refused or failed, 2 bad usage";

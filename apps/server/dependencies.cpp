@@ -1,3 +1,6 @@
+// What outbox-server depends on, as its /health and /readyz ask it. Each question has a deadline and
+// its own connection, and a refusal says what to type.
+
 #include "dependencies.hpp"
 
 #include <outbox/core/error.hpp>
@@ -13,6 +16,7 @@ namespace {
 constexpr postgres::Statement tables_statement{
     "health", "SELECT to_regclass('users') IS NOT NULL AND to_regclass('idempotency_keys') IS NOT NULL"};
 
+/// The command that makes the topic, for whoever must make it by hand.
 std::string command_for(const kafka::NewTopic& topic, const std::string& brokers) {
     return fmt::format("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {}{}", brokers,
                        topic.name, topic.partitions,
@@ -35,6 +39,8 @@ void Database::check(Deadline deadline) {
     try {
         there = has_tables(deadline);
     } catch (const Error& error) {
+        // A first failure on a pooled session proves nothing: the server may have restarted since it
+        // was used last.
         if (error.action() != Action::reconnect) {
             throw;
         }

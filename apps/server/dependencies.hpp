@@ -15,9 +15,13 @@ public:
 
     [[nodiscard]] std::string_view name() const noexcept override { return "database"; }
     [[nodiscard]] bool needed_for_requests() const noexcept override { return true; }
+    /// Asks the database now. @throws Error with what to type when the schema is too old or tables
+    /// are missing.
     void check(Deadline deadline) override;
 
 private:
+    /// Whether the example's tables are there, by a session that is checked for our schema's
+    /// version too.
     [[nodiscard]] bool has_tables(Deadline deadline);
 
     postgres::Pool pool_; ///< one connection of its own: busy workers must not make the database look lost
@@ -36,6 +40,8 @@ public:
     [[nodiscard]] std::string_view name() const noexcept override { return "kafka"; }
     /// The outbox keeps the events until Kafka is back.
     [[nodiscard]] bool needed_for_requests() const noexcept override { return false; }
+    /// Asks the brokers for the topic, and makes it where that is allowed.
+    /// @throws Error with the command to type, when it is missing and must not be made
     void check(Deadline deadline) override;
 
 private:

@@ -1,3 +1,8 @@
+// outbox-server, the worked example: an HTTP API over users, each change with its event in one
+// transaction. This file only wires: settings become objects, the server listens, and at SIGTERM it
+// stops taking requests, answers those that it has, and ends. The users API itself is libs/users, HTTP
+// is libs/http.
+
 #include "dependencies.hpp"
 #include "openapi.hpp"
 
@@ -23,6 +28,7 @@ using namespace outbox;
 
 namespace {
 
+/// What outbox-server takes on its command line; it has no verbs.
 CommandLineSpec command_line() {
     return {.program = Program::server,
             .name = "outbox-server",
@@ -36,6 +42,8 @@ CommandLineSpec command_line() {
 /// SIGTERM and SIGINT, taken by one thread in order; the others never see them.
 class StopSignals {
 public:
+    /// Blocks both signals in this thread, and so in all that start later. Make it before any of
+    /// them.
     StopSignals() {
         sigemptyset(&signals_);
         sigaddset(&signals_, SIGTERM);
@@ -67,6 +75,7 @@ postgres::ConnectOptions database_options(const Settings& settings) {
     return options;
 }
 
+/// Kafka as a dependency of the health answer. The server itself never writes to Kafka: the relay does.
 std::unique_ptr<http::Dependency> event_topic(const Settings& settings) {
     kafka::NewTopic topic;
     topic.name = settings.text("KAFKA_TOPIC");
@@ -84,6 +93,7 @@ std::unique_ptr<http::Dependency> event_topic(const Settings& settings) {
                                         settings.on("KAFKA_CREATE_TOPICS"));
 }
 
+/// Both dependencies, asked at most once a second however often /health is called.
 http::Health make_health(const Settings& settings) {
     constexpr milliseconds fresh_for{1'000};
     const milliseconds check_timeout =
@@ -100,6 +110,7 @@ struct HealthWorkers {
     http::WorkerPool readiness{1, 64};
 };
 
+/// /health tells all, /readyz what a load balancer needs, /livez only that the process answers.
 void add_health_routes(http::Router& router, http::Health& health, HealthWorkers& workers) {
     router.add(
         {"GET", "/health", &workers.health, [&health](const http::Request&) { return health.report(); }});
@@ -116,11 +127,14 @@ void add_openapi_route(http::Router& router) {
                 }});
 }
 
+/// /test/crash is for demonstrations. Nobody outside of this machine may reach it by accident.
 bool test_api_wanted(const Settings& settings) {
     const std::string& wish = settings.text("SERVER_TEST_API");
     return wish == "on" || (wish == "auto" && http::is_loopback(settings.text("SERVER_BIND")));
 }
 
+/// HTTP's limits from the settings, checked against each other.
+/// @throws UsageError naming the setting
 http::ServerOptions server_options(const Settings& settings) {
     http::ServerOptions options;
     options.address = settings.text("SERVER_BIND");
@@ -160,6 +174,8 @@ void wait_until_told(const StopSignals& signals, http::Health& health, http::Wor
     } while (!signals.wait(Deadline::in(std::chrono::seconds(1))));
 }
 
+/// The whole life of the server. Objects are made in the order in which they need each other, and go
+/// the other way round: workers end before the pool of connections and the service that they use.
 int run(const Arguments& arguments) {
     const Settings& settings = arguments.settings;
     log::configure(settings, "outbox-server");
@@ -192,6 +208,8 @@ int run(const Arguments& arguments) {
     log::info("listening", {{"address", settings.text("SERVER_BIND")}, {"port", server.port()}});
     wait_until_told(signals, health, health_workers.health);
 
+    // Drain: no new connections, requests in work are answered, at most one request's deadline and
+    // a second more.
     log::info("stopping");
     const auto left =
         server.drain(Deadline::in(settings.seconds("SERVER_REQUEST_TIMEOUT") + std::chrono::seconds(1)));

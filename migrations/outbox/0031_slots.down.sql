@@ -5,19 +5,11 @@ BEGIN
         RAISE EXCEPTION 'events of some shards may be under way under the producers of a slot: start a relay of this version, and'
             ' stop it with SIGTERM, before you go back' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    IF EXISTS (SELECT FROM outbox_lost_markers WHERE ids LIKE 'p%') THEN
+    IF EXISTS (SELECT FROM outbox_lost_markers WHERE shard < 0) THEN
         RAISE EXCEPTION 'markers of transactions of a slot are lost: start a relay of this version, wait until'
             ' outbox_lost_markers is empty, and stop it, before you go back' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 END $$;
-DROP TRIGGER outbox_refuse_old_owner ON outbox_shards;
-DROP FUNCTION outbox_refuse_old_owner();
-DROP TRIGGER IF EXISTS outbox_refuse_old_relay ON outbox_relays;
-CREATE TRIGGER outbox_refuse_old_relay BEFORE INSERT ON outbox_relays
-    FOR EACH ROW WHEN (NEW.made_for IS NULL) EXECUTE FUNCTION outbox_refuse_old_relay();
-ALTER TABLE outbox_lost_markers ADD COLUMN shard INTEGER;
-UPDATE outbox_lost_markers SET shard = ids::integer;
-ALTER TABLE outbox_lost_markers DROP CONSTRAINT outbox_lost_markers_pkey;
-ALTER TABLE outbox_lost_markers DROP COLUMN ids, ADD PRIMARY KEY (shard, topic, partition, producer_id);
+COMMENT ON COLUMN outbox_lost_markers.shard IS NULL;
 ALTER TABLE outbox_shards DROP COLUMN slot, DROP COLUMN slot_epoch;
 DROP TABLE outbox_slots;

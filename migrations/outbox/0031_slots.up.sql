@@ -12,11 +12,7 @@ CREATE TABLE outbox_slots (
 ALTER TABLE outbox_shards ADD COLUMN slot INTEGER, ADD COLUMN slot_epoch BIGINT;
 ALTER TABLE outbox_shards ALTER COLUMN slot_epoch SET DEFAULT 0;
 
--- The markers that brokers lost, by what the transactional ids have in common: "3" of shard 3's own, "p0" of slot 0's.
-ALTER TABLE outbox_lost_markers ADD COLUMN ids TEXT;
-UPDATE outbox_lost_markers SET ids = shard::text;
-ALTER TABLE outbox_lost_markers DROP CONSTRAINT outbox_lost_markers_pkey;
-ALTER TABLE outbox_lost_markers DROP COLUMN shard, ADD PRIMARY KEY (ids, topic, partition, producer_id);
+COMMENT ON COLUMN outbox_lost_markers.shard IS 'whose producers they were: of a shard by itself, or, below 0, of slot -1 - shard';
 
 -- Who may do something with the relays' register may do it with their slots.
 DO $$
@@ -29,30 +25,3 @@ BEGIN
         EXECUTE format('GRANT %s ON outbox_slots TO %s', given.privilege, given.grantee);
     END LOOP;
 END $$;
-
--- A relay that was built before does not know under whose producers a shard's events are under way: it cannot begin here, and
--- one that runs keeps what it has and takes nothing more.
-DROP TRIGGER IF EXISTS outbox_refuse_old_relay ON outbox_relays;
-CREATE OR REPLACE FUNCTION outbox_refuse_old_relay() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'relay % was built for an older version of this outbox: upgrade the program, or take it out of service',
-        NEW.name USING ERRCODE = 'object_not_in_prerequisite_state';
-END $$;
-CREATE TRIGGER outbox_refuse_old_relay BEFORE INSERT ON outbox_relays
-    FOR EACH ROW WHEN (NEW.made_for IS NULL OR NEW.made_for < 31) EXECUTE FUNCTION outbox_refuse_old_relay();
-
-CREATE FUNCTION outbox_refuse_old_owner() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    old_relay text;
-BEGIN
-    EXECUTE format('SELECT name FROM %I.outbox_relays WHERE relay = $1 AND coalesce(made_for, 0) < 31', TG_TABLE_SCHEMA)
-       INTO old_relay USING NEW.owner;
-    IF old_relay IS NOT NULL THEN
-        RAISE EXCEPTION 'relay % was built for an older version of this outbox: upgrade the program, or take it out of service',
-            old_relay USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER outbox_refuse_old_owner BEFORE UPDATE OF owner ON outbox_shards
-    FOR EACH ROW WHEN (NEW.owner IS NOT NULL AND NEW.owner IS DISTINCT FROM OLD.owner)
-    EXECUTE FUNCTION outbox_refuse_old_owner();

@@ -30,7 +30,7 @@ protected:
 
 TEST_F(DeadLetter, IsNotOvertakenByALaterEventOfAKeyThatItBlocks) {
     start_relay({{"RELAY_ON_FAILED", "block-key"}, {"RELAY_DEAD_LETTER_TOPIC", letters}});
-    const auto end = kafka->inject({.match = {"EndTxn", "-0-0 commit"}, .fault = {Fault::Kind::stall}});
+    const auto end = kafka->inject({.match = {"EndTxn", "-p0-0 commit"}, .fault = {Fault::Kind::stall}});
     const auto dead = insert("a", "no topic's name");
     kafka->wait_hit(end, soon());
     const auto later = insert("a", database.name());

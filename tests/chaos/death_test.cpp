@@ -23,7 +23,7 @@ void PrintTo(const Last& last, std::ostream* out) { // NOLINT(readability-identi
 }
 
 /// Of batch 3, the second on its lane.
-const Rule commit{.match = {"EndTxn", "-0-1 commit"}, .fault = {Kind::stall}, .nth = 2};
+const Rule commit{.match = {"EndTxn", "-p0-1 commit"}, .fault = {Kind::stall}, .nth = 2};
 
 class KilledDuring : public Chaos, public testing::WithParamInterface<std::tuple<Last, bool>> {
 protected:
@@ -54,7 +54,7 @@ INSTANTIATE_TEST_SUITE_P(
             Last{"Claim",
                  false,
                  {.match = {"COMMIT", "\noutbox_to_processing\n"}, .fault = {Kind::stall}, .nth = 2}},
-            Last{"Produce", true, {.match = {"Produce", "-0-1 "}, .fault = {Kind::stall}, .nth = 3}},
+            Last{"Produce", true, {.match = {"Produce", "-p0-1 "}, .fault = {Kind::stall}, .nth = 3}},
             Last{"Commit", true, commit},
             Last{"Mark",
                  false,

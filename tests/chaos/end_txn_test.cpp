@@ -12,7 +12,7 @@ using EndTxn = Chaos;
 
 /// Of batch 3, the second on its lane.
 Rule third_commit(Kind fault) {
-    return {.match = {"EndTxn", "-0-1 commit"}, .fault = {fault}, .nth = 2};
+    return {.match = {"EndTxn", "-p0-1 commit"}, .fault = {fault}, .nth = 2};
 }
 
 TEST_F(EndTxn, ACommitThatIsLostWithItsConnectionIsSentAgain) {
@@ -75,16 +75,16 @@ TEST_F(EndTxn, AnAbortDelayedIntoTheNextTransactionIsFenced) {
 // place.
 TEST_F(EndTxn, AnAbortOfAFailedTransactionHitsNoLaterOne) {
     start_relay();
-    const auto failed = kafka->inject({.match = {"AddPartitionsToTxn", "-0-1 "},
+    const auto failed = kafka->inject({.match = {"AddPartitionsToTxn", "-p0-1 "},
                                        .fault = {.kind = Kind::replace_error, .error = 120},
                                        .nth = 3});
     const auto abort =
-        kafka->inject({.match = {"EndTxn", "-0-1 abort"}, .fault = {Kind::hold_and_cut}, .after = failed});
+        kafka->inject({.match = {"EndTxn", "-p0-1 abort"}, .fault = {Kind::hold_and_cut}, .after = failed});
     const auto again =
-        kafka->inject({.match = {"EndTxn", "-0-1 abort"}, .fault = {Kind::none}, .after = abort});
-    const auto next = kafka->inject({.match = {"Produce", "-0-1 "}, .fault = {Kind::none}, .after = again});
+        kafka->inject({.match = {"EndTxn", "-p0-1 abort"}, .fault = {Kind::none}, .after = abort});
+    const auto next = kafka->inject({.match = {"Produce", "-p0-1 "}, .fault = {Kind::none}, .after = again});
     const auto commit =
-        kafka->inject({.match = {"EndTxn", "-0-1 commit"}, .fault = {Kind::stall}, .after = next});
+        kafka->inject({.match = {"EndTxn", "-p0-1 commit"}, .fault = {Kind::stall}, .after = next});
     write_events();
     kafka->wait_hit(failed, soon());
     ASSERT_TRUE(support::wait_until([&] { return recoveries() > 0 || kafka->hit(commit); }, 30s));

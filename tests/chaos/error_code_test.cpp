@@ -27,7 +27,7 @@ void PrintTo(const Code& code, std::ostream* out) { // NOLINT(readability-identi
 class ErrorCode : public Chaos, public testing::WithParamInterface<Code> {
 protected:
     [[nodiscard]] static Rule answered_with_it(int nth) {
-        return {.match = {GetParam().api, "-0-1"},
+        return {.match = {GetParam().api, "-p0-1"},
                 .fault = {.kind = Kind::replace_error, .error = GetParam().error},
                 .nth = nth};
     }
@@ -52,7 +52,7 @@ TEST_P(FinalError, EndsTheProducersAndCostsNoEvent) {
 TEST_P(InitError, OfARecoveryCostsNoEvent) {
     start_relay();
     Rule init = answered_with_it(1);
-    init.after = kafka->inject({.match = {"EndTxn", "-0-1 commit"}, .fault = {Kind::cut_after}, .nth = 2});
+    init.after = kafka->inject({.match = {"EndTxn", "-p0-1 commit"}, .fault = {Kind::cut_after}, .nth = 2});
     expect_delivery_after(kafka->inject(init));
     EXPECT_GE(recoveries(), 1);
 }

@@ -101,11 +101,11 @@ void Chaos::expect_delivery_after(RuleId rule) {
 Passage Chaos::send_in_next_transaction(const Rule& rule, const std::function<void(std::string&)>& change) {
     const auto kept = kafka->inject(rule);
     const auto end =
-        kafka->inject({.match = {"EndTxn", "-0-1 "}, .fault = {Fault::Kind::none}, .after = kept});
+        kafka->inject({.match = {"EndTxn", "-p0-1 "}, .fault = {Fault::Kind::none}, .after = kept});
     const auto first =
-        kafka->inject({.match = {"Produce", "-0-1 "}, .fault = {Fault::Kind::none}, .after = end});
+        kafka->inject({.match = {"Produce", "-p0-1 "}, .fault = {Fault::Kind::none}, .after = end});
     const auto second =
-        kafka->inject({.match = {"Produce", "-0-1 "}, .fault = {Fault::Kind::stall}, .after = first});
+        kafka->inject({.match = {"Produce", "-p0-1 "}, .fault = {Fault::Kind::stall}, .after = first});
     write_events();
     kafka->wait_answer(kafka->wait_hit(first, soon()).number, soon());
     kafka->wait_hit(second, soon());

@@ -11,7 +11,7 @@ class TransactionRequest : public Chaos, public testing::WithParamInterface<cons
 protected:
     /// On lane 1, in its second transaction as a rule.
     [[nodiscard]] Rule third(Kind fault) const {
-        return {.match = {GetParam(), "-0-1 "}, .fault = {fault}, .nth = 3};
+        return {.match = {GetParam(), "-p0-1 "}, .fault = {fault}, .nth = 3};
     }
 };
 

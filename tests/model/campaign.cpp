@@ -12,6 +12,8 @@ const std::array<NamedCure, cure_count> cure_names{{
     {Cure::row_set, "row-set"},
     {Cure::gapless, "gapless"},
     {Cure::first_manifest, "first-manifest"},
+    {Cure::first_of_owner, "first-of-owner"},
+    {Cure::slot_in_manifest, "slot-in-manifest"},
     {Cure::high_watermark, "high-watermark"},
     {Cure::digest, "digest"},
     {Cure::fence_first, "fence-first"},
@@ -27,6 +29,12 @@ const std::array<NamedCure, cure_count> cure_names{{
     {Cure::reset, "reset"},
     {Cure::bounded_unmarked, "bounded-unmarked"},
     {Cure::blocked_keys, "blocked-keys"},
+    {Cure::slot_epoch, "slot-epoch"},
+    {Cure::fence_others, "fence-others"},
+    {Cure::slot_recorded, "slot-recorded"},
+    {Cure::manifest_a_shard, "manifest-a-shard"},
+    {Cure::guard_every_shard, "guard-every-shard"},
+    {Cure::clean_release, "clean-release"},
 }};
 
 namespace {
@@ -77,7 +85,7 @@ std::string report(const Campaign& campaign, const Cures& cures) {
     const Counts& counts = campaign.counts;
     return text +
            fmt::format(
-               "seeds {} to {}: {} schedules in {:.1f} s, {:.0f} a minute; {} batches, {} takes of the "
+               "seeds {} to {}: {} schedules in {:.1f} s, {:.0f} a minute; {} batches, {} takes of a "
                "shard, {} recoveries, {} crashes, {} late requests; {}\n",
                campaign.first_seed, campaign.first_seed + campaign.schedules - 1, campaign.schedules,
                campaign.seconds, 60 * static_cast<double>(campaign.schedules) / campaign.seconds,

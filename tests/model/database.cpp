@@ -16,9 +16,9 @@ void Database::join(int relay, int identity) {
     beat(relay);
 }
 
-bool Database::owner_lives() const {
+bool Database::lives(int identity) const {
     for (std::size_t relay = 0; relay < relay_count; ++relay) {
-        if (alive_[relay] && identities_[relay] == now.owner) {
+        if (alive_[relay] && identities_[relay] == identity) {
             return true;
         }
     }
@@ -27,7 +27,7 @@ bool Database::owner_lives() const {
 
 void Database::end_sessions() {
     sessions_.fill(false);
-    shared_.fill(false);
+    shared_.fill(0);
 }
 
 void Database::crash() {
@@ -41,9 +41,9 @@ void Database::restore() {
     end_sessions();
 }
 
-bool Database::free_for(int relay) const {
+bool Database::free_for(int relay, int shard) const {
     for (int other = 0; other < relay_count; ++other) {
-        if (other != relay && shared_[static_cast<std::size_t>(other)]) {
+        if (other != relay && (shared_[static_cast<std::size_t>(other)] >> shard & 1) != 0) {
             return false;
         }
     }

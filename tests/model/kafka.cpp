@@ -65,7 +65,7 @@ Reply Kafka::produce(const Transaction& transaction, const Request& request, boo
     if (!known.open && !verified) {
         return {Answer::invalid, 0};
     }
-    const bool events = request.partition != control;
+    const bool events = request.partition < control;
     for (std::size_t i = 0; events && i < request.count; ++i) {
         auto& left = refusals[static_cast<std::size_t>(request.records[i])];
         if (left > 0) {
@@ -116,61 +116,73 @@ void Kafka::finish(Transaction& transaction, State state) {
 }
 
 bool Kafka::write_marker(Dice& dice) {
-    const int first = dice.below(lane_count * partition_count);
-    for (int i = 0; i < lane_count * partition_count; ++i) {
-        const int choice = (first + i) % (lane_count * partition_count);
-        const auto lane = static_cast<std::size_t>(choice % lane_count);
-        const auto partition = static_cast<std::size_t>(choice / lane_count);
-        Transaction& transaction = transactions_[lane];
-        if (!transaction.ending() || (transaction.partitions >> partition & 1) == 0) {
-            continue;
+    const int first = dice.below(lane_count);
+    for (int i = 0; i < lane_count; ++i) {
+        const auto lane = static_cast<std::size_t>((first + i) % lane_count);
+        if (transactions_[lane].ending()) {
+            write_marker(lane, dice);
+            return true;
         }
-        const Fate fate = transaction.state == State::committing ? Fate::committed : Fate::aborted;
-        for (LogRecord& record : logs_[partition]) {
-            if (record.lane == static_cast<int>(lane) && record.fate == Fate::open) {
-                record.fate = fate;
-            }
-        }
-        logs_[partition].push_back({static_cast<std::int16_t>(lane), fate, LogRecord::marker});
-        Known& known = known_[partition][lane];
-        if (transaction.epoch > known.epoch) {
-            known = {transaction.epoch, 0, -1, false};
-        }
-        known.open = false;
-        transaction.partitions &= static_cast<std::uint8_t>(~(1U << partition));
-        finish(transaction, transaction.state);
-        return true;
     }
     return false;
 }
 
-bool Kafka::time_out(int lane) {
-    Transaction& transaction = transactions_[static_cast<std::size_t>(lane)];
-    if (transaction.state != State::ongoing) {
-        return false;
+/// In one of the partitions that lack it. @pre it ends
+void Kafka::write_marker(std::size_t lane, Dice& dice) {
+    Transaction& transaction = transactions_[lane];
+    auto partition = static_cast<std::size_t>(dice.below(partition_count));
+    while ((transaction.partitions >> partition & 1) == 0) {
+        partition = (partition + 1) % partition_count;
     }
-    ++transaction.epoch;
-    finish(transaction, State::aborting);
-    return true;
+    const Fate fate = transaction.state == State::committing ? Fate::committed : Fate::aborted;
+    for (LogRecord& record : logs_[partition]) {
+        if (record.lane == static_cast<int>(lane) && record.fate == Fate::open) {
+            record.fate = fate;
+        }
+    }
+    logs_[partition].push_back({static_cast<std::int16_t>(lane), fate, LogRecord::marker});
+    Known& known = known_[partition][lane];
+    if (transaction.epoch > known.epoch) {
+        known = {transaction.epoch, 0, -1, false};
+    }
+    known.open = false;
+    transaction.partitions &= static_cast<std::uint8_t>(~(1U << partition));
+    finish(transaction, transaction.state);
 }
 
-void Kafka::begin_foreign() {
-    logs_[control].push_back({LogRecord::foreign, Fate::open, LogRecord::marker});
+bool Kafka::time_out(Dice& dice) {
+    const int first = dice.below(lane_count);
+    for (int i = 0; i < lane_count; ++i) {
+        Transaction& transaction = transactions_[static_cast<std::size_t>((first + i) % lane_count)];
+        if (transaction.state == State::ongoing) {
+            ++transaction.epoch;
+            finish(transaction, State::aborting);
+            return true;
+        }
+    }
+    return false;
+}
+
+void Kafka::begin_foreign(int shard) {
+    logs_[static_cast<std::size_t>(control + shard)].push_back(
+        {LogRecord::foreign, Fate::open, LogRecord::marker});
 }
 
 void Kafka::end_foreign() {
-    for (LogRecord& record : logs_[control]) {
-        if (record.lane == LogRecord::foreign && record.fate == Fate::open) {
-            record.fate = Fate::aborted;
+    for (std::size_t partition = control; partition < partition_count; ++partition) {
+        for (LogRecord& record : logs_[partition]) {
+            if (record.lane == LogRecord::foreign && record.fate == Fate::open) {
+                record.fate = Fate::aborted;
+            }
         }
     }
 }
 
-void Kafka::compact_control(const std::vector<std::int16_t>& batch_of_manifest) {
+void Kafka::compact_control(int shard, const std::vector<std::int16_t>& batch_of_manifest) {
     std::array<bool, control_keys> seen{};
-    const int stable = last_stable_offset(control);
+    const int stable = last_stable_offset(control + shard);
     for (int i = stable - 1; i >= 0; --i) {
-        LogRecord& record = logs_[control][static_cast<std::size_t>(i)];
+        LogRecord& record = logs_[static_cast<std::size_t>(control + shard)][static_cast<std::size_t>(i)];
         if (record.payload == LogRecord::marker || record.fate != Fate::committed) {
             continue;
         }
@@ -184,9 +196,9 @@ void Kafka::compact_control(const std::vector<std::int16_t>& batch_of_manifest) 
 }
 
 void Kafka::empty_control() {
-    logs_[control].clear();
-    for (Known& known : known_[control]) {
-        known = {};
+    for (std::size_t partition = control; partition < partition_count; ++partition) {
+        logs_[partition].clear();
+        known_[partition].fill({});
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "database.hpp"
 #include "dice.hpp"
 
 #include <array>
@@ -9,11 +10,12 @@
 
 namespace outbox::model {
 
-inline constexpr int lane_count = 2;
+inline constexpr int lanes_a_slot = 2;
+inline constexpr int lane_count = slot_count * lanes_a_slot; ///< transactional ids
 inline constexpr int data_partitions = 2;
-inline constexpr int control = data_partitions; ///< the control partition's number
-inline constexpr int partition_count = data_partitions + 1;
-/// The control partition keeps the newest manifest of each batch number modulo this: as many as a relay may
+inline constexpr int control = data_partitions; ///< the number of the first shard's control partition
+inline constexpr int partition_count = data_partitions + shard_count;
+/// A control partition keeps the newest manifest of each batch number modulo this: as many as a relay may
 /// have unmarked (three are published, one is at the broker), and the marked one.
 inline constexpr int control_keys = 5;
 
@@ -51,7 +53,7 @@ struct Reply {
     std::int16_t value = 0; ///< the producer's epoch (init, end), or the last record's offset (produce)
 };
 
-/// A cluster with two transactional ids: coordinator, partitions, and the markers between them. Follows
+/// A cluster with two transactional ids for each slot: coordinator, partitions, and the markers between them. Follows
 /// Apache Kafka 4: producer epochs, idempotence, verification of the first record of a transaction in a
 /// partition, markers written after the answer. With transactions v1 an epoch lives for many transactions,
 /// with v2 for one.
@@ -62,11 +64,11 @@ public:
     Reply handle(const Request& request, bool manifests_inside);
     /// Writes one of the markers that are due. @return false when none is
     bool write_marker(Dice& dice);
-    /// The transaction was open for too long.
-    bool time_out(int lane);
-    void begin_foreign();
+    /// One of the open transactions was open for too long. @return false when none is
+    bool time_out(Dice& dice);
+    void begin_foreign(int shard);
     void end_foreign();
-    void compact_control(const std::vector<std::int16_t>& batch_of_manifest);
+    void compact_control(int shard, const std::vector<std::int16_t>& batch_of_manifest);
     /// Deleted and made anew.
     void empty_control();
 
@@ -100,6 +102,7 @@ private:
     Reply produce(const Transaction& transaction, const Request& request, bool manifests_inside);
     Reply end(Transaction& transaction, const Request& request);
     void finish(Transaction& transaction, State state);
+    void write_marker(std::size_t lane, Dice& dice);
 
     bool v2_;
     std::array<Transaction, lane_count> transactions_;

@@ -21,7 +21,7 @@ using Trace = std::vector<std::string>;
 /// What happened, so that a campaign can say what it has seen.
 struct Counts {
     std::uint64_t batches = 0; ///< published
-    std::uint64_t takes = 0;
+    std::uint64_t takes = 0; ///< of shards
     std::uint64_t recoveries = 0;
     std::uint64_t crashes = 0; ///< of relays and PostgreSQL
     std::uint64_t late = 0;    ///< requests that reached the broker when their producer waited no more
@@ -37,6 +37,7 @@ struct Surroundings {
     bool faults = true;                            ///< statements fail, and answers to COMMIT are lost
     int clients = 0;                               ///< producers made so far
     std::vector<std::string> manifests{};          ///< texts, by number
+    std::vector<std::string> slot_of_manifest{};   ///< headers, by number
     std::vector<std::int16_t> batch_of_manifest{}; ///< by number
     Counts counts{};
     Trace* trace = nullptr;
@@ -53,11 +54,14 @@ struct Life {
     Surroundings& world;
     int relay = 0;    ///< which one
     int identity = 0; ///< of this life
-    std::array<ModelLane*, lane_count> lanes{};
+    std::vector<ModelLane*> lanes{};    ///< those that there are
     const ModelLane* sending = nullptr; ///< waits for an answer to a batch of its own
-    std::bitset<most_rows> in_hand;     ///< claimed and not marked, by seq
+    std::uint8_t served = 0;            ///< shards that are claimed of, bits
+    std::bitset<most_rows> in_hand{};   ///< claimed and not marked, by seq
     int unmarked = 0;                   ///< batches that were published since the last mark
     bool first_only = false;            ///< the newest of them names no event
+
+    [[nodiscard]] bool serves(int key) const { return (served >> shard_of(key) & 1) != 0; }
 
     /// Into the trace, when there is one.
     template <class... Parts>

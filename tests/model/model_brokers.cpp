@@ -3,6 +3,8 @@
 #include "fiber.hpp"
 #include "model_lane.hpp"
 
+#include <outbox/delivery/manifest.hpp>
+
 namespace outbox::model {
 namespace {
 
@@ -17,31 +19,36 @@ struct NoMarkers final : relay::Markers {
 
 } // namespace
 
-std::unique_ptr<relay::Markers> ModelBrokers::markers(store::ShardDatabase&, const store::Ownership&,
+std::unique_ptr<relay::Markers> ModelBrokers::markers(store::ShardDatabase&, std::string,
                                                       std::vector<std::string>, relay::Patience) {
     return std::make_unique<NoMarkers>(); // no broker of the model loses one
 }
 
 kafka::ControlTail ModelBrokers::read_manifests(const store::Acquired& acquired, const relay::Patience&) {
     const Surroundings& world = life_.world;
-    const auto& log = world.kafka.log(control);
+    const int partition = control + acquired.ownership.shard;
+    const auto& log = world.kafka.log(partition);
     Fiber::wait();
     const int watermark = world.have(Cure::high_watermark) ? static_cast<int>(log.size())
-                                                           : world.kafka.last_stable_offset(control);
+                                                           : world.kafka.last_stable_offset(partition);
     do {
         Fiber::wait(); // an open transaction holds the reader back
-    } while (world.kafka.last_stable_offset(control) < watermark &&
+    } while (world.kafka.last_stable_offset(partition) < watermark &&
              static_cast<int>(log.size()) >= watermark);
     kafka::ControlTail tail{0, watermark, {}};
     const std::int64_t from = acquired.marked.batch == 0 ? 0 : acquired.marked.offset;
-    const std::int64_t end = world.kafka.last_stable_offset(control);
+    const std::int64_t end = world.kafka.last_stable_offset(partition);
     for (auto offset = from; offset < end; ++offset) {
         const LogRecord& record = log[static_cast<std::size_t>(offset)];
         if (record.fate == Fate::committed && record.payload != LogRecord::marker) {
-            tail.records.push_back({offset, world.manifests[static_cast<std::size_t>(record.payload)]});
+            const auto number = static_cast<std::size_t>(record.payload);
+            auto& manifest = tail.records.emplace_back();
+            manifest.offset = offset;
+            manifest.value = world.manifests[number];
+            manifest.headers.emplace(delivery::slot_header, world.slot_of_manifest[number]);
         }
     }
-    life_.say("has read ", tail.records.size(), " manifests");
+    life_.say("has read ", tail.records.size(), " manifests of shard ", acquired.ownership.shard);
     return tail;
 }
 
@@ -55,7 +62,7 @@ bool ModelIdentities::more_to_claim() const {
     const Tables& now = life_.world.database.now;
     for (std::size_t seq = 0; seq < now.rows.size(); ++seq) {
         const Row& row = now.rows[seq];
-        if (row.claimable() && !now.blocked[static_cast<std::size_t>(row.key)] && !life_.in_hand[seq]) {
+        if (row.claimable() && life_.serves(row.key) && !now.is_blocked(row.key) && !life_.in_hand[seq]) {
             return true;
         }
     }
@@ -66,7 +73,7 @@ delivery::IdentityVerdict ModelIdentities::compare(const delivery::TopicIdentiti
                                                    SteadyClock::time_point) const {
     Surroundings& world = life_.world;
     for (const ModelLane* lane : life_.lanes) {
-        if (lane != nullptr && (lane->commit_is_open() || lane->commit_failed())) {
+        if (lane->commit_is_open() || lane->commit_failed()) {
             return {lane->commit_failed() ? Kind::changed : Kind::open, "events"};
         }
     }

@@ -9,15 +9,15 @@
 
 namespace outbox::model {
 
-/// The model's control partition, as a recovery reads it.
+/// The model's control partitions, as recoveries read them.
 class ModelBrokers final : public relay::Brokers {
 public:
     explicit ModelBrokers(Life& life) : life_(life) {}
 
-    std::unique_ptr<relay::Markers> markers(store::ShardDatabase&, const store::Ownership&,
-                                            std::vector<std::string>, relay::Patience) override;
+    std::unique_ptr<relay::Markers> markers(store::ShardDatabase&, std::string, std::vector<std::string>,
+                                            relay::Patience) override;
     kafka::ControlTail read_manifests(const store::Acquired& acquired, const relay::Patience&) override;
-    void find_gone(store::ShardDatabase&, relay::Settle&, const relay::Patience&) override {}
+    void find_gone(store::ShardDatabase&, int, relay::Settle&, const relay::Patience&) override {}
     bool can_be_asked(const std::string&) override { return true; }
 
 private:

@@ -4,6 +4,7 @@
 
 #include <outbox/kafka/error.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace outbox::model {
@@ -23,12 +24,11 @@ ModelLane::ModelLane(Life& life, int number, std::string control_topic)
     : life_(life),
       number_(number),
       control_topic_(std::move(control_topic)) {
-    life_.lanes[static_cast<std::size_t>(number)] = this;
+    life_.lanes.push_back(this);
 }
 
 ModelLane::~ModelLane() {
-    auto& place = life_.lanes[static_cast<std::size_t>(number_)];
-    place = place == this ? nullptr : place;
+    std::erase(life_.lanes, this);
     life_.sending = life_.sending == this ? nullptr : life_.sending;
 }
 
@@ -43,7 +43,7 @@ void ModelLane::wait() const {
 }
 
 void ModelLane::init(Deadline, const std::function<bool()>&) {
-    if (!life_.world.have(Cure::fence_first) || (number_ > 0 && !life_.world.have(Cure::both_lanes))) {
+    if (!life_.world.have(Cure::fence_first) || (number_ % lanes_a_slot > 0 && !life_.world.have(Cure::both_lanes))) {
         return; // it is initialised when it is needed
     }
     start();
@@ -57,12 +57,13 @@ Outgoing ModelLane::outgoing(const std::vector<kafka::Record>& records) {
     Surroundings& world = life_.world;
     Outgoing batch;
     for (const kafka::Record& record : records) {
-        if (record.topic != control_topic_) {
+        if (!is_manifest(record)) {
             batch.add(record.partition, number_in(record.value));
             continue;
         }
-        batch.add(control, static_cast<int>(world.manifests.size()));
+        batch.add(control + record.partition, static_cast<int>(world.manifests.size()));
         world.manifests.emplace_back(record.value);
+        world.slot_of_manifest.emplace_back(record.headers.front().value);
         world.batch_of_manifest.push_back(static_cast<std::int16_t>(number_in(record.key)));
     }
     return batch;
@@ -74,6 +75,9 @@ kafka::TransactionEnd ModelLane::send(const std::vector<kafka::Record>& records,
         start();
     }
     wait(); // nothing is under way, with all cures
+    const auto events = std::find_if(records.begin(), records.end(),
+                                     [this](const auto& record) { return is_manifest(record); }) -
+                        records.begin();
     granted_ = false;
     kafka::TransactionEnd end;
     if (producer_.phase() == Phase::ended && producer_.failed()) {
@@ -82,15 +86,18 @@ kafka::TransactionEnd ModelLane::send(const std::vector<kafka::Record>& records,
         if (producer_.phase() == Phase::ended) {
             producer_.take_end();
         }
-        life_.say("sends ", records.size() - 1, " events on lane ", number_);
+        life_.say("sends ", events, " events on lane ", number_);
         end = transact(outgoing(records));
     }
-    end.deliveries.insert(end.deliveries.begin(), records.size() - 1, kafka::Delivery{0, 0});
+    for (const kafka::Record& record : records) {
+        end.deliveries.push_back(
+            {is_manifest(record) ? producer_.manifest_offset(control + record.partition) : 0, 0});
+    }
     if (!end.failure) {
         end.strays = end.strays && life_.world.have(Cure::strays);
         ++life_.world.counts.batches;
         ++life_.unmarked;
-        life_.first_only = records.size() == 1;
+        life_.first_only = events == 0;
         life_.say("has published on lane ", number_);
     }
     return end;
@@ -103,7 +110,7 @@ kafka::TransactionEnd ModelLane::transact(const Outgoing& batch) {
         while (producer_.waits()) {
             if (producer_.phase() == Phase::ending && !life_.world.have(Cure::one_at_a_time)) {
                 granted_ = true; // the other lane goes on, and this commit's answer is looked at later
-                return producer_.foreseen_end();
+                return {};
             }
             Fiber::wait();
         }

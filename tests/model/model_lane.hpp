@@ -11,6 +11,7 @@ namespace outbox::model {
 /// A lane over the model's producer: while it waits for an answer the others go on.
 class ModelLane final : public kafka::Lane {
 public:
+    /// @param number  of the transactional id
     ModelLane(Life& life, int number, std::string control_topic);
     ~ModelLane() override;
 
@@ -31,6 +32,7 @@ private:
     void start();
     [[nodiscard]] Outgoing outgoing(const std::vector<kafka::Record>& records);
     kafka::TransactionEnd transact(const Outgoing& batch);
+    [[nodiscard]] bool is_manifest(const kafka::Record& record) const { return record.topic == control_topic_; }
     void wait() const;
 
     Life& life_;

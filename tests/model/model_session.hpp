@@ -9,21 +9,28 @@
 
 namespace outbox::model {
 
-/// The model's database as the loop of the one shard sees it. Before a transaction commits the others go on;
-/// any of them may fail, before or after it.
+/// The model's database as the loop of a pipeline sees it. Before a transaction commits the others go on; any
+/// of them may fail, before or after it.
 class ModelDatabase final : public store::ShardDatabase {
 public:
     explicit ModelDatabase(Life& life) : life_(life) {}
 
-    std::unique_ptr<store::ShardTurn> begin(const store::Ownership& ownership) override;
-    std::optional<store::Acquired> acquire(const Uuid& relay, const store::Identity& identity) override;
+    void serve(const std::set<int>& shards) override;
+    std::unique_ptr<store::ShardTurn> begin(const store::Ownerships& ownerships) override;
+    std::optional<store::Acquired> acquire(int shard, const Uuid& relay,
+                                           const store::Identity& identity) override;
     void release(const store::Ownership& ownership) override;
+    store::Slot lease_slot(const Uuid& relay, int had) override;
+    void give_back_slot(int number, const Uuid& relay) override;
+    std::int64_t slot_epoch(int number) override;
+    std::optional<store::Slot> raise_slot(const store::Slot& slot) override;
+    std::vector<int> slots() override;
     void leave_out(std::set<int>) override {}
     bool owns(const store::Ownership& ownership) override;
-    store::Settled settle(const store::Ownership& ownership, std::span<const store::ManifestedRow> rows,
-                          std::span<const store::GoneRows> gone, const store::MarkedUpTo& newest,
-                          bool block_failed_keys) override;
-    std::map<std::int64_t, Uuid> ids_of(std::span<const store::ManifestedRow>) override { return {}; }
+    store::Settled settle(const store::Ownership& ownership, const store::Slot& slot,
+                          std::span<const store::ManifestedRow> rows, std::span<const store::GoneRows> gone,
+                          const store::MarkedUpTo& newest, bool block_failed_keys) override;
+    std::map<std::int64_t, Uuid> ids_of(int, std::span<const store::ManifestedRow>) override { return {}; }
     store::Ownership raise_epoch(const store::Ownership& ownership) override;
     void note_stopped(const store::Ownership& ownership, const std::string& reason) override;
     std::optional<std::string> stopped(const store::Ownership& ownership) override;
@@ -34,13 +41,17 @@ public:
     bool has_strays(std::span<const std::int64_t>) override { return false; }
     std::vector<std::string> topics() override { return {}; }
     void note_topic(const std::string&) override {}
-    std::vector<store::LostMarker> lost_markers() override { return {}; }
+    std::vector<store::LostMarker> lost_markers(const std::string&) override { return {}; }
+    void note_lost(const std::string&, std::span<const store::LostMarker>) override {}
+    void forget_lost(const std::string&, std::span<const store::LostMarker>) override {}
     bool try_sleep() override { return false; }
     void wake() override {}
     [[nodiscard]] bool chose_content() const override { return false; }
 
     /// Why the shard stands still.
-    [[nodiscard]] const std::string& reason() const { return reason_; }
+    [[nodiscard]] const std::string& reason(int shard) const {
+        return reasons_[static_cast<std::size_t>(shard)];
+    }
 
     ///@{
     /// For transactions.
@@ -58,11 +69,13 @@ public:
 private:
     enum class Fault { none, before, after };
     [[nodiscard]] Fault fault() const;
-    void wait_for_lock() const;
-    void bring_in_line(std::span<const store::ManifestedRow> rows, const store::MarkedUpTo& newest);
+    void wait_for_lock(int shard) const;
+    [[nodiscard]] int free_slot(int had) const;
+    void bring_in_line(int shard, const store::Slot& slot, std::span<const store::ManifestedRow> rows,
+                       const store::MarkedUpTo& newest);
 
     Life& life_;
-    std::string reason_;
+    std::array<std::string, shard_count> reasons_;
 };
 
 class ModelSession final : public relay::ShardSession {
@@ -71,6 +84,7 @@ public:
 
     void open() override {
         life_.world.database.connect(life_.relay);
+        life_.served = 0;
         open_ = true;
     }
     void close() override {
@@ -80,6 +94,7 @@ public:
     [[nodiscard]] bool is_open() const override { return open_; }
     [[nodiscard]] bool usable() const override { return open_ && life_.world.database.session(life_.relay); }
     ModelDatabase& database() override { return database_; }
+    [[nodiscard]] const ModelDatabase& database() const { return database_; }
     std::vector<store::UnreadableRow> find_unreadable() override { return {}; }
     std::vector<store::UnreadableRow> find_refused() override { return {}; }
 

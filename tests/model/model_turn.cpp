@@ -19,7 +19,7 @@ bool holds(std::span<const std::int64_t> seqs, int seq) {
 
 } // namespace
 
-/// The shard's lock, then the look at who owns it.
+/// The shards' locks, then the look at who owns them.
 void ModelTurn::guard() {
     if (guarded_) {
         database_.need_session();
@@ -29,15 +29,25 @@ void ModelTurn::guard() {
     Surroundings& world = database_.life().world;
     if (world.have(Cure::shard_lock)) {
         guarded_ = true;
-        world.database.lock_shared(database_.life().relay);
+        for (const store::Ownership& each : ownerships_) {
+            world.database.lock_shared(database_.life().relay, each.shard);
+        }
     }
-    if (world.have(Cure::ownership_turn) && !database_.is_owner(ownership_)) {
-        throw store::NotOwner("it is not owned any more");
+    if (!world.have(Cure::ownership_turn)) {
+        return;
+    }
+    for (const store::Ownership& each : ownerships_) {
+        if (!database_.is_owner(each)) {
+            throw store::NotOwner("some of its shards are another relay's by now");
+        }
+        if (!world.have(Cure::guard_every_shard)) {
+            break;
+        }
     }
 }
 
-void ModelTurn::mark(std::vector<store::SentRow> rows, const store::MarkedUpTo& marked) {
-    marked_.push_back({std::move(rows), marked});
+void ModelTurn::mark(std::vector<store::SentRow> rows, std::span<const store::ShardMark> marks) {
+    marked_.push_back({std::move(rows), {marks.begin(), marks.end()}});
 }
 
 store::RowSet ModelTurn::rows_of(const std::vector<std::int16_t>& seqs) const {
@@ -47,6 +57,7 @@ store::RowSet ModelTurn::rows_of(const std::vector<std::int16_t>& seqs) const {
         const Row& from = database_.tables().rows[static_cast<std::size_t>(seq)];
         store::Row& row = set.rows.emplace_back();
         row.seq = seq;
+        row.bucket = static_cast<std::int16_t>(shard_of(from.key));
         row.id = numbered(from.id);
         row.retry_count = from.retries;
         row.topic = "events";
@@ -63,7 +74,8 @@ void ModelTurn::read(std::size_t most, std::size_t in_all, std::span<const std::
     for (int seq = floor_ + 1; seq < now.next_seq && most > 0 && seqs.size() < in_all; ++seq) {
         const Row& row = now.rows[static_cast<std::size_t>(seq)];
         floor_ = seq;
-        if (row.claimable() && !now.blocked[static_cast<std::size_t>(row.key)] && !holds(in_flight, seq)) {
+        if (row.claimable() && database_.life().serves(row.key) && !now.is_blocked(row.key) &&
+            !holds(in_flight, seq)) {
             seqs.push_back(static_cast<std::int16_t>(seq));
             --most;
         }
@@ -90,7 +102,8 @@ store::RowSet ModelTurn::claim_due(std::span<const std::string>) {
     const Tables& now = database_.tables();
     for (int seq = 0; seq < now.next_seq; ++seq) {
         const Row& row = now.rows[static_cast<std::size_t>(seq)];
-        if (row.unsent() && row.status == Status::fresh && row.waits == Waits::for_retry) {
+        if (row.unsent() && database_.life().serves(row.key) && row.status == Status::fresh &&
+            row.waits == Waits::for_retry) {
             return rows_of({static_cast<std::int16_t>(seq)});
         }
     }
@@ -122,25 +135,26 @@ store::RowSet ModelTurn::claim_held(const store::BlockedKey& key, const store::C
     return rows_of(seqs);
 }
 
-std::size_t ModelTurn::hold_followers(int, std::span<const std::int64_t> in_flight) {
+std::size_t ModelTurn::hold_followers(int bucket, std::span<const std::int64_t> in_flight) {
     guard();
     const Tables& now = database_.tables();
     for (int seq = 0; seq < now.next_seq; ++seq) {
         const Row& row = now.rows[static_cast<std::size_t>(seq)];
-        if (row.claimable() && now.blocked[static_cast<std::size_t>(row.key)] && !holds(in_flight, seq)) {
+        if (row.claimable() && shard_of(row.key) == bucket && now.is_blocked(row.key) &&
+            !holds(in_flight, seq)) {
             held_.push_back(static_cast<std::int16_t>(seq));
         }
     }
     return held_.size();
 }
 
-std::vector<store::BlockedKey> ModelTurn::sort_blocked(int) {
+std::vector<store::BlockedKey> ModelTurn::sort_blocked(int bucket) {
     guard();
     const Tables& now = database_.tables();
     std::vector<store::BlockedKey> free;
     for (int key = 0; key < key_count; ++key) {
         const auto place = static_cast<std::size_t>(key);
-        if (!now.blocked[place]) {
+        if (!now.blocked[place] || shard_of(key) != bucket) {
             continue;
         }
         const Row* const first = now.first_waiting(key);
@@ -150,7 +164,7 @@ std::vector<store::BlockedKey> ModelTurn::sort_blocked(int) {
         if (first == nullptr && !held) {
             free_[place] = true;
         } else if (first == nullptr || first->waits == Waits::held) {
-            free.push_back({0, std::string(keys[place])});
+            free.push_back({bucket, std::string(keys[place])});
         }
     }
     return free;
@@ -165,8 +179,11 @@ void ModelTurn::write_marks(Tables& tables) const {
                 row.waits = Waits::no;
             }
         }
-        tables.marked_batch = static_cast<std::int16_t>(each.upto.batch);
-        tables.marked_offset = static_cast<std::int16_t>(each.upto.offset);
+        for (const store::ShardMark& mark : each.upto) {
+            ShardRow& shard = tables.shard(mark.shard);
+            shard.marked_batch = static_cast<std::int16_t>(mark.upto.batch);
+            shard.marked_offset = static_cast<std::int16_t>(mark.upto.offset);
+        }
     }
 }
 
@@ -191,14 +208,14 @@ void ModelTurn::write_refusals(Tables& tables) const {
     for (const store::Row& back : put_back_) {
         Row& row = tables.rows[static_cast<std::size_t>(back.seq)];
         row.status = Status::fresh;
-        row.waits = tables.blocked[static_cast<std::size_t>(row.key)] ? Waits::held : Waits::no;
+        row.waits = tables.is_blocked(row.key) ? Waits::held : Waits::no;
     }
 }
 
 void ModelTurn::write_keys(Tables& tables) const {
     for (const std::int16_t seq : held_) {
         Row& row = tables.rows[static_cast<std::size_t>(seq)];
-        if (row.claimable() && tables.blocked[static_cast<std::size_t>(row.key)]) {
+        if (row.claimable() && tables.is_blocked(row.key)) {
             row.waits = Waits::held;
         }
     }

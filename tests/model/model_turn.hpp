@@ -11,12 +11,12 @@ namespace outbox::model {
 /// commit.
 class ModelTurn final : public store::ShardTurn {
 public:
-    ModelTurn(ModelDatabase& database, const store::Ownership& ownership)
+    ModelTurn(ModelDatabase& database, store::Ownerships ownerships)
         : database_(database),
-          ownership_(ownership) {}
+          ownerships_(std::move(ownerships)) {}
     ~ModelTurn() override;
 
-    void mark(std::vector<store::SentRow> rows, const store::MarkedUpTo& marked) override;
+    void mark(std::vector<store::SentRow> rows, std::span<const store::ShardMark> marks) override;
     [[nodiscard]] std::size_t gone() const override { return 0; }
     store::RowSet claim(const store::ClaimLimits& limits, std::span<const std::int64_t> in_flight,
                         std::span<const std::string> parked_topics) override;
@@ -30,9 +30,7 @@ public:
     std::size_t hold_followers(int bucket, std::span<const std::int64_t> in_flight) override;
     std::size_t free_strays(std::span<const std::int64_t>) override { return 0; }
     std::vector<store::BlockedKey> sort_blocked(int bucket) override;
-    void note_lost(std::span<const store::LostMarker>) override {}
-    void forget_lost(std::span<const store::LostMarker>) override {}
-    void note_quiet(bool) override {}
+    void note_quiet(int, bool) override {}
     void commit() override;
     void commit(store::RowSet& claimed) override;
 
@@ -41,7 +39,6 @@ private:
     store::RowSet rows_of(const std::vector<std::int16_t>& seqs) const;
     void read(std::size_t most, std::size_t in_all, std::span<const std::int64_t> in_flight,
               std::vector<std::int16_t>& seqs);
-    void write(store::RowSet& claimed);
     void write_marks(Tables& tables) const;
     void write_refusals(Tables& tables) const;
     void write_keys(Tables& tables) const;
@@ -49,10 +46,10 @@ private:
 
     struct Marked {
         std::vector<store::SentRow> rows;
-        store::MarkedUpTo upto;
+        std::vector<store::ShardMark> upto;
     };
     ModelDatabase& database_;
-    store::Ownership ownership_;
+    store::Ownerships ownerships_;
     bool guarded_ = false;
     int floor_ = -1; ///< largest seq that was read
     bool from_waiting_ = false;

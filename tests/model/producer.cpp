@@ -23,7 +23,6 @@ void Producer::start(int lane, int client, Network& network) {
 void Producer::send(const Outgoing& batch, Network& network) {
     batch_ = batch;
     acknowledged_ = 0;
-    manifest_offset_ = -1;
     ends_sent_ = 0;
     unanswered_ = 0;
     failure_.reset();
@@ -123,9 +122,7 @@ void Producer::go_on(const Message& message, Network& network) {
     case Phase::producing:
         acknowledged_ |= static_cast<std::uint8_t>(1U << partition);
         sequence_[partition] = static_cast<std::int16_t>(sequence_[partition] + request.count);
-        if (request.partition == control) {
-            manifest_offset_ = message.reply->value;
-        }
+        offsets_[partition] = message.reply->value;
         if (acknowledged_ == batch_.partitions()) {
             phase_ = Phase::ending;
             this->request(Kind::end, network);
@@ -162,18 +159,11 @@ void Producer::fail(kafka::Blame blame, const char* why) {
     ++attempt_;
 }
 
-kafka::TransactionEnd Producer::foreseen_end() const {
-    kafka::TransactionEnd end;
-    end.deliveries.push_back({manifest_offset_, 0});
-    return end;
-}
-
 kafka::TransactionEnd Producer::take_end() {
     phase_ = Phase::idle;
     kafka::TransactionEnd end;
     end.failure = failure_;
     end.strays = failure_ || ends_sent_ > 1 || unanswered_ > 0;
-    end.deliveries.push_back({manifest_offset_, 0});
     return end;
 }
 

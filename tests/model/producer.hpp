@@ -59,9 +59,11 @@ public:
     [[nodiscard]] int client() const { return client_; }
     [[nodiscard]] int refused_id() const { return refused_id_; }
     [[nodiscard]] bool failed() const { return failure_.has_value(); }
-    /// What take_end() will say if all goes well. @pre phase() == ending
-    [[nodiscard]] kafka::TransactionEnd foreseen_end() const;
-    /// @pre phase() == ended; the last delivery is the manifest's. The phase becomes idle.
+    /// Where the newest manifest stands that it sent to this partition.
+    [[nodiscard]] std::int16_t manifest_offset(int partition) const {
+        return offsets_[static_cast<std::size_t>(partition)];
+    }
+    /// @pre phase() == ended; without deliveries. The phase becomes idle.
     kafka::TransactionEnd take_end();
 
 private:
@@ -79,7 +81,7 @@ private:
     std::array<std::int16_t, partition_count> sequence_{};
     Outgoing batch_;
     std::uint8_t acknowledged_ = 0; ///< bits
-    std::int16_t manifest_offset_ = -1;
+    std::array<std::int16_t, partition_count> offsets_{}; ///< of the last record of each request
     int ends_sent_ = 0;
     int unanswered_ = 0;
     int refused_id_ = -1;

@@ -9,8 +9,6 @@
 namespace outbox::model {
 namespace {
 
-using relay::ShardState;
-
 constexpr std::size_t most_events = 4;
 constexpr std::size_t rows_a_statement = 2;
 constexpr int most_retries = 2;
@@ -31,7 +29,7 @@ class ByNumber final : public partition::PartitionStrategy {
 public:
     [[nodiscard]] std::optional<std::int32_t> choose(const partition::Routing& event,
                                                      std::int32_t count) const noexcept override {
-        return (event.key.front() - '0') % count;
+        return (event.key.front() - '0') / shard_count % count; // no partition is one shard's alone
     }
 };
 
@@ -57,7 +55,7 @@ const std::string& control_topic() {
 }
 
 const store::Identity& model_identity() {
-    static const store::Identity identity{outbox_id, "model", "cluster", 1};
+    static const store::Identity identity{outbox_id, "model", "cluster", shard_count};
     return identity;
 }
 
@@ -94,6 +92,12 @@ private:
 };
 thread_local FiberPool fibers;
 
+/// Of "...-p<slot>-<lane>".
+int number_of(std::string_view transactional_id) {
+    const int slot = transactional_id[transactional_id.size() - 3] - '0';
+    return slot * lanes_a_slot + (transactional_id.back() - '0');
+}
+
 } // namespace
 
 Relay::Relay(int number, Surroundings& world)
@@ -116,29 +120,50 @@ Relay::~Relay() {
     fibers.give_back(std::move(loop_fiber_));
 }
 
-/// A loop of the same process.
 void Relay::begin() {
     const relay::RelayOptions& options = options_of(world_);
     delivery::PublisherOptions publisher;
-    publisher.transactional_prefix = "model";
     publisher.make_lane = [this](const kafka::LaneOptions& lane) {
-        return std::make_unique<ModelLane>(life_, lane.transactional_id.back() - '0', control_topic());
+        return std::make_unique<ModelLane>(life_, number_of(lane.transactional_id), control_topic());
     };
     publisher.wait_without_thread = [] { Fiber::wait(); };
-    loop_.emplace(relay::ShardLoop::Settings{numbered(life_.identity), model_identity(), no_returns(), [] {}},
-                  relay::Work::Settings{0, options, outbox_id, pauses_, budget_, outlived_},
-                  relay::Seams{*session_, brokers_, topics_, identities_, clock_, observer_},
-                  std::move(publisher));
-    last_ = ShardState::unowned;
+    loop_.emplace(
+        relay::PipelineLoop::Settings{numbered(life_.identity), model_identity(), no_returns(), [] {}},
+        relay::Work::Settings{0, shard_count, options, outbox_id, pauses_, budget_, outlived_},
+        relay::Seams{*session_, brokers_, topics_, identities_, clock_, observer_}, std::move(publisher));
+}
+
+bool Relay::may_take(int shard) const {
+    const int owner = world_.database.now.shard(shard).owner;
+    return owner == nobody || owner == identity() || !world_.database.lives(owner);
+}
+
+bool Relay::has_work() const {
+    for (int shard = 0; shard < shard_count; ++shard) {
+        if (shards_[static_cast<std::size_t>(shard)] || may_take(shard)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// What the node does where a heartbeat shows that it may; others may be faster.
+void Relay::take_shares() {
+    for (const int shard : loop_->take_gone()) {
+        shards_.reset(static_cast<std::size_t>(shard));
+    }
+    for (int shard = 0; shard < shard_count; ++shard) {
+        const auto place = static_cast<std::size_t>(shard);
+        if (!shards_[place] && may_take(shard) && world_.dice.one_in(2)) {
+            shards_.set(place);
+            loop_->bell().take(shard);
+        }
+    }
 }
 
 void Relay::step() {
-    if (ended()) {
-        // The node begins anew where a heartbeat shows that it may.
-        const Tables& tables = world_.database.now;
-        if (tables.owner == nobody || tables.owner == identity() || !world_.database.owner_lives()) {
-            begin();
-        }
+    take_shares();
+    if (shards_.none()) {
         return;
     }
     run_publisher();
@@ -150,15 +175,12 @@ void Relay::step() {
             }
         });
     }
-    if (loop_->state() == ShardState::working) {
-        run_publisher(); // perhaps it was given a batch
-    }
-    const auto now = loop_->state();
-    if (now == ShardState::backing_off && last_ != now) {
-        life_.say("recovers");
-        ++world_.counts.recoveries;
-    }
-    last_ = now;
+    run_publisher(); // perhaps it was given a batch
+}
+
+bool Relay::stopped(int shard) const {
+    return loop_->state(shard) == relay::ShardState::stopped &&
+           world_.database.now.shard(shard).owner == identity();
 }
 
 void Relay::run_publisher() {
@@ -181,16 +203,18 @@ void Relay::crash() {
     loop_.reset();
     life_.identity += relay_count;
     life_.unmarked = 0;
+    life_.served = 0;
     session_.emplace(life_);
     hung = false;
-    end_wishes();
+    shards_.reset();
+    end_pauses();
     world_.database.join(life_.relay, life_.identity);
     begin();
 }
 
 bool Relay::hear(const Message& message) {
     for (ModelLane* lane : life_.lanes) {
-        if (lane != nullptr && lane->producer().hear(message, world_.network)) {
+        if (lane->producer().hear(message, world_.network)) {
             return true;
         }
     }
@@ -199,7 +223,7 @@ bool Relay::hear(const Message& message) {
 
 bool Relay::awaits(const Message& message) const {
     for (const ModelLane* lane : life_.lanes) {
-        if (lane != nullptr && lane->producer().awaits(message)) {
+        if (lane->producer().awaits(message)) {
             return true;
         }
     }
@@ -207,35 +231,48 @@ bool Relay::awaits(const Message& message) const {
 }
 
 bool Relay::time_out(bool again, Dice& dice) {
-    const auto first = static_cast<std::size_t>(dice.below(lane_count));
-    for (std::size_t i = 0; i < lane_count; ++i) {
-        ModelLane* const lane = life_.lanes[(first + i) % lane_count];
-        if (lane != nullptr && lane->producer().waits()) {
+    const auto& lanes = life_.lanes;
+    const std::size_t first = lanes.empty() ? 0 : static_cast<std::size_t>(dice.below(lane_count));
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+        Producer& producer = lanes[(first + i) % lanes.size()]->producer();
+        if (producer.waits()) {
             life_.say("gets no answer in time on a lane and ", again ? "asks again" : "gives up");
-            lane->producer().time_out(again, world_.network);
+            producer.time_out(again, world_.network);
             return true;
         }
     }
     return false;
 }
 
-void Relay::turn_pause() {
-    paused_ = !paused_;
-    pauses_.update(paused_ ? store::Pauses{{0}, {}} : store::Pauses{});
+void Relay::turn_pause(int shard) {
+    paused_.flip(static_cast<std::size_t>(shard));
+    store::Pauses pauses;
+    for (int each = 0; each < shard_count; ++each) {
+        if (paused_[static_cast<std::size_t>(each)]) {
+            pauses.shards.insert(each);
+        }
+    }
+    pauses_.update(pauses);
 }
 
-void Relay::end_wishes() {
-    if (paused_) {
-        turn_pause();
+void Relay::end_pauses() {
+    paused_.reset();
+    pauses_.update({});
+}
+
+void Relay::ask_release(int shard) {
+    if (shards_[static_cast<std::size_t>(shard)]) {
+        life_.say("is to give shard ", shard, " back");
+        loop_->bell().request_release(shard);
     }
 }
 
-void Relay::ask_release() {
-    loop_->bell().request_release();
-}
-
 void Relay::doubt() {
-    loop_->bell().doubt();
+    for (int shard = 0; shard < shard_count; ++shard) {
+        if (shards_[static_cast<std::size_t>(shard)]) {
+            loop_->bell().doubt(shard);
+        }
+    }
 }
 
 } // namespace outbox::model

@@ -4,17 +4,18 @@
 #include "life.hpp"
 #include "model_brokers.hpp"
 #include "model_session.hpp"
-#include "shard/shard_loop.hpp"
+#include "shard/pipeline_loop.hpp"
 
+#include <bitset>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace outbox::model {
 
-/// One relay with its loop for the one shard. The loop is the product's own; what stands behind its seams is
-/// the model's. It runs until it waits for anything: a transaction to begin to commit, a broker's answer,
-/// time.
+/// One relay: a pipeline that may serve both shards, and what the node around it does. The pipeline's loop is
+/// the product's own; what stands behind its seams is the model's. It runs until it waits for anything: a
+/// transaction to begin to commit, a broker's answer, time.
 class Relay {
 public:
     Relay(int number, Surroundings& world);
@@ -31,22 +32,23 @@ public:
     /// A request of a lane is not answered in time. @return false when none waits
     bool time_out(bool again, Dice& dice);
 
-    void turn_pause();
-    void end_wishes();
-    void ask_release();
-    void doubt();      ///< a heartbeat saw another owner
+    void turn_pause(int shard);
+    void end_pauses();
+    void ask_release(int shard);
+    void doubt();      ///< a heartbeat sees other owners
     bool hung = false; ///< SIGSTOP
 
-    [[nodiscard]] relay::ShardState state() const { return loop_->state(); }
-    /// A new loop may begin.
-    [[nodiscard]] bool ended() const {
-        return loop_->state() == relay::ShardState::ended && !loop_fiber_->busy();
-    }
-    [[nodiscard]] const std::string& reason() { return session_->database().reason(); } ///< why it stopped
+    /// It serves a shard, or may take one.
+    [[nodiscard]] bool has_work() const;
+    /// The shard stands still here.
+    [[nodiscard]] bool stopped(int shard) const;
+    [[nodiscard]] const std::string& reason(int shard) const { return session_->database().reason(shard); }
     [[nodiscard]] int identity() const { return life_.identity; }
 
 private:
     void begin();
+    void take_shares();
+    [[nodiscard]] bool may_take(int shard) const;
     void run_publisher();
 
     Surroundings& world_;
@@ -57,12 +59,12 @@ private:
     ModelIdentities identities_;
     ModelClock clock_;
     relay::Pauses pauses_;
-    bool paused_ = false;
+    std::bitset<shard_count> paused_;
+    std::bitset<shard_count> shards_; ///< given to the pipeline
     delivery::ClaimBudget budget_{1U << 20U};
     relay::Observer observer_; ///< of nobody
     relay::Outlived outlived_{observer_};
-    std::optional<relay::ShardLoop> loop_;
-    relay::ShardState last_ = relay::ShardState::unowned;
+    std::optional<relay::PipelineLoop> loop_;
     std::unique_ptr<Fiber> loop_fiber_;
     std::unique_ptr<Fiber> publisher_fiber_;
 };

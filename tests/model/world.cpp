@@ -83,11 +83,11 @@ void World::step(std::uint32_t word) {
 }
 
 void World::relay_step(Dice& dice) {
-    // Mostly one that has something to do: others would only look who the owner is.
+    // Mostly one that has something to do: others would only look who the owners are.
     const int first = dice.below(relay_count);
     for (int i = 0; i < relay_count; ++i) {
         Relay& relay = relays_[static_cast<std::size_t>((first + i) % relay_count)];
-        if (!relay.hung && (!relay.ended() || i == relay_count - 1)) {
+        if (!relay.hung && (relay.has_work() || i == relay_count - 1)) {
             return relay.step();
         }
     }
@@ -183,9 +183,9 @@ void World::relay_fault(Dice& dice) {
         relay.doubt();
         return database_.beat(number);
     case 5:
-        return relay.turn_pause();
+        return relay.turn_pause(dice.below(shard_count));
     default:
-        return relay.ask_release();
+        return relay.ask_release(dice.below(shard_count));
     }
 }
 
@@ -206,11 +206,11 @@ void World::database_fault(Dice& dice) {
 void World::special_fault(Dice& dice) {
     const int what = dice.below(4);
     if (what == 0) {
-        kafka_.time_out(dice.below(lane_count));
+        kafka_.time_out(dice);
     } else if (what == 1) {
-        kafka_.compact_control(world_.batch_of_manifest);
+        kafka_.compact_control(dice.below(shard_count), world_.batch_of_manifest);
     } else if (special_ == Special::foreign) {
-        what == 2 ? kafka_.begin_foreign() : kafka_.end_foreign();
+        what == 2 ? kafka_.begin_foreign(dice.below(shard_count)) : kafka_.end_foreign();
     } else if (special_ == Special::empty_control) {
         say("the control topic is deleted and made anew");
         kafka_.empty_control();
@@ -239,7 +239,7 @@ void World::come_to_rest() {
     for (int number = 0; number < relay_count; ++number) {
         Relay& relay = relays_[static_cast<std::size_t>(number)];
         relay.hung = false;
-        relay.end_wishes();
+        relay.end_pauses();
         relay.doubt();
         database_.beat(number);
     }
@@ -259,24 +259,30 @@ void World::come_to_rest() {
             for (Relay& relay : relays_) {
                 relay.time_out(true, dice);
             }
-            kafka_.time_out(round / 32 % lane_count);
+            kafka_.time_out(dice);
         }
     }
 }
 
 bool World::at_rest() const {
     const auto& rows = database_.now.rows;
-    const bool stopped = std::any_of(relays_.begin(), relays_.end(), [](const Relay& relay) {
-        return relay.state() == relay::ShardState::stopped;
+    const bool done = std::all_of(rows.begin(), rows.end(), [this](const Row& row) {
+        return !row.unsent() || stopped(shard_of(row.key)) != nullptr;
     });
-    const bool sent = std::none_of(rows.begin(), rows.end(), [](const Row& row) { return row.unsent(); });
-    return kafka_.quiet() && (sent || stopped);
+    return kafka_.quiet() && done;
+}
+
+/// The relay where it stands still; null: it does not.
+const Relay* World::stopped(int shard) const {
+    const auto found = std::find_if(relays_.begin(), relays_.end(),
+                                    [shard](const Relay& relay) { return relay.stopped(shard); });
+    return found == relays_.end() ? nullptr : &*found;
 }
 
 std::optional<std::string> World::verdict() {
-    for (Relay& relay : relays_) {
-        if (relay.state() == relay::ShardState::stopped && !excused()) {
-            return "the shard stopped, and nothing asked for it: " + relay.reason();
+    for (int shard = 0; shard < shard_count; ++shard) {
+        if (const Relay* const relay = stopped(shard); relay != nullptr && !excused()) {
+            return "a shard stopped, and nothing asked for it: " + relay->reason(shard);
         }
     }
     std::vector<int> seen(static_cast<std::size_t>(writers_.ids()));
@@ -327,7 +333,8 @@ std::optional<std::string> World::judge_rows(const std::vector<int>& seen) const
         if (status == Status::absent && visible && !restored_) {
             return fmt::format("event {} is visible, and its row was rolled back or lost", id);
         }
-        if ((status == Status::fresh || status == Status::processing) && !excused()) {
+        if ((status == Status::fresh || status == Status::processing) &&
+            stopped(shard_of(writers_.key_of(static_cast<int>(id)))) == nullptr) {
             return fmt::format("event {} is stuck", id);
         }
     }

@@ -18,7 +18,7 @@ struct Schedule {
 };
 Schedule schedule_of(std::uint64_t seed);
 
-/// Cluster, database, writers, relays of one shard, and what may happen to them.
+/// Cluster, database, writers, relays of two shards, and what may happen to them.
 class World {
 public:
     World(const Schedule& schedule, const Cures& cures, Trace* trace = nullptr);
@@ -44,6 +44,7 @@ private:
     void deliver(std::size_t which);
     void come_to_rest();
     [[nodiscard]] bool at_rest() const;
+    [[nodiscard]] const Relay* stopped(int shard) const;
     [[nodiscard]] bool excused() const { return special_played_; }
     [[nodiscard]] std::optional<std::string> verdict();
     [[nodiscard]] std::optional<std::string> judge_visible(std::vector<int>& seen) const;

@@ -1,3 +1,7 @@
+// Fixes and counts what a run is about. Counting comes before anything is written down, because only
+// then can the user be told what will be sent, what waits for the relay, and what cannot be sent at
+// all. The same code serves --dry-run, so what it shows is what a run would do.
+
 #include "count.hpp"
 
 #include "source.hpp"
@@ -18,6 +22,7 @@ constexpr std::int64_t pages_at_once = 8'192; // 64 MB: a statement of less than
 constexpr auto patience = 60s;                // with a VACUUM, which summarises as well, and with writers
 constexpr milliseconds statement_time{60'000};
 
+/// @throws UsageError for what PostgreSQL does not read as a time
 std::string time_of(store::Backfills& runs, const char* option, const std::string& text) {
     try {
         return runs.time_of(text);
@@ -30,6 +35,7 @@ std::string time_of(store::Backfills& runs, const char* option, const std::strin
     }
 }
 
+/// What the user should know about the members, beside what is left out.
 std::vector<std::string> notes_of(const Members& members) {
     std::vector<std::string> notes;
     std::int64_t waiting = 0;
@@ -71,6 +77,7 @@ void require_one_number_each(store::Backfills& runs, const Selection& selection,
     }
 }
 
+/// @throws Error(stop) when somebody wants to end it
 void keep_on(const std::function<bool()>& go_on) {
     if (!go_on()) {
         throw Error(Action::stop, "stopped while counting; nothing was changed");
@@ -128,7 +135,9 @@ Members find_members(const Surroundings& surroundings, store::Backfills& runs, p
     Members members;
     members.selection = with_times(runs, request.selection);
     auto& filter = members.selection.filter;
+    // Only so that counting is quick; it changes nothing that a reader sees.
     summarize(runs, members.selection, reporter, go_on);
+    // From here on the range stands still: what is counted now is what will be sent.
     members.still = runs.stand_still(filter.archived, Deadline::in(patience));
     filter.waiting = members.still.waiting.value_or(store::SeqRanges());
     require_one_number_each(runs, members.selection, members.still.last_seq);
@@ -140,6 +149,7 @@ Members find_members(const Surroundings& surroundings, store::Backfills& runs, p
                         reporter.preparing(fmt::format("counting, {} events so far", so_far.events));
                         return go_on();
                     });
+    // Named ids are counted the other way round: which of them will not be sent, and why.
     const auto ids = filter.ids.empty() ? std::vector<store::IdCount>()
                                         : runs.ids_left_out(filter.ids, filter.statuses, filter.archived);
     members.left_out = left_out(members.survey, ids);

@@ -1,3 +1,8 @@
+// One lane of a replay: its events in order, one transaction after the other. In each transaction
+// travels a control record that says up to which number the lane's events are published, so after a
+// crash Kafka itself tells where to go on, and nothing is sent twice. Topics are identified before a
+// batch and again after its commit, as relays do it.
+
 #include "lane.hpp"
 
 #include <outbox/core/error.hpp>
@@ -9,6 +14,7 @@
 namespace outbox::backfill {
 namespace {
 
+/// Why a batch failed, as an error whose action says whether the same run may go on by itself.
 Error error_of(const delivery::Batch& batch, const kafka::TransactionEnd& end) {
     if (!end.failure) {
         return {Action::reconnect, "Kafka's answers came late or twice"};
@@ -40,6 +46,7 @@ void Lane::pump(std::int64_t settled) {
     }
     sending_ = std::move(waiting_.front());
     waiting_.pop_front();
+    // The position is made before the batch is handed over: it must be inside of it.
     next_ = {position_.batch + 1, sending_->through, settled, position_.published + sending_->events};
     auto batch = std::move(sending_->batch);
     auto& manifest = batch->manifests.emplace_back();
@@ -69,6 +76,8 @@ bool Lane::ended() {
     if (!end) {
         return false;
     }
+    // A doubtful end is a failure here: the next attempt reads from the control topic what became
+    // of it.
     if (end->end.failure || end->end.strays) {
         throw error_of(*end->batch, end->end);
     }

@@ -53,6 +53,7 @@ public:
     }
     void go_on_from(const LanePosition& position) { position_ = position; }
 
+    /// Adds a part behind those that wait.
     void add(Part part) { waiting_.push_back(std::move(part)); }
     /// Forgets what is not under way.
     void drop_waiting() { waiting_.clear(); }
@@ -64,6 +65,7 @@ public:
     /// @throws Error when it was not, or is in doubt
     std::shared_ptr<OpenPage> collect();
 
+    /// Nothing waits and nothing is being sent.
     [[nodiscard]] bool idle() const noexcept { return !sending_ && waiting_.empty(); }
     [[nodiscard]] bool sending() const noexcept { return sending_.has_value(); }
     [[nodiscard]] const LanePosition& position() const noexcept { return position_; }

@@ -14,6 +14,7 @@ constexpr std::chrono::seconds memory{10};
 
 } // namespace
 
+/// Time that passed unused is lost: after a pause the rate does not burst.
 void RateLimiter::spend(std::size_t events, SteadyClock::time_point now) {
     if (rate_) {
         next_ = std::max(next_, now) + std::chrono::duration_cast<SteadyClock::duration>(Seconds(
@@ -32,6 +33,8 @@ Progress::Progress(std::int64_t total, std::int64_t done, SteadyClock::time_poin
     : total_(total),
       samples_{{now, done}} {}
 
+/// The oldest sample is as old as the memory at most, so the speed shown is that of the last ten
+/// seconds.
 void Progress::update(std::int64_t done, SteadyClock::time_point now) {
     samples_.push_back({now, done});
     while (samples_.size() > 2 && now - samples_[1].at >= memory) {

@@ -1,3 +1,7 @@
+// The control records of replays, as text, and what their committed end means for a run. Deciding
+// whether a run may go on is pure: records that are missing, foreign or from a newer version mean that
+// nobody knows what was published, and then the run is refused rather than continued.
+
 #include "outbox/backfill/position.hpp"
 
 #include <fmt/format.h>
@@ -37,6 +41,7 @@ private:
 
 } // namespace
 
+/// One line of text; people read it with Kafka's own tools.
 std::string encode(const ControlEntry& entry) {
     const LanePosition& at = entry.position;
     return fmt::format("{} {} {} {} {} {} {}", format_version, entry.run.to_string(), entry.lane, at.batch,

@@ -1,3 +1,7 @@
+// outbox-backfill from its command line to its exit code: which verb, with what it works, what is said.
+// Results go to stdout; progress goes to stderr, as a line that is drawn anew on a terminal and as one
+// now and then elsewhere, so that a log does not fill up.
+
 #include "outbox/backfill/program.hpp"
 
 #include "count.hpp"
@@ -30,6 +34,7 @@ using namespace std::chrono_literals;
 constexpr auto program = "outbox-backfill";
 constexpr milliseconds statement_time{60'000};
 
+/// Database, replica, Kafka and names, from settings and request, checked against each other.
 Surroundings surroundings_of(const Settings& settings, const Request& request) {
     Surroundings all;
     all.primary = postgres::options_from(settings, program);
@@ -102,10 +107,12 @@ private:
     SteadyClock::time_point next_ = SteadyClock::now() + 5s;
 };
 
+/// @return the exit code: a result that could not be written is a failure
 int printed() {
     return std::cout.flush() ? 0 : 1;
 }
 
+/// Counts and reports; sends nothing and writes nothing down.
 int dry_run(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
     store::Backfills runs(primary, statement_time);
@@ -149,11 +156,13 @@ int conclude(const Request& request, const store::BackfillRun& run, Ending endin
                             published, run.events));
 }
 
+/// @throws Error with what to type when the schema is missing or older
 void check_database(const Surroundings& surroundings) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
     store::check_schema(primary, statement_time);
 }
 
+/// Turns --archive into SQL, once it is known that the table can be read.
 void find_archive(const Surroundings& surroundings, Selection& selection) {
     if (selection.archive) {
         auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
@@ -161,6 +170,7 @@ void find_archive(const Surroundings& surroundings, Selection& selection) {
     }
 }
 
+/// Registers the run, or finds it, and publishes it to its end.
 int replay(const Surroundings& surroundings, const Request& request, const std::function<bool()>& go_on) {
     ProgressPrinter printer;
     const Registered registered = register_run(surroundings, request, printer.reporter(), go_on);
@@ -183,6 +193,7 @@ int replay(const Surroundings& surroundings, const Request& request, const std::
     return conclude(request, run, ending, replay.published());
 }
 
+/// @throws Error(stop) when there is no run of that name
 store::BackfillRun named(store::Backfills& runs, const std::string& name) {
     auto run = runs.find(name);
     if (!run) {

@@ -1,3 +1,8 @@
+// From a command line to a run that is written down. The order keeps two things true: nothing is sent
+// before everything that could refuse it was asked, and a run that exists in the database is complete,
+// so that any process can go on with it. Two processes with one command are kept apart by a lock on its
+// words.
+
 #include "registration.hpp"
 
 #include "count.hpp"
@@ -31,6 +36,7 @@ std::string generated_name(const Uuid& id) {
                        parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, id.to_string().substr(0, 4));
 }
 
+/// The outbox must be the one that this Kafka and this name belong to; else events would go astray.
 void check_identity(store::Backfills& runs, const kafka::Admin& admin, const Surroundings& surroundings) {
     const store::OutboxIdentity identity = runs.identity();
     if (identity.name && *identity.name != surroundings.outbox) {
@@ -48,6 +54,8 @@ void check_identity(store::Backfills& runs, const kafka::Admin& admin, const Sur
     }
 }
 
+/// An unfinished run of the same words, or the one that was named. @throws UsageError when it does
+/// another thing
 std::optional<store::BackfillRun> find_run(store::Backfills& runs, const Request& request) {
     if (!request.run) {
         return runs.find_unfinished(request.selection.text, request.target.text);
@@ -190,12 +198,15 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
     run.target = request.target.text;
     run.lanes = default_lanes;
 
+    // The range is fixed and counted first: everything that follows is asked about these events.
     const Members members = find_members(surroundings, runs, primary, request, reporter, go_on);
     const Survey& survey = members.survey;
     run.since = members.selection.filter.since;
     run.until = members.selection.filter.until;
     run.still = members.still;
     run.events = survey.events;
+    // Nothing above the last event of the range belongs to the run, so there is no use in looking
+    // there.
     run.still.last_seq = survey.last;
     check_left_out(request, members);
     for (const std::string& line : members.notes) {
@@ -205,13 +216,18 @@ store::BackfillRun add_run(store::Backfills& runs, postgres::Connection& primary
         reporter.note("left out: " + line);
     }
 
+    // Sending old events to where consumers of the relay read must be meant.
     if (request.target.topic && !request.yes) {
         check_consumers(runs, *request.target.topic, survey);
     }
+    // Each topic must exist, or be made, before the run is written down: a run that cannot send is
+    // of no use.
     check_topics(surroundings, admin, request.target, survey, reporter);
     const Deadline deadline = Deadline::in(30s);
     delivery::ensure_control_topic(admin, {surroundings.prefix(), control_partitions}, surroundings.topics,
                                    deadline);
+    // Records of this run lie behind the present end of its control partition, so a resume begins
+    // there.
     run.control_offset = control_end(admin, surroundings.prefix(), control_partition(run.id), deadline);
     faults::point("before-registration");
     return runs.add(run);
@@ -236,6 +252,8 @@ std::pair<double, std::string> expected_speed(const std::vector<store::BackfillR
 Registered register_run(const Surroundings& surroundings, const Request& request, const Reporter& reporter,
                         const std::function<bool()>& go_on) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
+    // In this order: whose outbox, whether another process is at it, whether it is an old run, and
+    // only then anew.
     store::Backfills runs(primary, statement_time);
     const kafka::Admin admin(surroundings.kafka);
     check_identity(runs, admin, surroundings);

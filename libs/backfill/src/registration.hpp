@@ -8,6 +8,7 @@
 
 namespace outbox::backfill {
 
+/// The run to work on, and whether it was there before.
 struct Registered {
     store::BackfillRun run;
     bool resumed = false;

@@ -1,3 +1,9 @@
+// Publishes a run to its end. Pages of old events are read in order of seq, dealt out to lanes by
+// bucket (so each key stays in order), and a page counts as done when every lane has committed its part
+// of it. An attempt makes everything anew; after an error that passes the next one starts from what the
+// control topic says. Throughput is bounded by --rate, and the run stands aside while relay or replicas
+// are behind.
+
 #include "outbox/backfill/replay.hpp"
 
 #include "lane.hpp"
@@ -32,6 +38,8 @@ constexpr std::size_t open_pages = 2; ///< in memory: one is published while the
 constexpr int most_failures = 5;      ///< in a row without progress
 const delivery::Backoff between_tries(500ms, 10s);
 
+/// The filter of the run as it was written down: what waited then belongs to the relay, whatever became
+/// of it.
 store::HistoryFilter filter_of(const Request& request, const store::BackfillRun& run) {
     store::HistoryFilter filter = request.selection.filter;
     filter.since = run.since;
@@ -44,6 +52,7 @@ store::HistoryFilter filter_of(const Request& request, const store::BackfillRun&
     return filter;
 }
 
+/// Waits without a thread of its own; a signal may end it early.
 void pause(std::chrono::milliseconds span) {
     poll(nullptr, 0, static_cast<int>(span.count()));
 }
@@ -111,6 +120,8 @@ void Replay::State::hold() {
         }
         pause(100ms);
     }
+    // The row is read again under the lock: another process may have gone on, finished or cancelled
+    // it.
     const auto now = register_of_runs.find(owner.run_.run);
     if (!now) {
         throw Error(Action::stop, fmt::format("run {} is gone from outbox_backfills", owner.run_.run));
@@ -119,10 +130,14 @@ void Replay::State::hold() {
     cancelled = owner.run_.cancelled_at.has_value();
 }
 
+/// Fences what an earlier process left, then reads where the run stands: in this order, because a
+/// transaction that was still open could be committed after the reading.
 void Replay::State::start_lanes() {
     const auto& surroundings = owner.surroundings_;
     const ControlPlace place{owner.run_.id, surroundings.prefix(), control_partition(owner.run_.id)};
     batch_bytes = static_cast<std::size_t>(owner.topics_.smallest_batch_limit());
+    // One transactional id for each lane of the run, stable over attempts: that is what fences a
+    // killed process.
     for (int i = 0; i < owner.run_.lanes; ++i) {
         lanes.emplace_back(
             i, place,
@@ -141,6 +156,8 @@ void Replay::State::start_lanes() {
     for (std::size_t i = 0; i < lanes.size(); ++i) {
         lanes[i].go_on_from(resume.lanes[i]);
     }
+    // Everything at or below `settled` is published by all lanes; above it each lane knows for
+    // itself.
     owner.published_ = resume.published();
     settled = resume.settled();
     at = std::max(settled, owner.request_.selection.from_seq - 1);
@@ -148,6 +165,7 @@ void Replay::State::start_lanes() {
     progress.emplace(owner.run_.events, owner.published_, SteadyClock::now());
 }
 
+/// Whether every lane has published all that it was given.
 bool Replay::State::all_idle() const {
     return std::all_of(lanes.begin(), lanes.end(), [](const Lane& lane) { return lane.idle(); });
 }
@@ -162,6 +180,7 @@ bool Replay::State::collect() {
         }
         owner.published_ += lane.position().published - before;
     }
+    // Pages are settled in order: the oldest page that is not done yet holds the mark.
     while (!pages.empty() && pages.front()->parts_left == 0) {
         settled = pages.front()->page.through;
         pages.pop_front();
@@ -174,6 +193,7 @@ bool Replay::State::may_read(SteadyClock::time_point now) {
     return at < upto && pages.size() < open_pages && !lagging && limiter.open(now);
 }
 
+/// Gives each lane its part of the page; a lane without events has none.
 void Replay::State::add_parts(const std::shared_ptr<OpenPage>& open, std::vector<Part>& parts) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
         Part& part = parts[i];
@@ -186,6 +206,8 @@ void Replay::State::add_parts(const std::shared_ptr<OpenPage>& open, std::vector
     }
 }
 
+/// Deals a page out. What a lane has published already, before an interruption, is left out by its
+/// position.
 void Replay::State::split(const std::shared_ptr<OpenPage>& open) {
     std::vector<Part> parts(lanes.size());
     const Deadline deadline = Deadline::in(20s);
@@ -204,6 +226,7 @@ void Replay::State::split(const std::shared_ptr<OpenPage>& open) {
     add_parts(open, parts);
 }
 
+/// Reads the next page. A topic that accepts less than the producers were made for asks for new ones.
 void Replay::State::read_page() {
     store::PageLimits limits;
     limits.rows = limiter.portion(limits.rows);
@@ -219,6 +242,7 @@ void Replay::State::read_page() {
     }
 }
 
+/// Pauses the run while the relay, replication or the replica is behind, and says so when that changes.
 void Replay::State::check_lag() {
     const store::Lag lag = store::read_lag(primary, statement_time);
     const std::array<std::pair<const char*, milliseconds>, 3> behind{
@@ -236,6 +260,7 @@ void Replay::State::check_lag() {
     lagging = now;
 }
 
+/// Once a second: progress into the register, a look at who is behind, a line for who waits.
 void Replay::State::tend() {
     next_tend = SteadyClock::now() + tend_interval;
     cancelled = register_of_runs.note_progress(owner.run_, owner.published_);
@@ -265,11 +290,16 @@ void Replay::State::drain() {
     register_of_runs.note_progress(owner.run_, owner.published_);
 }
 
+/// The loop of one attempt: collect what is published, hand out what waits, read when there is room,
+/// else sleep.
 Ending Replay::State::drive() {
+    // A page is read while another is published, so that Kafka and PostgreSQL work at the same
+    // time.
     while (at < upto || !pages.empty()) {
         if (SteadyClock::now() >= next_tend) {
             tend();
         }
+        // To stop means to finish what is under way: a transaction is never left to be aborted.
         if (cancelled || !owner.go_on_()) {
             drain();
             return cancelled ? Ending::cancelled : Ending::stopped;
@@ -286,6 +316,8 @@ Ending Replay::State::drive() {
         }
     }
     faults::point("before-finish");
+    // All is published, and only this is not written yet. A process that dies here finds nothing
+    // left to do and finishes the run.
     register_of_runs.finish(owner.run_, owner.published_);
     progress->update(owner.published_, SteadyClock::now());
     owner.reporter_.progress(*progress);
@@ -313,6 +345,7 @@ bool Replay::wait(milliseconds span) {
     return go_on_();
 }
 
+/// One attempt, from taking hold of the run to its end or an error.
 Ending Replay::attempt() {
     State state(*this);
     state.hold();
@@ -327,6 +360,8 @@ Ending Replay::attempt() {
     return state.drive();
 }
 
+/// Attempts until one ends. Several failures without progress end the run, which the same command
+/// resumes.
 Ending Replay::run() {
     int failures = 0;
     while (true) {
@@ -335,6 +370,7 @@ Ending Replay::run() {
             return attempt();
         } catch (const Error& error) {
             const bool passes = error.action() == Action::retry || error.action() == Action::reconnect;
+            // Progress since the last error counts as a fresh start.
             failures = published_ > before ? 1 : failures + 1;
             if (!passes) {
                 throw;

@@ -1,3 +1,6 @@
+// The command line of outbox-backfill as a Request. A selection's options are written out again in a
+// fixed order (`text`): by that text a command that is repeated finds its interrupted run.
+
 #include "outbox/backfill/request.hpp"
 
 #include <outbox/core/error.hpp>
@@ -17,10 +20,12 @@ namespace {
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t most_ids = 100'000;
 
+/// @throws UsageError naming the option, its value and what is allowed
 [[noreturn]] void refuse(const std::string& name, const std::string& value, const std::string& allowed) {
     throw UsageError(fmt::format("--{}={} is not allowed: it must be {}", name, value, allowed));
 }
 
+/// A whole number of at least `min`; nullopt where the option was not given.
 std::optional<std::int64_t> number(const Arguments& arguments, const std::string& name, std::int64_t min) {
     const auto text = arguments.option(name);
     if (!text) {
@@ -34,6 +39,7 @@ std::optional<std::int64_t> number(const Arguments& arguments, const std::string
     return value;
 }
 
+/// One of the allowed words; the fallback where the option was not given.
 std::string choice(const Arguments& arguments, const std::string& name, const std::string& fallback,
                    const std::vector<std::string>& allowed) {
     std::string value = arguments.option(name).value_or(fallback);
@@ -43,6 +49,7 @@ std::string choice(const Arguments& arguments, const std::string& name, const st
     return value;
 }
 
+/// The states to be sent again, sorted, each once.
 std::vector<std::string> statuses(const Arguments& arguments) {
     const std::string text = arguments.option("status").value_or("SENT");
     static const std::vector<std::string> done{"SENT", "FAILED", "SKIPPED"};
@@ -68,6 +75,7 @@ std::vector<std::string> statuses(const Arguments& arguments) {
     return chosen;
 }
 
+/// The ids of a file, sorted, each once; blank lines and a byte order mark count for nothing.
 std::vector<Uuid> ids_in(const std::string& path) {
     std::ifstream file(path);
     if (!file) {
@@ -124,12 +132,14 @@ void say(std::string& text, const std::string& name, const std::string& value) {
     text += fmt::format("{}--{}={}", text.empty() ? "" : " ", name, plain ? value : "'" + quoted + "'");
 }
 
+/// The same for an option that may not have been given.
 void say(std::string& text, const std::string& name, const std::optional<std::string>& value) {
     if (value) {
         say(text, name, *value);
     }
 }
 
+/// Which events, with the text that makes two selections comparable.
 Selection selection_of(const Arguments& arguments) {
     Selection selection;
     auto& filter = selection.filter;
@@ -198,6 +208,7 @@ void read_messages(const Arguments& arguments, Target& target) {
     }
 }
 
+/// Where to and in which shape, with its text.
 Target target_of(const Arguments& arguments) {
     Target target;
     target.topic = arguments.option("topic");
@@ -212,6 +223,7 @@ Target target_of(const Arguments& arguments) {
     return target;
 }
 
+/// A run's name becomes part of transactional ids, so it keeps to the letters of topic names.
 std::string run_name(const std::string& option, const std::string& name) {
     constexpr std::size_t longest = 100;
     if (!kafka::is_topic_name(name) || name.size() > longest) {
@@ -220,6 +232,7 @@ std::string run_name(const std::string& option, const std::string& name) {
     return name;
 }
 
+/// --max-lag in milliseconds.
 milliseconds max_lag_of(const Arguments& arguments, milliseconds fallback) {
     const auto text = arguments.option("max-lag");
     if (!text) {
@@ -268,6 +281,7 @@ void read_verb(const Arguments& arguments, Request& request) {
     request.run = words[1];
 }
 
+/// The options of outbox-backfill without a verb.
 std::vector<Option> options() {
     return {
         {"aggregate-type", "TYPE", "events of this type of aggregate"},

@@ -32,6 +32,7 @@ Resume read_position(const Surroundings& surroundings, const kafka::Admin& admin
     return std::get<Resume>(std::move(plan));
 }
 
+/// Asked again now: what the run has published is only worth something while it is still there.
 void require_same_topics(delivery::TopicWatch& watch, const store::BackfillRun& run, const Resume& resume) {
     const auto began = SteadyClock::now();
     watch.identify(delivery::names_of(resume.topics), Deadline::in(answer));

@@ -1,3 +1,7 @@
+// An old event as a message. It looks as the relay made it, but for two headers by which consumers tell
+// a repetition: the run's name and the original id. What the topic would refuse is refused here, by the
+// event's id, before its transaction begins.
+
 #include "shaper.hpp"
 
 #include <outbox/core/error.hpp>
@@ -11,11 +15,13 @@
 namespace outbox::backfill {
 namespace {
 
+/// By this machine's clock, since the Unix epoch.
 std::int64_t now_ms() {
     return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
 }
 
+/// @throws Error(stop) naming the event and what to do
 [[noreturn]] void refuse(const store::Row& row, std::string_view why) {
     throw Error(Action::stop, fmt::format("event {} cannot be sent again: {}; leave the event out",
                                           row.id.to_string(), why));
@@ -65,6 +71,7 @@ kafka::Record Shaper::shape(delivery::Batch& batch, const store::Row& row, Deadl
     if (!target_.original_timestamp) {
         record.timestamp_ms = 0; // now
     }
+    // An event that is itself a repetition must not carry the headers of two runs.
     std::erase_if(record.headers, [](const kafka::Header& header) {
         return header.name == messages::headers::replay_id || header.name == messages::headers::original_id;
     });

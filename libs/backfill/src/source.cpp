@@ -1,3 +1,7 @@
+// Where events are read from: the primary, or a replica that is known to follow it and to have replayed
+// all that the run is about. A replica of another server would send other events, so that is asked
+// first.
+
 #include "source.hpp"
 
 #include <outbox/core/error.hpp>
@@ -13,6 +17,7 @@ using namespace std::chrono_literals;
 constexpr milliseconds statement_time{60'000};
 constexpr auto patience = 60s;
 
+/// Waits until the replica shows the log up to the position. @throws Error(retry) at the deadline
 void wait_replayed(postgres::Connection& source, const std::string& log_position,
                    const std::function<bool()>& go_on) {
     const Deadline deadline = Deadline::in(patience);

@@ -1,3 +1,5 @@
+// What a selection comes to, for people: counts by type, topic and day, and how long it will take.
+
 #include "outbox/backfill/survey.hpp"
 
 #include "outbox/backfill/pace.hpp"
@@ -12,6 +14,7 @@
 namespace outbox::backfill {
 namespace {
 
+/// "12.3 MB", in steps of a thousand.
 std::string bytes_text(std::int64_t bytes) {
     constexpr double step = 1000;
     auto size = static_cast<double>(bytes);
@@ -24,6 +27,7 @@ std::string bytes_text(std::int64_t bytes) {
     return fmt::format("{:.1f} GB", size);
 }
 
+/// A count a line, under a title.
 void table(std::string& text, const char* title, const std::map<std::string, std::int64_t>& counts) {
     auto to = std::back_inserter(text);
     fmt::format_to(to, "\nby {}\n", title);
@@ -32,6 +36,7 @@ void table(std::string& text, const char* title, const std::map<std::string, std
     }
 }
 
+/// Where the relay sent events of this kind.
 std::string topic_of(const store::HistoryCount& count, const messages::TopicTemplate& topic) {
     store::Row row;
     row.aggregate_type = count.aggregate_type;

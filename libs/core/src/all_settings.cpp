@@ -1,3 +1,8 @@
+// The one table of settings. A program's flags, its --help, manual page and completion, the check of
+// each value, and the README's table (which a test compares) all follow from a row here. A new setting
+// is a row here and a use where it matters; its meaning is written for an operator. Durations are in
+// seconds, as a person types them, and milliseconds from Settings::seconds() on.
+
 #include "outbox/core/event.hpp"
 #include "outbox/core/settings.hpp"
 
@@ -261,6 +266,13 @@ constexpr std::array settings = std::to_array<Setting>({
      .max = bucket_count,
      .programs = Program::relay,
      .meaning = "number of shards at the first start; the database keeps it from then on"},
+    {.name = "RELAY_PIPELINES",
+     .kind = Kind::integer,
+     .fallback = "1",
+     .min = 1,
+     .max = 16,
+     .programs = Program::relay,
+     .meaning = "connections, pairs of producers and Kafka transactions that a relay serves all its shards with"},
     {.name = "RELAY_LEASE",
      .kind = Kind::seconds,
      .fallback = "10",

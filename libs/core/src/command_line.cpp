@@ -1,3 +1,9 @@
+// How a command line becomes Arguments. CLI11 splits the words; everything that a person reads is said
+// here, because CLI11's own messages neither name what is like a misspelt word nor to which verb an
+// option belongs. The order matters: help and version first (they need no valid settings), then unknown
+// options, then the verb with its words and options, and the settings last, from flag, environment and
+// file.
+
 #include "outbox/core/command_line.hpp"
 
 #include "outbox/core/completion.hpp"
@@ -40,6 +46,7 @@ std::vector<std::string> words_of(const CLI::App& app, int argc, const char* con
     return {words.rbegin(), words.rend()};
 }
 
+/// A variable's value, or null; a function of this form is what Settings::load asks.
 const char* environment(const char* name) {
     return std::getenv(name); // NOLINT(concurrency-mt-unsafe): read before any thread starts
 }
@@ -58,6 +65,8 @@ std::string list_of(const std::vector<Verb>& verbs) {
     return list;
 }
 
+/// Finds the verb that a word names.
+/// @throws UsageError naming the verbs that there are, and the one that is most like it.
 const Verb& verb_named(const CommandLineSpec& spec, const std::string& name) {
     std::vector<std::string_view> names{"help", "man", "completion"};
     for (const Verb& verb : spec.verbs) {
@@ -107,6 +116,9 @@ public:
                     ->type_name(setting.type_name());
             }
         }
+        // Options of all verbs are known to CLI11, so that `--force` after a verb that has none
+        // is told from a misspelt one. Whether an option belongs to the verb is asked later, in
+        // verb_of().
         add(spec.options);
         for (const Verb& verb : spec.verbs) {
             add(verb.options);
@@ -119,6 +131,7 @@ public:
         try {
             app_.parse(words_of(app_, argc, argv));
         } catch (const CLI::CallForHelp&) {
+            // What follows `--help` may be a verb, and then the verb's own help is meant.
             print_help(app_.get_option("words")->results());
         } catch (const CLI::Success& success) {
             std::exit(app_.exit(success)); // NOLINT(concurrency-mt-unsafe): no thread has started
@@ -152,6 +165,8 @@ private:
         }
     }
 
+    /// Ends the program: help is a result, and a result that could not be written is a failure
+    /// (exit 1).
     [[noreturn]] static void print(const std::string& text) {
         std::cout << text << std::flush;
         std::exit(std::cout ? 0 : 1); // NOLINT(concurrency-mt-unsafe): no thread has started
@@ -178,6 +193,9 @@ private:
         }
     }
 
+    /// Reads the file of --config, if any, then takes each setting from its strongest source. Where
+    /// the file's value was overruled, its place in the file is forgotten, so that no refusal
+    /// points at an innocent line.
     void load_settings() {
         const auto flags = given_flags();
         ConfigFile file;
@@ -197,6 +215,8 @@ private:
         }
     }
 
+    /// Keeps the options that were given. "--reason=" with nothing behind it is allowed for free
+    /// texts alone: elsewhere an empty value is a variable of a script that was not set.
     void keep_options() {
         for (const std::string& name : known_) {
             if (app_.count("--" + name) > 0) {
@@ -226,6 +246,8 @@ private:
                                      spec_.name, verb == nullptr ? "" : " " + verb->name));
     }
 
+    /// The option or flag that was most likely meant, as "; did you mean --X?"; empty when nothing
+    /// is like it.
     [[nodiscard]] std::string like(const std::string& name, const Verb* verb) const {
         std::vector<std::string> flags{"config", "help", "version"};
         if (verb == nullptr) {
@@ -242,6 +264,7 @@ private:
         return did_you_mean(name, candidates, "--");
     }
 
+    /// The settings that stand on the command line, by their names ("DB_HOST").
     [[nodiscard]] std::map<std::string, std::string> given_flags() const {
         std::map<std::string, std::string> given;
         for (const auto& [name, value] : flags_) {
@@ -295,6 +318,8 @@ void print_warnings(const CommandLineSpec& spec, const Arguments& arguments) {
 
 int run_program(const CommandLineSpec& spec, int argc, const char* const* argv,
                 const std::function<int(const Arguments&)>& body) {
+    // Outside of the try: a refusal that comes later (a setting that `body` checks) still finds its
+    // line in the file.
     Arguments arguments;
     try {
         arguments = parse_command_line(spec, argc, argv);

@@ -1,3 +1,8 @@
+// Prints scripts that complete a program's command line in bash, zsh and fish. Nothing is asked of the
+// program while somebody types: all verbs, options and choices stand in the script, made from the same
+// table as --help. Each shell has its own section below: how it quotes, and which of its functions take
+// what.
+
 #include "outbox/core/completion.hpp"
 
 #include "outbox/core/error.hpp"
@@ -19,6 +24,7 @@ struct Completed {
     bool file = false;                ///< the value is a path
 };
 
+/// Parts between separators; empty ones inside count, one at the end does not.
 std::vector<std::string> split(std::string_view text, char separator) {
     std::vector<std::string> parts;
     while (!text.empty()) {
@@ -38,10 +44,12 @@ bool is_named(std::string_view setting, std::string_view patterns) {
     });
 }
 
+/// An option of a verb; "FILE" and "DIR" as the name of its value mean that a path follows.
 Completed completed(const Option& option) {
     return {option.name, option.meaning, option.value, {}, option.value == "FILE" || option.value == "DIR"};
 }
 
+/// A setting's flag; a choice is completed by its choices, a file by paths.
 Completed completed(const Setting& setting) {
     Completed all{setting.flag().substr(2), std::string(setting.meaning), setting.type_name(), {}, false};
     if (setting.kind == Setting::Kind::choice) {
@@ -92,6 +100,7 @@ std::string escaped(std::string_view text, std::string_view special) {
     return safe;
 }
 
+/// The words in one text with the separator between them.
 std::string joined(const std::vector<std::string>& words, const char* separator = " ") {
     std::string text;
     for (const std::string& word : words) {
@@ -109,6 +118,7 @@ std::string function_of(const CommandLineSpec& spec) {
 
 // ---- bash
 
+/// All options as bash's compgen takes them.
 std::string bash_words(const std::vector<Completed>& options) {
     std::vector<std::string> words;
     for (const Completed& option : options) {
@@ -140,11 +150,15 @@ std::string bash_values(const CommandLineSpec& spec) {
            (others.empty() ? "" : fmt::format("    {}) return ;;\n", joined(others, "|")));
 }
 
+/// bash has no texts for its words. The script finds the verb among the words typed so far, then offers
+/// the verb's options; before that, the value of the option that stands in front. COMP_WORDS splits at
+/// '=', so "--log-level=" is three words there, which the second `if` undoes.
 std::string bash(const CommandLineSpec& spec) {
     std::vector<std::string> words;
     for (const auto& [word, summary] : first_words(spec)) {
         words.push_back(word);
     }
+    // COMP_WORDBREAKS has '=' in it, so a value after it stands in a word of its own.
     std::string text =
         fmt::format("# bash completion of {0}; {0} completion bash prints it.\n"
                     "{1}() {{\n"
@@ -166,6 +180,7 @@ std::string bash(const CommandLineSpec& spec) {
                             bash_words(options_of(spec, &verb)));
     }
     text += "  completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$cur\")) ;;\n  man) ;;\n";
+    // `help` takes a verb as its word.
     std::vector<std::string> names;
     std::ranges::transform(spec.verbs, std::back_inserter(names), &Verb::name);
     text += fmt::format("  help) COMPREPLY=($(compgen -W '{}' -- \"$cur\")) ;;\n", joined(names));
@@ -197,6 +212,7 @@ std::string zsh_option(const Completed& option) {
                        quoted(option.meaning), action);
 }
 
+/// All options of a verb, or of the program without one.
 std::string zsh_options(const std::vector<Completed>& options) {
     std::string text;
     for (const Completed& option : options) {
@@ -239,6 +255,7 @@ std::string zsh(const CommandLineSpec& spec) {
 
 // ---- fish
 
+/// One `complete` line. -x takes a value and no file, -r -F a value that is a file.
 std::string fish_option(const CommandLineSpec& spec, const std::string& when, const Completed& option) {
     const auto quoted = [](std::string_view text) { return '\'' + escaped(text, "\\'") + '\''; };
     std::string values;
@@ -253,6 +270,7 @@ std::string fish_option(const CommandLineSpec& spec, const std::string& when, co
                        quoted(option.meaning), values);
 }
 
+/// fish decides line by line whether a suggestion applies, by the words that were typed already.
 std::string fish(const CommandLineSpec& spec) {
     const auto quoted = [](std::string_view text) { return '\'' + escaped(text, "\\'") + '\''; };
     std::vector<std::string> names;

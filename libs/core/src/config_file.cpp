@@ -1,3 +1,8 @@
+// Reads the TOML file of --config into the same names and texts that variables have, so that one set of
+// checks serves all sources. Two tables are special: [partition_strategies], whose keys are event
+// types, and [table], the mapping of a user's own table. Where each value stands is remembered, because
+// a refusal that says "outbox.toml:12:7: relay.batch_size" spares a search.
+
 #include "outbox/core/config_places.hpp"
 #include "outbox/core/error.hpp"
 #include "outbox/core/nearest.hpp"
@@ -19,6 +24,7 @@ constexpr std::string_view producer = "KAFKA_PRODUCER_";
 constexpr std::string_view strategies = "PARTITION_STRATEGIES";
 constexpr std::string_view mapping = "TABLE";
 
+/// "RELAY_BATCH_SIZE" of relay.batch-size: the variable that the key would be.
 std::string variable_name(std::string_view key) {
     std::string name(key);
     std::ranges::transform(name, name.begin(), [](char c) {
@@ -27,10 +33,12 @@ std::string variable_name(std::string_view key) {
     return name;
 }
 
+/// True for a setting of any program: one file may serve all four.
 bool is_setting(std::string_view name) {
     return std::ranges::any_of(all_settings(), [&](const Setting& setting) { return setting.name == name; });
 }
 
+/// The keys that [table] knows; migrate::Mapping says what each means.
 constexpr auto mapping_keys = std::to_array<std::string_view>(
     {"schema", "name", "id", "aggregate_type", "aggregate_id", "event_type", "event_data", "topic",
      "topic_template", "partition_key", "headers", "created_at", "content_type"});
@@ -68,10 +76,12 @@ private:
         }
     }
 
+    /// @throws UsageError with the place in the file in front
     [[noreturn]] void refuse(const toml::source_position& at, std::string_view why) const {
         throw UsageError(fmt::format("{}: {}", place(at), why));
     }
 
+    /// "outbox.toml:12:7"; only the path where TOML knows no place.
     [[nodiscard]] std::string place(const toml::source_position& at) const {
         return at ? fmt::format("{}:{}:{}", path_, at.line, at.column) : path_;
     }
@@ -96,10 +106,12 @@ private:
         }
     }
 
+    /// Notes where a value stands, under the name that a refusal of it begins with.
     void remember(const std::string& subject, const std::string& written, const toml::node& node) {
         places_[subject] = {place(node.source().begin), written};
     }
 
+    /// The setting that was most likely meant, as "; did you mean X?".
     [[nodiscard]] static std::string like(const std::string& name) {
         std::vector<std::string_view> names;
         std::ranges::transform(all_settings(), std::back_inserter(names), &Setting::name);
@@ -137,6 +149,7 @@ private:
         }
     }
 
+    /// A value as its variable would hold it: true and false become what the setting calls them.
     [[nodiscard]] std::string text_of(const std::string& name, const toml::node& node, const char* on,
                                       const char* off) const {
         if (const auto* const text = node.as_string()) {
@@ -170,6 +183,8 @@ ConfigPlaces read_config_places(const std::string& path) {
 }
 
 std::string located(std::string_view refusal, const ConfigPlaces& places) {
+    // A refusal is about a name when it begins with it and the name ends there: DB_HOST is not
+    // DB_HOST_NAME.
     const auto is_about = [&](std::string_view name) {
         constexpr std::string_view ends = "= :";
         return refusal.starts_with(name) &&

@@ -1,3 +1,9 @@
+// Warns of environment variables that look like settings and are none. A misspelt variable is otherwise
+// silent: the program runs with the default, and somebody looks for the fault elsewhere. Each variable
+// whose name begins like one of ours is compared with the table of settings; what is like a setting
+// gets a line with the right name, the rest share one line. Values never appear, for a misspelt name
+// may hold a password.
+
 #include "outbox/core/environment.hpp"
 
 #include "outbox/core/nearest.hpp"
@@ -14,6 +20,7 @@
 namespace outbox {
 namespace {
 
+/// Names that begin so are taken for settings of this product; others are nobody's business here.
 constexpr std::array<std::string_view, 5> prefixes{"RELAY_", "OUTBOX_", "DB_", "KAFKA_", "SERVER_"};
 
 /// Names that no setting has, and are known all the same: properties of the producer, and what this project's
@@ -37,6 +44,7 @@ bool begins_with_one_of(std::string_view name, std::span<const std::string_view>
     return std::ranges::any_of(beginnings, [&](std::string_view each) { return name.starts_with(each); });
 }
 
+/// A variable is a setting when any of the four programs has it: they often share one environment.
 bool is_setting(std::string_view name) {
     return std::ranges::any_of(all_settings(), [&](const Setting& setting) { return setting.name == name; });
 }
@@ -74,6 +82,7 @@ std::string_view meant_by(std::string_view name) {
     return nearest(name, names);
 }
 
+/// True for decimal digits alone, as a port's number is written.
 bool is_number(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -87,6 +96,7 @@ bool is_link_to_port(std::string_view rest) {
            (rest.starts_with("_TCP") || rest.starts_with("_UDP") || rest.starts_with("_SCTP"));
 }
 
+/// One line for all variables that are like nothing we know; it names ten of them at most.
 std::string others(const std::vector<std::string_view>& names) {
     constexpr std::size_t most = 10;
     const std::size_t shown = std::min(most, names.size());
@@ -120,6 +130,8 @@ std::vector<std::string> environment_warnings(std::span<const std::string_view> 
         const auto equals = std::min(entry.find('='), entry.size());
         const auto name = entry.substr(0, equals);
         const auto value = entry.substr(std::min(equals + 1, entry.size()));
+        // `echo secret | base64` puts a line's end into a Kubernetes secret, and the server
+        // then refuses the password without a word about the reason.
         if (is_secret(name) && (value.ends_with('\n') || value.ends_with('\r'))) {
             warnings.push_back(fmt::format("{0} ends in a line's end, which counts as a part of it; without: "
                                            "mend the value, or have {0}_FILE name a file with it",
@@ -129,6 +141,7 @@ std::vector<std::string> environment_warnings(std::span<const std::string_view> 
             is_setting(name) || is_service_link(name, value)) {
             continue;
         }
+        // A name that is like a setting is a mistake of its own and gets its own line.
         if (const auto meant = meant_by(name); meant.empty()) {
             rest.push_back(name);
         } else {

@@ -1,3 +1,6 @@
+// --help of a program and of each verb, printed by CLI11 from the same table (CommandLineSpec) as the
+// manual page, the completions and the parser itself. A fresh CLI::App is made for printing alone.
+
 #include "outbox/core/command_line.hpp"
 
 #include <CLI/CLI.hpp>
@@ -8,6 +11,7 @@
 namespace outbox {
 namespace {
 
+/// What a setting is for, with its variable and its default; a secret's default stays untold.
 std::string meaning_of(const Setting& setting) {
     const bool shown = !setting.fallback.empty() && setting.kind != Setting::Kind::secret;
     return fmt::format("{} [${}{}{}]", setting.meaning, setting.name, shown ? ", default " : "",
@@ -23,6 +27,7 @@ void add_option(CLI::App& app, const Option& option) {
     }
 }
 
+/// Each line with two blanks before it, as examples stand.
 std::string indented(const std::string& lines) {
     std::string text;
     for (std::size_t at = 0; at < lines.size();) {
@@ -33,6 +38,7 @@ std::string indented(const std::string& lines) {
     return text;
 }
 
+/// What stands below the options: exit codes, and the example if there is one.
 std::string ending(const std::string& exit_codes, const std::string& example) {
     return "Exit codes: " + exit_codes + '\n' + (example.empty() ? "" : "\nExample:\n" + indented(example));
 }
@@ -52,6 +58,7 @@ std::string help_of_verb(const CommandLineSpec& spec, const Verb& verb) {
     return app.help();
 }
 
+/// The list of verbs, one line each.
 std::string verbs_of(const CommandLineSpec& spec) {
     if (spec.verbs.empty()) {
         return "";

@@ -1,3 +1,8 @@
+// Reads JSON as text, by Boost.JSON's event parser. Numbers stay as written: going through a double
+// would change 1e400 and 12345678901234567890, and what we publish must be what the user wrote. The
+// parser hands out strings and numbers in pieces; Handler joins them and calls the visitor with whole
+// ones.
+
 #include "outbox/core/json.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -80,6 +85,7 @@ private:
     bool stopped_ = false;
 };
 
+/// The visitor of is_json(), who wants the end of the text and nothing on the way.
 class Nobody final : public Visitor {
 public:
     bool open_object() override { return true; }

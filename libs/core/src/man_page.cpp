@@ -33,6 +33,7 @@ std::string commands(const std::string& lines) {
     return lines.empty() ? "" : ".PP\n.nf\n" + plain(lines) + "\n.fi\n";
 }
 
+/// One option in bold, its value in italics, and below it what it means.
 std::string tagged(const std::string& tag, const std::string& value, const std::string& meaning) {
     const std::string shown = value.empty() ? "" : fmt::format(" \\fI{}\\fR", plain(value));
     return fmt::format(".TP\n\\fB{}\\fR{}\n{}\n", plain(tag), shown, plain(meaning));
@@ -46,6 +47,7 @@ std::string options_of(const std::vector<Option>& options) {
     return text;
 }
 
+/// A section for each verb, from the same texts as its --help, which are therefore never out of step.
 std::string verbs_of(const CommandLineSpec& spec) {
     std::string text = spec.verbs.empty() ? "" : ".SH VERBS\n";
     for (const Verb& verb : spec.verbs) {
@@ -62,6 +64,8 @@ std::string verbs_of(const CommandLineSpec& spec) {
     return text;
 }
 
+/// All settings of the program with their defaults. A secret's default is not shown: it teaches bad
+/// habits.
 std::string settings_of(const CommandLineSpec& spec) {
     std::string text =
         ".SH SETTINGS\nEach is a flag, a variable of the environment, and a key in the file of "

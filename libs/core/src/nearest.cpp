@@ -44,6 +44,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string_view nearest(std::string_view name, std::span<const std::string_view> candidates) {
     const std::string wanted = plain(name);
+    // One letter in four may be wrong, at least one: more, and the suggestion is a random other
+    // setting.
     std::size_t least = std::max<std::size_t>(1, wanted.size() / 4) + 1;
     std::string_view found;
     for (const std::string_view candidate : candidates) {

@@ -2,6 +2,7 @@
 
 namespace outbox {
 
+/// A log line and an error on stderr are each one line, whatever a server's message looks like.
 std::string one_line(std::string_view text) {
     std::string line;
     for (const char c : text) {

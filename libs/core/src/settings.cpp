@@ -1,3 +1,7 @@
+// From text to checked values. For each setting the strongest source is found (flag, environment, file,
+// default), tidied of what files and YAML leave around a value, and checked by its kind. Everything is
+// checked at the start: a relay that finds out at night that a number was no number helps nobody.
+
 #include "outbox/core/settings.hpp"
 
 #include "outbox/core/environment.hpp"
@@ -16,6 +20,7 @@
 namespace outbox {
 namespace {
 
+/// @param choices  separated by bars, "on|off"
 constexpr bool is_one_of(std::string_view value, std::string_view choices) {
     while (!choices.empty()) {
         const auto bar = std::min(choices.find('|'), choices.size());
@@ -27,6 +32,8 @@ constexpr bool is_one_of(std::string_view value, std::string_view choices) {
     return false;
 }
 
+/// True for a number of this type that fills the whole text and lies between the bounds, which belong
+/// to it.
 template <class Number>
 bool is_number(std::string_view value, double min, double max) {
     Number number{};
@@ -45,11 +52,13 @@ bool is_uri_reference(std::string_view text) {
         text, [&](char c) { return c > 0x20 && c < 0x7F && never.find(c) == std::string_view::npos; });
 }
 
+/// Compares as ASCII; settings hold no other letters where case does not count.
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
     const auto lower = [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); };
     return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
 }
 
+/// The names that may stand before "://" in a broker's address, as librdkafka takes them.
 bool is_security_protocol(std::string_view text) {
     constexpr std::array names{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
     return std::ranges::any_of(names, [&](std::string_view name) { return equal_ignoring_case(text, name); });
@@ -77,6 +86,7 @@ bool is_broker(std::string_view text) {
            is_number<std::int64_t>(text.substr(colon + 1), 1, 65535);
 }
 
+/// True when each of the parts between commas is a broker.
 bool is_broker_list(std::string_view list) {
     while (true) {
         const auto comma = std::min(list.find(','), list.size());
@@ -90,6 +100,8 @@ bool is_broker_list(std::string_view list) {
     }
 }
 
+/// The one place that says which text a kind of setting may hold. An empty text is allowed where
+/// nothing is the default (it means "not set") and for a secret, which may be empty.
 bool is_allowed(const Setting& setting, std::string_view value) {
     if (value.empty()) {
         return setting.kind == Setting::Kind::secret || setting.fallback.empty();
@@ -146,6 +158,7 @@ std::string link_hint(const Setting& setting, std::string_view value) {
 constexpr std::string_view line_ends = "\r\n";
 constexpr std::string_view blanks = " \t\r\n";
 
+/// The text without characters of `what` at both ends.
 std::string_view trimmed(std::string_view text, std::string_view what) {
     text.remove_prefix(std::min(text.find_first_not_of(what), text.size()));
     return text.substr(0, text.find_last_not_of(what) + 1);
@@ -194,6 +207,7 @@ std::string checked(const Setting& setting, std::string value) {
     return value;
 }
 
+/// Where a value came from, the weakest first, so that two of them can be compared.
 enum class Source { fallback, file, environment, flag };
 
 /// All of the file but the line's end that editors leave.
@@ -274,6 +288,8 @@ Settings Settings::load(Program program, const std::map<std::string, std::string
         if (!setting.belongs_to(program)) {
             continue;
         }
+        // An empty variable counts as unset: shells and compose files cannot leave one out
+        // conditionally.
         const std::string name{setting.name};
         const char* given = environment(name.c_str());
         const std::string variable = given != nullptr ? tidied(setting, given) : "";
@@ -292,6 +308,9 @@ Settings Settings::load(Program program, const std::map<std::string, std::string
             value = std::string(setting.fallback);
         }
     }
+    // Second round, when all sources are known: X_FILE stands for X, unless X itself comes from a
+    // stronger source. Of equal strength they contradict each other, and a guess could take the
+    // wrong password.
     for (auto& [name, value] : settings.values_) {
         const std::string file_name = name + "_FILE";
         const auto path = settings.values_.find(file_name);

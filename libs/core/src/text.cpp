@@ -1,3 +1,6 @@
+// Is a text fit for PostgreSQL: UTF-8, without NUL? Texts of users and servers are asked this before
+// they go into a statement, because the server would refuse the whole transaction for one byte.
+
 #include "outbox/core/text.hpp"
 
 #include <algorithm>
@@ -26,12 +29,15 @@ std::size_t first_character(std::string_view text) noexcept {
         }
         point = point << 6 | (byte(i) & 0x3FU);
     }
+    // Longer than needed (overlong), beyond Unicode, or half of a surrogate pair: all three are no
+    // UTF-8.
     const std::uint32_t least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
     const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
     return point < least || point > 0x10FFFF || surrogate ? 0 : length;
 }
 
 bool is_storable(std::string_view text) noexcept {
+    // Eight bytes at a time while they are plain ASCII, which nearly all texts are.
     constexpr std::uint64_t ones = 0x0101010101010101;
     constexpr std::uint64_t highs = 0x8080808080808080;
     while (!text.empty()) {

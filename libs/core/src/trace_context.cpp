@@ -1,3 +1,6 @@
+// Judges W3C trace context by the recommendation's own grammar. A context that is not well-formed is
+// left away rather than passed on: it would break the consumer's tracing, and the event matters more.
+
 #include "outbox/core/trace_context.hpp"
 
 #include <algorithm>
@@ -19,6 +22,9 @@ bool is_hex_but_not_zero(std::string_view text) {
 
 } // namespace
 
+/// Fixed places: 2 digits of version, 32 of trace, 16 of span, 2 of flags. A version above 00 may be
+/// longer, and is read as if it were 00 as far as that goes; version ff and ids of zeros alone are never
+/// valid.
 bool is_traceparent(std::string_view text) noexcept {
     constexpr std::size_t length = 55;
     constexpr std::size_t longest = 512;
@@ -32,6 +38,7 @@ bool is_traceparent(std::string_view text) noexcept {
            is_hex_but_not_zero(text.substr(36, 16)) && is_hex(text.substr(53, 2));
 }
 
+/// Members may be blank, which the recommendation allows between commas.
 bool is_tracestate(std::string_view text) noexcept {
     constexpr std::size_t longest = 512;
     constexpr auto most_members = 32;

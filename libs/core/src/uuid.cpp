@@ -8,6 +8,7 @@
 namespace outbox {
 namespace {
 
+/// From the kernel's random source, which blocks only before it is seeded, once after boot.
 Uuid::Bytes random_bytes() {
     Uuid::Bytes bytes{};
     if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
@@ -16,12 +17,14 @@ Uuid::Bytes random_bytes() {
     return bytes;
 }
 
+/// Writes version and variant into the bits where RFC 9562 has them.
 Uuid with_version(Uuid::Bytes bytes, int version) {
     bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0F) | (version << 4));
     bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3F) | 0x80);
     return Uuid(bytes);
 }
 
+/// @return 0 to 15; -1 for what is no hexadecimal digit
 int hex_value(char c) {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -30,6 +33,7 @@ int hex_value(char c) {
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+/// True where the canonical form has a dash before this byte: 8-4-4-4-12 digits.
 constexpr bool dash_before(std::size_t byte) {
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;
 }
@@ -44,6 +48,8 @@ Uuid Uuid::time_ordered() {
     using namespace std::chrono;
     Bytes bytes = random_bytes();
     const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+    // The first 48 bits are the milliseconds since 1970, the highest byte first, so that bytes
+    // compare like times.
     for (int i = 0; i < 6; ++i) {
         bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(now >> (40 - 8 * i));
     }

@@ -1,3 +1,7 @@
+// An eventfd, because poll() waits for it together with sockets, and because write() to it is allowed
+// in a signal handler. It is non-blocking: a bell that has rung 2^64 times must not hold up who rings
+// it.
+
 #include "outbox/core/wakeup.hpp"
 
 #include <sys/eventfd.h>

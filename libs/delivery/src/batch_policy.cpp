@@ -1,3 +1,7 @@
+// Decisions about batches, without I/O: what a failed transaction asks for, which batch must not be
+// joined by another, and how large the next one may be. The limits adapt: a batch that was too late is
+// followed by smaller ones, and what arrives in time lets them grow again, slowly.
+
 #include "outbox/delivery/batch_policy.hpp"
 
 #include "outbox/messages/record.hpp"
@@ -14,6 +18,8 @@ constexpr milliseconds bearable_throttle{1'000};
 
 } // namespace
 
+/// A success is doubted as well, when a request was sent twice: a copy that the network delayed could
+/// end a later transaction (KAFKA-17754), so both producers are thrown away and recovery decides.
 std::optional<std::string> doubt_about(const kafka::TransactionEnd& end) {
     if (end.failure) {
         return end.failure->message;
@@ -24,17 +30,21 @@ std::optional<std::string> doubt_about(const kafka::TransactionEnd& end) {
     return std::nullopt;
 }
 
+/// Only a record or a topic can be blamed on an event, and only when the batch has events.
 Remedy remedy_for(const kafka::Failure& failure, const Batch& batch) {
     const bool spoilt = failure.blame == kafka::Blame::record || failure.blame == kafka::Blame::topic;
     if (!spoilt || batch.claimed.empty()) {
         return Remedy::none;
     }
     if (failure.blame == kafka::Blame::topic) {
+        // Kafka may refuse a topic without naming it: while several are in the batch it is
+        // halved by topics.
         return one_topic(batch) ? Remedy::refuse_topic : Remedy::split;
     }
     if (batch.claimed.rows.size() > 1) {
         return Remedy::split;
     }
+    // Alone and refused: it is the event, or, where it carries a dead letter, that.
     return batch.dead_letters.empty() ? Remedy::blame_row : Remedy::blame_dead_letter;
 }
 

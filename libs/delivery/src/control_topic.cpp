@@ -1,3 +1,8 @@
+// The control topic is where the truth about deliveries stands, so its settings are looked at before
+// every start. A topic that deletes old records would forget which batches were committed; one that a
+// broker may lead which lacks its end would forget the newest. Both are refused. It is compacted with a
+// small number of keys (delivery::control_keys), so it stays small for ever.
+
 #include "outbox/delivery/control_topic.hpp"
 
 #include "outbox/delivery/manifest.hpp"
@@ -13,6 +18,7 @@
 namespace outbox::delivery {
 namespace {
 
+/// What the topic is made with. Small segments, so that compaction gets to work.
 const kafka::Properties& control_config() {
     static const kafka::Properties config{{"cleanup.policy", "compact"},
                                           {"segment.bytes", "16777216"},
@@ -21,6 +27,7 @@ const kafka::Properties& control_config() {
     return config;
 }
 
+/// The command that makes it by hand, with all its settings.
 std::string create_control_command(const ControlTopic& topic, TopicPolicy policy) {
     policy.partitions = topic.partitions;
     std::string command = create_command(topic.name, policy);
@@ -35,10 +42,12 @@ bool has(const kafka::Properties& config, const std::string& name, const std::st
     return found != config.end() && found->second == value;
 }
 
+/// By its name alone it may be one: of a relay, or of outbox-backfill.
 bool is_called_so(std::string_view name) {
     return name.starts_with("outbox.") && (name.ends_with(".control") || name.ends_with(".backfill"));
 }
 
+/// Settings that nobody else gives to a topic, both together.
 bool is_set_up_so(const kafka::Properties& config) {
     return has(config, "segment.bytes", control_config().at("segment.bytes")) &&
            has(config, "max.message.bytes", control_config().at("max.message.bytes"));
@@ -71,6 +80,7 @@ std::optional<bool> holds_control_records(const kafka::ClientOptions& client, co
     return std::nullopt;
 }
 
+/// @throws Error(stop) naming the first setting that does not keep what the topic holds
 void verify(const ControlTopic& topic, const kafka::Properties& config, const std::string& brokers) {
     for (const char* name : {"cleanup.policy", "unclean.leader.election.enable"}) {
         const auto& wanted = control_config().at(name);
@@ -85,6 +95,7 @@ void verify(const ControlTopic& topic, const kafka::Properties& config, const st
     }
 }
 
+/// Makes the topic; one that somebody else made meanwhile is fine, and is looked at afterwards.
 void create(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
             Deadline deadline) {
     try {
@@ -126,6 +137,8 @@ void add_partitions(const kafka::Admin& admin, const ControlTopic& topic, std::i
 
 void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
                           Deadline deadline) {
+    // Looked for, made if need be, and looked at again: another relay may have been faster, with
+    // other settings.
     auto state = admin.topic(topic.name, deadline);
     if (!state) {
         if (!policy.create) {

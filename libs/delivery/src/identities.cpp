@@ -4,6 +4,7 @@
 
 namespace outbox::delivery {
 
+/// The topics alone.
 std::set<std::string, std::less<>> names_of(const TopicIdentities& identities) {
     std::set<std::string, std::less<>> names;
     for (const auto& [topic, id] : identities) {
@@ -17,6 +18,7 @@ std::string made_again(const std::string& topic) {
                        topic);
 }
 
+/// A topic that is not known now is not held against anybody: its id could not be asked.
 IdentityVerdict compare(const TopicIdentities& before,
                         const std::function<std::optional<SeenIdentity>(const std::string&)>& seen,
                         SteadyClock::time_point since) {

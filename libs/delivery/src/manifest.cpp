@@ -1,8 +1,16 @@
+// The bytes of a manifest, the control record that travels in the same Kafka transaction as the events
+// it names. It must stay readable for ever, by older and newer builds, so its format has a version and
+// a test with fixed bytes. Numbers are varints and rows are grouped, which makes 6 to 8 bytes an event.
+// A record that cannot be a manifest is never guessed at: decode() gives nothing, and the shard stops.
+
 #include "outbox/delivery/manifest.hpp"
 
 #include <outbox/core/event.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace outbox::delivery {
@@ -11,6 +19,8 @@ namespace {
 constexpr char format_version = 1;
 constexpr char topics_version = 1;
 
+/// Appends values to a record. A number is seven bits a byte, the lowest first; a difference is folded
+/// (zigzag) so that small negative ones are short as well.
 class Writer {
 public:
     void byte(char value) { bytes_ += value; }
@@ -103,6 +113,7 @@ private:
     bool ok_ = true;
 };
 
+/// Where the run of rows ends that share bucket and outcome with the first.
 std::size_t run_end(const std::vector<ManifestRow>& rows, std::size_t from) {
     std::size_t end = from;
     while (end < rows.size() && rows[end].bucket == rows[from].bucket &&
@@ -112,6 +123,7 @@ std::size_t run_end(const std::vector<ManifestRow>& rows, std::size_t from) {
     return end;
 }
 
+/// Reads one run; every seq follows from the one before it.
 void read_run(Reader& reader, std::vector<ManifestRow>& rows) {
     const auto bucket = static_cast<std::int16_t>(reader.byte());
     const auto outcome = static_cast<Outcome>(reader.byte());
@@ -124,6 +136,8 @@ void read_run(Reader& reader, std::vector<ManifestRow>& rows) {
     }
 }
 
+/// The header with the topics; false when it does not fit the rows, and then the manifest is refused as
+/// well.
 bool read_topics(std::string_view bytes, Manifest& manifest) {
     Reader reader(bytes);
     if (reader.byte() != topics_version) {
@@ -213,6 +227,21 @@ std::optional<Manifest> decode(std::string_view bytes, std::string_view topics) 
         return std::nullopt;
     }
     return manifest;
+}
+
+std::string encode_slot(const store::Slot& slot) {
+    return fmt::format("{} {}", slot.number, slot.epoch);
+}
+
+std::optional<store::Slot> decode_slot(std::string_view text) {
+    store::Slot slot;
+    const char* const end = text.data() + text.size();
+    const auto number = std::from_chars(text.data(), end, slot.number);
+    if (number.ec != std::errc() || number.ptr == end || *number.ptr != ' ') {
+        return std::nullopt;
+    }
+    const auto epoch = std::from_chars(number.ptr + 1, end, slot.epoch);
+    return epoch.ec == std::errc() && epoch.ptr == end ? std::optional(slot) : std::nullopt;
 }
 
 std::string control_key(std::int64_t batch) {

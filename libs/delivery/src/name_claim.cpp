@@ -1,3 +1,7 @@
+// A name belongs to whoever wrote first to its control topic. Two databases under one OUTBOX_NAME would
+// otherwise write their manifests into one topic, and neither could tell from it what it has sent. The
+// claim is an ordinary transaction with a manifest of batch 0, so Kafka itself decides who was first.
+
 #include "outbox/delivery/name_claim.hpp"
 
 #include "outbox/delivery/publisher.hpp"
@@ -18,6 +22,7 @@ constexpr std::size_t enough = 16; ///< records, to find the first that can be r
 constexpr std::int64_t newest = 10;
 constexpr std::string_view says_from = " from ";
 
+/// The oldest record that can be read says whose the topic is.
 std::optional<NameHolder> first_of(std::span<const kafka::ControlRecord> records) {
     for (const kafka::ControlRecord& record : records) {
         if (const auto manifest = decode(record.value)) {
@@ -30,6 +35,7 @@ std::optional<NameHolder> first_of(std::span<const kafka::ControlRecord> records
     return std::nullopt;
 }
 
+/// The time of a record for people, without fractions.
 std::string seconds_of(std::int64_t milliseconds_since_epoch) {
     std::array<char, 32> text{};
     messages::write_rfc3339(milliseconds_since_epoch * 1'000, text.data());
@@ -47,6 +53,8 @@ std::optional<NameHolder> holder_of(std::span<const kafka::ControlRecord> head,
                                     std::span<const kafka::ControlRecord> tail) {
     auto holder = first_of(head);
     for (const kafka::ControlRecord& record : tail) {
+        // Only records of the holder count: what another outbox says later does not make it the
+        // owner.
         const auto manifest = holder ? decode(record.value) : std::nullopt;
         if (manifest && manifest->outbox_id == holder->outbox_id) {
             holder->last_seen_ms = std::max(holder->last_seen_ms, record.timestamp_ms);
@@ -124,6 +132,7 @@ NameHolder claim_name(const kafka::ClientOptions& client, const kafka::Admin& ad
                                 fmt::format("the name of this outbox could not be written to {}: {}",
                                             claim.control_topic, end.failure->message));
     }
+    // What was written is read back: of two that write at once, both see the same one first.
     if (auto holder = find_holder(client, admin, claim.control_topic, deadline, go_on)) {
         return *holder;
     }

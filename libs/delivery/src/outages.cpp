@@ -1,3 +1,9 @@
+// Which topics take nothing, and when each is asked again. Decisions only: whoever calls holds the lock,
+// asks the brokers, and says what came out. Questions come after 0.1 s, then less often, at least once a
+// second, so a mended topic goes on within two. A line for the log is due when an outage begins, then
+// after 10 s and ever more seldom. For a refusal that brokers do not admit to, only a real event can tell
+// whether it is over, and one shard at a time tries.
+
 #include "outbox/delivery/outages.hpp"
 
 #include <algorithm>
@@ -21,6 +27,7 @@ Outage Outages::outage_of(const std::string& topic, const Entry& entry, Time now
     return {topic, entry.cause, entry.since, policy_.fail && now - entry.since >= policy_.patience};
 }
 
+/// Called with every refusal; the return value says when a line for the log is due.
 std::optional<Outage> Outages::note(const std::string& topic, OutageCause cause, Time now) {
     const auto [found, begins] = entries_.try_emplace(topic);
     Entry& entry = found->second;
@@ -64,6 +71,7 @@ std::vector<Outage> Outages::all(Time now) const {
     return outages;
 }
 
+/// Marked as asked before the question is: two callers never ask about one topic.
 std::vector<std::string> Outages::take_due(Time now, std::size_t most) {
     std::vector<std::string> due;
     for (auto& [topic, entry] : entries_) {
@@ -106,6 +114,7 @@ void Outages::ask_now(Time now) {
     }
 }
 
+/// Shards that are known to have events go first; when none of them tries, any other may after a while.
 bool Outages::may_try(std::string_view topic, int shard, Time now) {
     const auto found = entries_.find(topic);
     if (found == entries_.end() || !found->second.cause.by_try) {

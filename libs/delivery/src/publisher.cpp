@@ -19,8 +19,9 @@ std::unique_ptr<kafka::Lane> make_lane(const PublisherOptions& publisher, std::s
     return publisher.make_lane(options);
 }
 
+/// It begins something, and carries no event.
 bool is_first(const Batch& batch) {
-    return std::any_of(batch.manifests.begin(), batch.manifests.end(),
+    return batch.events() == 0 || std::any_of(batch.manifests.begin(), batch.manifests.end(),
                        [](const BatchManifest& manifest) { return manifest.number == 1; });
 }
 
@@ -124,7 +125,7 @@ BatchEnd Publisher::send(std::unique_ptr<Batch> sent) {
     turn_ = (turn_ + 1) % lanes_.size();
     kafka::Lane& lane = *lanes_.at(turn_);
     const UnderWay under_way{batch, lane, lane_ids_.at(turn_), SteadyClock::now()};
-    const bool first = is_first(batch); // manifests alone
+    const bool first = is_first(batch);
     faults::point(first ? "before-first-produce" : "before-produce");
     // Open for less than the broker's own timeout, so that this side decides first.
     ended.end = lane.send(batch.records, Deadline::in(options_.transaction_timeout * 3 / 4),

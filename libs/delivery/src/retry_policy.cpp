@@ -1,3 +1,6 @@
+// How long to wait before the next attempt: doubled each time up to a limit, less a random part of up
+// to a half, so that a thousand events that failed together do not all come back together.
+
 #include "outbox/delivery/retry_policy.hpp"
 
 #include <algorithm>

@@ -2,6 +2,8 @@
 
 namespace outbox::delivery {
 
+/// The database's name is what most people would write there, and two outboxes in one database must
+/// choose.
 std::string outbox_name(const Settings& settings) {
     return settings.has("OUTBOX_NAME") ? settings.text("OUTBOX_NAME") : settings.text("DB_NAME");
 }

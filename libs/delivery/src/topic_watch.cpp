@@ -1,3 +1,8 @@
+// Notices that a topic was deleted, or deleted and made again, while a transaction is open: Kafka then
+// drops the transaction's part in it and commits the rest with success. The only sign is the topic's
+// id, so ids are asked for before a batch is built and compared again before its commit and after it.
+// One thread asks for all shards of the relay; shards only leave wishes and read answers.
+
 #include "outbox/delivery/topic_watch.hpp"
 
 #include <outbox/kafka/error.hpp>
@@ -61,6 +66,7 @@ void TopicWatch::leave(const Signal& bell) {
     std::erase_if(bells_, [&bell](const Signal* each) { return each == &bell; });
 }
 
+/// A question that began before this call does not count: its answer may tell of the past.
 bool TopicWatch::ask(const Names& topics, Deadline deadline) {
     const auto since = SteadyClock::now();
     want(topics);
@@ -86,6 +92,8 @@ TopicWatch::Names TopicWatch::uncertain(const Names& topics) const {
 }
 
 TopicIdentities TopicWatch::identify(const Names& topics, Deadline deadline) {
+    // Leaders may disagree for a moment while a topic is made; a batch that was built on a guess
+    // would be refused later, so it waits until they agree or the patience is over.
     const Deadline agreed = Deadline::in(disagreement);
     for (auto unsure = uncertain(topics); !unsure.empty(); unsure = uncertain(topics)) {
         if (!ask(unsure, deadline)) {
@@ -107,6 +115,7 @@ TopicIdentities TopicWatch::identify(const Names& topics, Deadline deadline) {
     return identities;
 }
 
+/// @pre mutex_ is held
 std::optional<SeenIdentity> TopicWatch::seen(const std::string& topic) const {
     if (!able_) {
         return std::nullopt;
@@ -143,6 +152,7 @@ void TopicWatch::require_same(const TopicIdentities& before) {
     if (verdict.kind != IdentityVerdict::Kind::changed) {
         return;
     }
+    // An id that was never certain proves nothing, and what is not proved does not stop a commit.
     if (before.find(verdict.topic)->second != Uuid()) { // else nothing is known against it
         throw kafka::KafkaError(kafka::torn, made_again(verdict.topic) + ": it is not committed");
     }
@@ -151,6 +161,8 @@ void TopicWatch::require_same(const TopicIdentities& before) {
 void TopicWatch::run(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (changed_.wait(lock, stop, [this] { return !wanted_.empty(); })) {
+        // Wishes and bells are taken together: those that come while brokers are asked belong
+        // to the next question.
         const auto names = std::exchange(wanted_, {});
         const auto bells = std::exchange(bells_, {});
         const auto began = SteadyClock::now();
@@ -163,6 +175,8 @@ void TopicWatch::run(const std::stop_token& stop) {
         } catch (const std::exception& error) {
             lock.lock();
             failed(error);
+            // Not answered: the same is asked again, with whatever was wished for
+            // meanwhile.
             wanted_.insert(names.begin(), names.end());
             bells_.insert(bells.begin(), bells.end());
             if (!able_) {
@@ -183,6 +197,7 @@ void TopicWatch::ring(const std::set<Signal*>& bells) {
 }
 
 void TopicWatch::note(const Names& asked, const kafka::Identities& found, SteadyClock::time_point when) {
+    // What is known of a topic is only a cache; to forget it all costs one question.
     if (known_.size() > most_known) {
         known_.clear();
         hidden_.clear();

@@ -1,3 +1,11 @@
+// What is known about topics, for all shards of a relay: does it exist, how many partitions, what does
+// it accept, does it take anything at all? A verdict is believed for a while, so that brokers are not
+// asked for every batch, and only a fresh answer may cost an event an attempt. What refuses everything
+// of a topic is an outage of that topic and nobody's fault: its events wait, unclaimed, until watch()
+// finds it mended. Two mutexes: asking_ is held while brokers are asked, so that one shard asks for all
+// who wait; mutex_ guards what is known and is never held while anybody waits. asking_ comes first
+// where both are taken.
+
 #include "outbox/delivery/topics.hpp"
 
 #include "outbox/delivery/control_topic.hpp"
@@ -13,6 +21,7 @@ namespace {
 
 using Kind = TopicVerdict::Kind;
 
+/// How long a refusal is believed: short, because somebody may be mending it.
 constexpr milliseconds keep_refused{500};
 
 /// Writers may name ever new topics.
@@ -21,6 +30,7 @@ constexpr std::size_t most_known = 10'000;
 /// Parked topics that are asked about with one question.
 constexpr std::size_t most_asked = 500;
 
+/// A verdict of this kind; partitions and limits are filled in by judge().
 TopicVerdict verdict(Kind kind, int code, std::string reason) {
     TopicVerdict verdict;
     verdict.kind = kind;
@@ -29,6 +39,7 @@ TopicVerdict verdict(Kind kind, int code, std::string reason) {
     return verdict;
 }
 
+/// The verdict on a topic whose outage is known.
 TopicVerdict parked(const Outage& outage) {
     return verdict(outage.given_up ? Kind::given_up : Kind::parked, outage.cause.code, outage.cause.reason);
 }
@@ -47,12 +58,14 @@ std::optional<TopicVerdict> unfit_name(const std::string& name) {
     return std::nullopt;
 }
 
+/// The command that gives this relay the rights it needs.
 std::string allow_command(const std::string& topic, const TopicPolicy& policy) {
     return fmt::format("kafka-acls.sh --bootstrap-server {} --add --allow-principal User:<the relay's>"
                        " --operation Write --operation DescribeConfigs --topic {}",
                        policy.brokers, topic);
 }
 
+/// How far a partition is from taking records.
 struct TooFew {
     std::int32_t in_sync = 0;
     std::int32_t needed = 0;
@@ -75,6 +88,7 @@ std::optional<TooFew> too_few_in_sync(const kafka::TopicFacts& facts) {
     return std::nullopt;
 }
 
+/// The verdict on a topic about which brokers answer with an error.
 TopicVerdict judge_error(const std::string& name, int code, const TopicPolicy& policy) {
     if (code == kafka::topic_not_authorised) {
         return verdict(
@@ -173,6 +187,7 @@ TopicVerdict Topics::make(const std::string& name, Deadline deadline) {
     return made;
 }
 
+/// Judges what was found, makes what is missing, and keeps events away from control topics.
 TopicVerdict Topics::verdict_on(const std::string& name, const kafka::TopicFacts& facts, Deadline deadline) {
     if (facts.error == kafka::unknown_topic) {
         return make(name, deadline);
@@ -193,6 +208,8 @@ Topics::Verdicts Topics::ask(const std::vector<std::string>& names, Deadline dea
     for (const std::string& name : names) {
         const auto facts = all.find(name);
         if (facts == all.end()) {
+            // An answer without the topic that was asked about says nothing, and nothing
+            // must not be taken for "open".
             throw kafka::KafkaError(kafka::bad_answer, "metadata of topic " + name + ": it is not named");
         }
         if (name == policy_.control_topic && facts->second.error == kafka::unknown_topic) {
@@ -209,6 +226,7 @@ Topics::Verdicts Topics::ask(const std::vector<std::string>& names, Deadline dea
     return verdicts;
 }
 
+/// What is known already, if it is fresh enough. A parked topic is parked without asking: watch() asks.
 std::optional<TopicVerdict> Topics::recall(const std::string& name, SteadyClock::time_point not_before) {
     const std::lock_guard lock(mutex_);
     const auto now = SteadyClock::now();
@@ -231,6 +249,8 @@ TopicVerdict Topics::look_up(const std::string& name, Deadline deadline, SteadyC
     if (const auto found = recall(name, not_before)) {
         return *found;
     }
+    // The lock is taken with the caller's deadline: whoever waits for the others' answer must not
+    // wait for ever.
     const std::unique_lock turn(asking_, deadline.time());
     if (!turn) {
         throw kafka::KafkaError(kafka::timed_out, "topic " + name + ": others wait for Kafka's answer");
@@ -254,6 +274,8 @@ std::set<std::string, std::less<>> Topics::find_culprits(const std::set<std::str
         throw kafka::KafkaError(kafka::timed_out, "topics: others wait for Kafka's answer");
     }
     const auto asked = SteadyClock::now();
+    // A topic that was made just now explains the failure as well: it was missing when the batch
+    // was sent.
     std::set<std::string, std::less<>> culprits;
     for (const auto& [name, found] : ask({names.begin(), names.end()}, deadline)) {
         keep(name, found, asked);
@@ -264,6 +286,8 @@ std::set<std::string, std::less<>> Topics::find_culprits(const std::set<std::str
     return culprits;
 }
 
+/// Remembers a verdict. `asked` is when the question began: an outage that began later is not ended by
+/// it.
 void Topics::keep(const std::string& name, const TopicVerdict& verdict, SteadyClock::time_point asked) {
     if (verdict.kind == Kind::parked) {
         park(name, {verdict.code, verdict.reason, false});
@@ -282,6 +306,7 @@ void Topics::keep(const std::string& name, const TopicVerdict& verdict, SteadyCl
     open(name);
 }
 
+/// Notes the outage, and says it in the log when that is due.
 void Topics::park(const std::string& name, OutageCause cause) {
     std::optional<Outage> said;
     {
@@ -296,6 +321,7 @@ void Topics::park(const std::string& name, OutageCause cause) {
     }
 }
 
+/// Ends the outage, if there was one.
 void Topics::open(std::string_view name) {
     std::optional<milliseconds> lasted;
     {
@@ -308,6 +334,7 @@ void Topics::open(std::string_view name) {
     }
 }
 
+/// Writers may name ever new topics; what is expired may be forgotten.
 void Topics::drop_expired() {
     if (known_.size() >= most_known) {
         const auto now = SteadyClock::now();
@@ -354,6 +381,8 @@ LeftOut Topics::left_out(int shard) {
     const auto now = SteadyClock::now();
     const bool dead_letters_wait =
         !policy_.dead_letter_topic.empty() && outages_.find(policy_.dead_letter_topic, now).has_value();
+    // While dead letters cannot be sent nothing is given up: FAILED without its letter would be
+    // half of a promise.
     LeftOut left;
     for (const Outage& outage : outages_.all(now)) {
         if (outage.given_up && !dead_letters_wait) {

@@ -9,17 +9,20 @@
 namespace outbox::faults {
 namespace {
 
+/// An unset variable counts as an empty one.
 std::string variable(const char* name) {
     const char* text = std::getenv(name); // NOLINT(concurrency-mt-unsafe): never changed
     return text == nullptr ? "" : text;
 }
 
+/// Which pass of which place ends the process, and how.
 struct Plan {
     std::string name;
     int pass = 1;
     int signal = SIGKILL;
 };
 
+/// "name", "name:3" or "name:3:stop", as OUTBOX_FAULT has it.
 Plan plan_from(const std::string& text) {
     Plan plan;
     const auto colon = text.find(':');
@@ -35,6 +38,7 @@ Plan plan_from(const std::string& text) {
 
 void point(const char* name) {
     static const Plan plan = plan_from(variable("OUTBOX_FAULT"));
+    // All threads count together: the n-th pass of the process, whichever thread makes it.
     static std::atomic<int> passes{0};
     if (plan.name == name && ++passes == plan.pass) {
         std::raise(plan.signal);

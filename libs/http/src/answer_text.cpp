@@ -1,3 +1,5 @@
+// An answer as bytes. Date and Content-Length are ours, and no value can begin another field.
+
 #include "answer_text.hpp"
 
 #include <fmt/format.h>

@@ -22,6 +22,7 @@ public:
         } while (!used_.compare_exchange_weak(used, used + bytes));
         return true;
     }
+    /// Returns what take() took. Never blocks.
     void give_back(std::size_t bytes) noexcept { used_ -= bytes; }
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
 
@@ -44,6 +45,7 @@ public:
         }
     }
 
+    /// Takes more for the same body. @return false, and takes nothing, when so much is not left.
     [[nodiscard]] bool grow(std::size_t bytes) noexcept {
         const bool enough = budget_->take(bytes);
         taken_ += enough ? bytes : 0;

@@ -1,3 +1,6 @@
+// ETags and the conditions on them (RFC 9110, 13). A tag is a hash of the representation, so no version
+// needs to be stored. If-Match compares strongly, If-None-Match weakly, as the RFC says.
+
 #include "outbox/http/conditional.hpp"
 
 #include "outbox/http/problem.hpp"
@@ -12,11 +15,13 @@ namespace {
 
 enum class Comparison { strong, weak };
 
+/// @throws ProblemError 400
 [[noreturn]] void refuse(std::string_view field) {
     throw ProblemError(
         {problems::malformed_request, fmt::format("{} must be * or a list of quoted entity tags", field)});
 }
 
+/// Blanks and empty elements between tags mean nothing.
 void skip_blanks(std::string_view& text) {
     text.remove_prefix(std::min(text.find_first_not_of(" \t,"), text.size()));
 }
@@ -44,11 +49,13 @@ bool names(std::string_view list, std::string_view tag, Comparison comparison, s
     return found;
 }
 
+/// True without If-Match, or when it names the tag.
 bool if_match_holds(const Headers& headers, std::string_view tag) {
     return headers.count("If-Match") == 0 ||
            names(headers.joined("If-Match"), tag, Comparison::strong, "If-Match");
 }
 
+/// True without If-None-Match, or when it does not name the tag.
 bool if_none_match_holds(const Headers& headers, std::string_view tag) {
     return headers.count("If-None-Match") == 0 ||
            !names(headers.joined("If-None-Match"), tag, Comparison::weak, "If-None-Match");

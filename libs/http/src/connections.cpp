@@ -1,3 +1,7 @@
+// All connections of a server. A sweep looks at their time limits every 50 ms, in place of a timer
+// each. Connections beyond the limit are told so before they are closed, and beyond 64 of those nobody
+// is told.
+
 #include "connections.hpp"
 
 #include "session.hpp"
@@ -45,6 +49,7 @@ void Connections::remove(const std::shared_ptr<Session>& session) {
     }
 }
 
+/// Starts the sweep unless it runs already; it stops by itself when nobody is connected.
 void Connections::arm() {
     if (armed_) {
         return;
@@ -59,6 +64,7 @@ void Connections::arm() {
     });
 }
 
+/// Ends what is late. Sessions that end change the set, so the late ones are collected first.
 void Connections::sweep() {
     const auto now = SteadyClock::now();
     std::vector<std::shared_ptr<Session>> late; // apart, because a session that ends leaves the set
@@ -89,6 +95,8 @@ void Connections::drain(Deadline deadline) {
     finish_when_answered();
 }
 
+/// The last answer ends the drain; so does its deadline, and then what is left is counted as
+/// unanswered.
 void Connections::finish_when_answered() {
     if (!draining() || finished_) {
         return;

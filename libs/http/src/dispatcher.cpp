@@ -1,3 +1,7 @@
+// From a request to its answer. Whatever a handler throws becomes a problem document: what the client
+// can act on is said there, everything else goes into the log. A lost COMMIT is answered as what it is,
+// outcome unknown, because "failed" would invite a repetition that makes the user twice.
+
 #include "outbox/http/dispatcher.hpp"
 
 #include "log_limit.hpp"
@@ -27,6 +31,7 @@ Problem problem_of(const Error& error) {
     return {problems::internal_error, "the request could not be handled; nothing was changed"};
 }
 
+/// Into the log, at most ten lines a second: a database that is away must not fill a disk.
 void report(const Request& request, int status, const char* reason) {
     static LogLimit limit(std::chrono::seconds(1), 10); // one for all: it is the log that must not be flooded
     const auto left_out = limit.admit(SteadyClock::now());
@@ -38,6 +43,7 @@ void report(const Request& request, int status, const char* reason) {
     status == 503 ? log::warn("request failed", fields) : log::error("request failed", fields);
 }
 
+/// 405 with the methods that there are, as RFC 9110 asks for.
 Response not_allowed(std::string allow) {
     Response response = problem_response({problems::method_not_allowed, "this resource allows: " + allow});
     response.headers.add("Allow", std::move(allow));
@@ -94,6 +100,7 @@ void Dispatcher::dispatch(Request request, Respond respond) const {
     }
     auto& [route, parameters] = std::get<Router::Match>(found);
     request.parameters = std::move(parameters);
+    // Handlers that do not block run at once, on the I/O thread.
     if (route->pool == nullptr) {
         respond(answer_of(route->handler, request));
         return;

@@ -1,3 +1,8 @@
+// Decides, from a request's head, whether this server acts on it and how long its body is. Every doubt
+// is a refusal: two Content-Length fields, a length beside chunked coding, control characters, a Host
+// that is none. Such a request may mean another thing to a proxy in front, and that is how requests are
+// smuggled.
+
 #include "framing.hpp"
 
 #include <fmt/format.h>
@@ -21,6 +26,7 @@ constexpr auto known_methods = std::to_array<std::string_view>(
 
 constexpr std::string_view digits = "0123456789";
 
+/// As ASCII.
 bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -52,6 +58,7 @@ bool lists(std::string_view values, std::string_view word) {
     return false;
 }
 
+/// 400 with the reason.
 Problem malformed(std::string detail) {
     return {problems::malformed_request, std::move(detail)};
 }
@@ -74,6 +81,7 @@ bool is_host(std::string_view text) {
     });
 }
 
+/// HTTP/1.1 demands exactly one Host.
 std::optional<Problem> host_problem(const Head& head) {
     const std::size_t count = head.headers.count("Host");
     if (count > 1 || (count == 0 && head.version > 10)) {
@@ -107,6 +115,7 @@ std::optional<std::string> path_of(std::string_view method, std::string_view tar
     return path.empty() ? "/" : std::string(path);
 }
 
+/// What is wrong with Transfer-Encoding: only "chunked", alone and once, says where the body ends.
 std::optional<Problem> transfer_coding_problem(const Head& head) {
     const Headers& headers = head.headers;
     if (head.version < 11) {
@@ -128,6 +137,7 @@ std::optional<Problem> transfer_coding_problem(const Head& head) {
     return Problem{problems::not_implemented, "of the transfer codings only chunked is known"};
 }
 
+/// What is wrong with Content-Length: one number, and no larger than what is accepted.
 std::optional<Problem> length_problem(const Head& head, std::size_t max_body) {
     const std::string_view text = *head.headers.find("Content-Length");
     if (head.headers.count("Content-Length") > 1 || text.empty() ||
@@ -143,6 +153,7 @@ std::optional<Problem> length_problem(const Head& head, std::size_t max_body) {
     return std::nullopt;
 }
 
+/// Whether it is clear where the body ends, if there is one.
 std::optional<Problem> body_problem(const Head& head, std::size_t max_body) {
     if (head.headers.count("Transfer-Encoding") > 0) {
         return transfer_coding_problem(head);
@@ -162,6 +173,7 @@ bool has_body(const Headers& headers) {
            (length && length->find_first_not_of('0') != std::string_view::npos);
 }
 
+/// CR and LF were looked for before; these are the others that must not stand in a value.
 bool has_control_bytes(std::string_view text) {
     return std::ranges::any_of(text, [](char c) { return (c >= 0 && c < 0x20 && c != '\t') || c == 0x7F; });
 }

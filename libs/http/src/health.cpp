@@ -1,3 +1,7 @@
+// Answers /health and /readyz. A dependency is asked at most once in `fresh_for`, under its own mutex,
+// so any number of callers cost one question; a dependency that is away is asked less often. Reasons go
+// into the log when they change, never into the answer, which anybody may read.
+
 #include "outbox/http/health.hpp"
 
 #include <outbox/core/one_line.hpp>
@@ -28,6 +32,8 @@ bool Health::is_up(Entry& entry) const {
     if (entry.checked && SteadyClock::now() - *entry.checked < fresh_for(entry.failures)) {
         return entry.error.empty();
     }
+    // Asked under the entry's mutex: whoever comes meanwhile waits for this answer and gets
+    // it.
     const bool was_there = entry.error.empty();
     try {
         entry.dependency->check(Deadline::in(check_timeout_));

@@ -1,3 +1,7 @@
+// A JSON body as the few members that a handler wants. The text is read once, front to back, nothing
+// else is kept, and nesting is bounded, so that cost and memory are linear in the body whatever it
+// holds.
+
 #include "outbox/http/json_body.hpp"
 
 #include "outbox/http/problem.hpp"
@@ -12,6 +16,7 @@
 namespace outbox::http {
 namespace {
 
+/// Without blanks and tabs at its ends.
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view blank = " \t";
     text.remove_prefix(std::min(text.find_first_not_of(blank), text.size()));
@@ -19,6 +24,7 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
+/// In lower case, as ASCII; media types have no other letters.
 std::string lowered(std::string_view text) {
     std::string copy(text);
     std::ranges::transform(copy, copy.begin(),
@@ -48,6 +54,7 @@ bool is_utf8_json(std::string_view content_type) {
     return true;
 }
 
+/// @throws ProblemError 415 for another type, or for content that would have to be unpacked first
 void require_json(const Headers& headers) {
     const auto type = headers.find("Content-Type");
     if (headers.count("Content-Type") != 1 || !is_utf8_json(*type)) {

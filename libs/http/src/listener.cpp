@@ -1,3 +1,6 @@
+// Accepts connections. Without a pause after exhaustion the loop would spin: the kernel reports the
+// same error again at once, as long as connections wait in the queue.
+
 #include "listener.hpp"
 
 #include <outbox/telemetry/log.hpp>
@@ -50,6 +53,7 @@ void Listener::close() {
     timer_.cancel();
 }
 
+/// Takes one connection and asks for the next.
 void Listener::accept() {
     acceptor_.async_accept([this](const boost::system::error_code& ec, asio::ip::tcp::socket socket) {
         if (!acceptor_.is_open()) {
@@ -68,6 +72,7 @@ void Listener::accept() {
     });
 }
 
+/// Waits a moment, then accepts again.
 void Listener::pause() {
     timer_.expires_after(pause_time);
     timer_.async_wait([this](const boost::system::error_code&) {

@@ -17,6 +17,7 @@ public:
     /// @throws boost::system::system_error when the address cannot be listened on.
     void open(const std::string& address, std::uint16_t port);
     [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+    /// Takes no more connections; those that are open stay.
     void close();
 
 private:

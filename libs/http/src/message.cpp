@@ -5,6 +5,7 @@
 namespace outbox::http {
 namespace {
 
+/// As ASCII: names of fields have no other letters.
 char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }

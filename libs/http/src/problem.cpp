@@ -1,3 +1,6 @@
+// RFC 9457 documents. Members stand in a fixed order, and text that is no UTF-8 is replaced, so that an
+// answer about bad bytes is itself good.
+
 #include "outbox/http/problem.hpp"
 
 #include <nlohmann/json.hpp>

@@ -1,3 +1,8 @@
+// Makes a request out of bytes. Before Beast's parser sees anything, the raw head is checked here for
+// what servers read in different ways (bare line feeds, folded fields, two lengths): a request that a
+// proxy understands otherwise than we do could smuggle another one past it. Cost stays linear however
+// small the pieces are that bytes come in: what was searched once is not searched again.
+
 #include "request_reader.hpp"
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -16,10 +21,12 @@ constexpr std::size_t max_fields = 100;
 /// up.
 constexpr std::size_t free_body = 8'192;
 
+/// Beast's view as the standard's.
 std::string_view view(beast::string_view text) {
     return {text.data(), text.size()};
 }
 
+/// Whether a line ends in LF alone; some servers take that for a line's end, and others do not.
 bool has_bare_line_feed(std::string_view bytes, std::size_t from) {
     for (auto at = bytes.find('\n', from); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
         if (at == 0 || bytes[at - 1] != '\r') {
@@ -89,6 +96,7 @@ std::size_t RequestReader::window() const noexcept {
     return std::max(limits_.header, std::size_t{16'384});
 }
 
+/// The first reason stands; what follows from it is of no interest.
 void RequestReader::refuse(Problem problem) {
     progress_ = Progress::refused;
     if (!problem_) {
@@ -114,6 +122,8 @@ std::size_t RequestReader::take(std::string_view bytes) {
     return taken;
 }
 
+/// Looks for the end of the head, which may come in any number of pieces. Its first line is judged as
+/// soon as it is whole, so that a hopeless request is refused early.
 void RequestReader::take_head(std::string_view bytes, std::size_t& taken) {
     const std::size_t max_target = limits_.header / 2;
     const std::size_t searched_before = searched_;
@@ -145,6 +155,7 @@ void RequestReader::take_head(std::string_view bytes, std::size_t& taken) {
     }
 }
 
+/// The head is whole: let Beast take it apart, then decide whether this server acts on it.
 void RequestReader::read_head(std::string_view head) {
     if (auto problem = header_bytes_problem(head)) {
         return refuse(std::move(*problem));
@@ -163,6 +174,7 @@ void RequestReader::read_head(std::string_view head) {
     progress_ = parser_->is_done() ? Progress::complete : Progress::body;
 }
 
+/// Takes what belongs to the body; chunks are taken apart by Beast, and their sizes counted in keep().
 void RequestReader::take_body(std::string_view bytes, std::size_t& taken) {
     parser_->eager(true);
     ErrorCode ec;
@@ -177,6 +189,8 @@ void RequestReader::take_body(std::string_view bytes, std::size_t& taken) {
     }
 }
 
+/// Adds to the body within two limits: one request's own, and what all bodies of the server may take
+/// together.
 bool RequestReader::keep(std::string_view piece) {
     const std::size_t size = body_.size() + piece.size();
     if (size > limits_.body) {
@@ -185,6 +199,7 @@ bool RequestReader::keep(std::string_view piece) {
         return false;
     }
     if (size > body_.capacity()) {
+        // The string grows by doubling, and the budget is asked for what it will really take.
         const std::size_t room = std::max(size, std::min(2 * body_.capacity(), limits_.body));
         const std::size_t before = std::max(free_body, body_.capacity());
         if (room > before && !share_.grow(room - before)) {

@@ -1,3 +1,6 @@
+// Finds a route by walking over all of them: there are a dozen, and a table would be longer than the
+// walk.
+
 #include "outbox/http/router.hpp"
 
 #include <algorithm>
@@ -8,6 +11,7 @@
 namespace outbox::http {
 namespace {
 
+/// Takes the text up to the next '/' off a path.
 std::string_view take_segment(std::string_view& rest) {
     const auto end = std::min(rest.find('/'), rest.size());
     const auto segment = rest.substr(0, end);
@@ -53,6 +57,7 @@ std::optional<std::vector<std::string>> fit(std::string_view pattern, std::strin
     return parameters;
 }
 
+/// "GET, HEAD, PUT", as Allow has it.
 std::string joined(const std::set<std::string>& methods) {
     std::string list;
     for (const std::string& method : methods) {
@@ -67,6 +72,8 @@ Router::Found Router::find(std::string_view method, std::string_view path) const
     const std::string_view wanted = method == "HEAD" ? "GET" : method;
     std::set<std::string> allowed;
     for (const Route& route : routes_) {
+        // A path that exists with another method answers 405 and says which there are; only a
+        // path that nobody has is 404.
         auto parameters = fit(route.pattern, path);
         if (!parameters) {
             continue;

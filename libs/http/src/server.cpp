@@ -1,3 +1,7 @@
+// The server: one thread that runs the I/O loop, a listener, the connections, the dispatcher. The limit
+// of file descriptors is raised where it is too low for the connections allowed, and else their number
+// lowered, so that the database and the log always find one.
+
 #include "outbox/http/server.hpp"
 
 #include "connections.hpp"
@@ -42,6 +46,7 @@ std::size_t room_for_connections(std::size_t wished) {
 
 } // namespace
 
+/// What makes a server, in the order in which its parts need each other.
 struct Server::Impl {
     Impl(ServerOptions given, const Router& router) : options(std::move(given)), dispatcher(router) {}
 
@@ -93,6 +98,7 @@ std::size_t Server::drain(Deadline deadline) {
     if (!impl_->thread.joinable()) {
         return 0;
     }
+    // Draining happens on the I/O thread; when it is done the loop stops, and the thread ends.
     asio::post(impl_->io, [this, deadline] {
         impl_->listener.close();
         impl_->connections.drain(deadline);

@@ -1,3 +1,9 @@
+// One HTTP connection as a state machine: read a request, hand it to its route, write the answer, begin
+// again. Everything runs on the I/O thread and nothing blocks; handlers run elsewhere and their answers
+// come back through the executor. Each state has a time at which it is over, and Connections looks
+// after that. A request that was refused ends the connection, because what follows it cannot be told
+// apart.
+
 #include "session.hpp"
 
 #include "answer_text.hpp"
@@ -21,6 +27,7 @@ constexpr milliseconds closing_time{2'000};
 constexpr std::size_t head_read = 4'096;
 constexpr std::size_t body_read = 16'384;
 
+/// What the buffer holds, as text.
 std::string_view view(const boost::beast::flat_buffer& buffer) {
     const auto data = buffer.data();
     return {static_cast<const char*>(data.data()), data.size()};
@@ -35,11 +42,13 @@ Session::Session(asio::ip::tcp::socket socket, Connections& connections)
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
 }
 
+/// Every state has its own time limit, counted from its beginning.
 void Session::enter(State state, milliseconds time) {
     state_ = state;
     time_limit_ = SteadyClock::now() + time;
 }
 
+/// Waits for the first request of the connection.
 void Session::start() {
     begin_request();
 }
@@ -53,6 +62,8 @@ void Session::begin_request() {
     advance();
 }
 
+/// Asks for more bytes, unless that is under way already. While a connection is closing they are
+/// dropped.
 void Session::read_more() {
     if (read_pending_) {
         return;
@@ -95,6 +106,7 @@ void Session::on_read(const ErrorCode& ec, std::size_t bytes) {
     }
 }
 
+/// Between two requests a client may go; within one it must not.
 void Session::on_end_of_input() {
     if (state_ == State::idle) {
         close();
@@ -103,6 +115,7 @@ void Session::on_end_of_input() {
     }
 }
 
+/// Takes as much of the input as makes sense now, and does what follows from it.
 void Session::advance() {
     using Progress = RequestReader::Progress;
     const ServerOptions& options = connections_.options();
@@ -134,6 +147,7 @@ void Session::advance() {
     }
 }
 
+/// The client waits for a word before it sends its body; a refusal would have come instead of it.
 void Session::ask_for_body() {
     static constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
     asking_ = true;
@@ -146,6 +160,7 @@ void Session::ask_for_body() {
                       });
 }
 
+/// The request is whole: from here on the client gets an answer, by the handler or by time_over().
 void Session::hand_over() {
     const milliseconds timeout = connections_.options().request_timeout;
     keep_alive_ = reader_->framing().keep_alive;
@@ -154,6 +169,7 @@ void Session::hand_over() {
     request.deadline = Deadline::in(timeout);
     to_head_ = request.method == "HEAD";
     safe_ = to_head_ || request.method == "GET";
+    // The body's share of memory goes with the handler, and is given back when the answer is made.
     const auto share = std::make_shared<BodyShare>(reader_->take_share());
     reader_.reset();
     enter(State::handling, timeout + late_answer);
@@ -182,6 +198,7 @@ void Session::refuse(const Problem& problem) {
     write(problem_response(problem), false);
 }
 
+/// An answer that is not the last keeps the connection, unless the server is draining.
 void Session::write(const Response& response, bool keep_alive) {
     output_ = answer_text(response, {version_, to_head_, keep_alive}, std::time(nullptr));
     enter(State::writing, connections_.options().idle_timeout);
@@ -204,6 +221,8 @@ void Session::on_written(const ErrorCode& ec, bool keep_alive) {
     }
 }
 
+/// Sends the end of output, and reads on for a moment: a close with unread input would be a reset,
+/// which takes the answer with it.
 void Session::finish() {
     ErrorCode ec;
     socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);

@@ -22,11 +22,13 @@ public:
     /// Says what is wrong, and closes.
     void refuse(const Problem& problem);
 
+    /// Whether the present state has lasted longer than it may.
     [[nodiscard]] bool late(SteadyClock::time_point now) const noexcept { return now >= time_limit_; }
     /// Ends the wait whose time is over.
     void time_over();
     /// Ends it unless a request has been read whose answer is not written yet.
     void drain();
+    /// Closes the connection at once, whatever it was doing, and leaves Connections.
     void close();
     /// True from a whole request to the last byte of its answer.
     [[nodiscard]] bool answering() const noexcept {

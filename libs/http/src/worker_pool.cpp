@@ -30,6 +30,8 @@ void WorkerPool::work() {
             return;
         }
         {
+            // A job lives within this block, so what it holds is given back before the
+            // thread counts as free again.
             const Job job = std::move(waiting_.front());
             waiting_.pop_front();
             --idle_;

@@ -1,3 +1,8 @@
+// The consumer's side: one handler call for each event, however often it comes. The turn is one
+// statement. It locks the partition's row of offsets, moves it on when this offset was not passed yet,
+// and writes the id; a row that was there already, of either kind, means that the message was handled
+// before.
+
 #include "outbox/inbox/inbox.hpp"
 
 #include <outbox/core/error.hpp>
@@ -69,10 +74,12 @@ Result checked(Tx tx, PGresult* answer) {
     return result;
 }
 
+/// A statement without parameters.
 void execute(Tx tx, const char* sql) {
     checked(tx, PQexec(tx.session(), sql));
 }
 
+/// A statement with text parameters. @return its rows
 template <class... Text>
 Result execute(Tx tx, const char* sql, const Text&... params) {
     const std::array<const char*, sizeof...(params)> values{params.c_str()...};

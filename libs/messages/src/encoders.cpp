@@ -1,4 +1,7 @@
-// The formats, byte for byte as docs/messages.md shows them.
+// The formats, byte for byte as docs/messages.md shows them. Headers are views: they point into the
+// row, into the batch's arena or at constants, so a record costs one allocation or two. A format's own
+// headers come first and the row's own last, because readers take the first header of a name; a row
+// cannot replace them.
 #include "base64.hpp"
 #include "json_text.hpp"
 #include "outbox/messages/headers.hpp"
@@ -18,6 +21,7 @@ using kafka::Header;
 using kafka::Record;
 using store::Row;
 
+/// Names that a row's own headers cannot take in each format.
 constexpr std::array cloudevents_names =
     std::to_array<std::string_view>({"ce_specversion", headers::ce_id, "ce_source", "ce_type", "ce_time",
                                      "ce_subject", "ce_partitionkey", headers::content_type});
@@ -25,24 +29,29 @@ constexpr std::array debezium_names =
     std::to_array<std::string_view>({headers::debezium_id, "eventType", headers::content_type});
 constexpr std::array raw_names = std::to_array<std::string_view>({headers::content_type});
 
+/// The event's id in its canonical form.
 std::string_view id_text(const Row& row, Arena& arena) {
     char* const text = arena.take(Uuid::text_size);
     row.id.write_to(text);
     return {text, Uuid::text_size};
 }
 
+/// A time as RFC 3339 in UTC, to the microsecond.
 std::string_view time_text(std::int64_t time_us, Arena& arena) {
     char* const text = arena.take(rfc3339_size);
     write_rfc3339(time_us, text);
     return {text, rfc3339_size};
 }
 
+/// What bytes are when their writer does not say it, as HTTP has it too.
 constexpr std::string_view any_bytes = "application/octet-stream";
 
+/// The media type of a payload of bytes.
 std::string_view type_of_bytes(const Row& row) {
     return row.content_type.empty() ? any_bytes : row.content_type;
 }
 
+/// The value of the record; a tombstone has none, which is not the same as an empty one.
 void set_value(const Row& row, Record& record) {
     record.value = row.data;
     record.tombstone = row.value == store::Value::none;
@@ -125,6 +134,7 @@ private:
         std::string_view value;
     };
 
+    /// The envelope as JSON text, written at once into memory of the size that was computed for it.
     [[nodiscard]] std::string_view envelope(const Row& row, std::int64_t time_us, Arena& arena) const {
         const std::array attributes = std::to_array<Attribute>({{R"({"specversion":)", "1.0"},
                                                                 {R"(,"id":)", id_text(row, arena)},
@@ -139,6 +149,7 @@ private:
                    : with(attributes, before_bytes(row, arena), in_base64(row.data, arena), "\"}", arena);
     }
 
+    /// The members in front of a payload of bytes, which travels in base64.
     static std::string_view before_bytes(const Row& row, Arena& arena) {
         constexpr std::string_view before_type = R"(,"datacontenttype":)";
         constexpr std::string_view before_data = R"(,"data_base64":")";
@@ -150,6 +161,7 @@ private:
         return {text, size};
     }
 
+    /// Bytes in base64.
     static std::string_view in_base64(std::string_view bytes, Arena& arena) {
         const std::size_t size = base64_size(bytes.size());
         char* const text = arena.take(size);
@@ -157,6 +169,8 @@ private:
         return {text, size};
     }
 
+    /// Attributes, then the data; sizes are summed first so that the text is written without
+    /// growing.
     static std::string_view with(std::span<const Attribute> attributes, std::string_view before_data,
                                  std::string_view data, std::string_view after_data, Arena& arena) {
         std::size_t size = before_data.size() + data.size() + after_data.size();

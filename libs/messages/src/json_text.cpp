@@ -1,3 +1,6 @@
+// JSON strings, written straight into memory that was measured first: records are made by the thousand,
+// and each would otherwise cost an allocation.
+
 #include "json_text.hpp"
 
 namespace outbox::messages {

@@ -1,3 +1,7 @@
+// Reads back which event a record is. reconcile asks this of every record of a topic, in any format and
+// by whomever it was written, so nothing is believed beyond what our own formats say in their own
+// headers.
+
 #include "outbox/messages/origin.hpp"
 
 #include "outbox/messages/headers.hpp"
@@ -46,12 +50,14 @@ private:
     std::optional<Uuid> found_;
 };
 
+/// The id of a structured CloudEvent; nullopt for what is none.
 std::optional<Uuid> id_in_envelope(std::string_view value) {
     IdFinder finder;
     json::read(value, finder);
     return finder.found();
 }
 
+/// What one header says about the event, by the names of the formats.
 std::optional<Uuid> id_told_by(const kafka::Header& header, std::string_view value) {
     if (header.name == headers::ce_id || header.name == headers::debezium_id) {
         return Uuid::parse(header.value);

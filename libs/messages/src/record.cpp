@@ -1,3 +1,8 @@
+// A row as a Kafka record, as far as all formats agree: its timestamp, its size, and the header that
+// says when an event happened where nothing else does. The timestamp matters more than it seems: a
+// broker deletes records by it, so an event that waited longer than its topic keeps records gets the
+// time of sending.
+
 #include "outbox/messages/record.hpp"
 
 #include "outbox/messages/headers.hpp"
@@ -9,6 +14,7 @@
 namespace outbox::messages {
 namespace {
 
+/// Bytes that Kafka's varint takes for a length.
 std::size_t varint_bytes(std::size_t value) noexcept {
     std::uint64_t zigzag = static_cast<std::uint64_t>(value) << 1;
     std::size_t bytes = 1;
@@ -19,6 +25,7 @@ std::size_t varint_bytes(std::size_t value) noexcept {
     return bytes;
 }
 
+/// Bytes of a field with its length in front.
 std::size_t framed(std::size_t bytes) noexcept {
     return varint_bytes(bytes) + bytes;
 }
@@ -48,9 +55,12 @@ Stamp stamp_for(std::int64_t happened_ms, std::int64_t now_ms, const kafka::Topi
     constexpr std::int64_t day_ms = 24LL * 3'600'000;
     const std::int64_t before_ms = limits.timestamp_before_max_ms;
     const std::int64_t after_ms = limits.timestamp_after_max_ms;
+    // A broker compares with its own clock, so a second of margin is left on both sides.
     const std::int64_t oldest = before_ms >= now_ms ? first_ms : now_ms - before_ms + clock_margin_ms;
     const std::int64_t newest = now_ms + (after_ms > far_ms ? far_ms : after_ms - clock_margin_ms);
     const std::int64_t moved = std::clamp(happened_ms, oldest, std::max(oldest, newest));
+    // Consumers get at least a day to read a record, or half of what the topic keeps when that is
+    // less.
     const std::int64_t time_to_read = std::min(day_ms, limits.kept_ms / 2);
     const bool outlived = now_ms - moved > limits.kept_ms - time_to_read;
     return {outlived ? now_ms : moved, outlived};

@@ -1,3 +1,8 @@
+// The row's own headers behind those of the format. They come from writers, so a header that would
+// stand in for one of the format's, or pretend to be a dead letter's, is left out. Values that are
+// objects or arrays are printed as PostgreSQL prints jsonb, so that a header does not depend on the
+// client's JSON library.
+
 #include "row_headers.hpp"
 
 #include "json_text.hpp"
@@ -81,18 +86,21 @@ private:
         return true;
     }
 
+    /// The comma between two values of one object or array.
     void begin_value() {
         if (!std::exchange(first_, false) && depth_ > 1) {
             value_ += ", ";
         }
     }
 
+    /// A string in quotes, escaped as JSON asks for.
     void print_string(std::string_view text) {
         const std::size_t before = value_.size();
         value_.resize(before + json_text_size(text));
         write_json_text(value_.data() + before, text);
     }
 
+    /// Adds the member as a header, unless the record has one of that name or it claims to be ours.
     void add(std::string_view text) {
         const bool taken = std::any_of(taken_.begin(), taken_.end(), [this](std::string_view name) {
             return headers::is_same(name, name_);

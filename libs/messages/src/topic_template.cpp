@@ -1,3 +1,6 @@
+// RELAY_TOPIC_TEMPLATE, taken apart once at the start. With a sample it is tried then whether the
+// result can be a topic's name at all; what a row's fields make of it is judged when the row is sent.
+
 #include "outbox/messages/topic_template.hpp"
 
 #include <outbox/core/error.hpp>
@@ -11,6 +14,7 @@
 namespace outbox::messages {
 namespace {
 
+/// A variable as it is written, and the field of the row that it stands for.
 struct Variable {
     std::string_view written;
     std::string_view store::Row::*field;

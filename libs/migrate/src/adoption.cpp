@@ -1,3 +1,7 @@
+// Tables that stood there before the migrations. The outbox's own step adopts an outbox_events that
+// fits; the example's are adopted when they are just as its files make them. What was adopted stays at
+// `down`: it is the user's. The file tells us by a comment on the table, which is put back afterwards.
+
 #include "adoption.hpp"
 
 #include "capture_sql.hpp"
@@ -13,6 +17,7 @@ namespace {
 constexpr std::string_view marker = "adopted by outbox-migrate: down keeps it";
 constexpr std::string_view events = "outbox_events";
 
+/// A table's name and columns as text, for comparison.
 struct Shape {
     std::string_view name;
     std::string_view columns;

@@ -31,7 +31,8 @@ private:
     std::optional<std::string> before_;
 };
 
-/// How a step of the example stands to the table of its name.
+/// How a step of the example stands to the table of its name: there is none, it is the example's own, or
+/// somebody else's.
 enum class Place { free, ours, foreign };
 Place place_of(postgres::Connection& connection, const Migration& migration, Deadline deadline);
 

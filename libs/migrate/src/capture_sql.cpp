@@ -1,3 +1,8 @@
+// How a row of the user's table becomes a row of outbox_events, as SQL. Every column is converted by
+// its type, or refused by name with the types that would do. Texts must not depend on who writes:
+// dates, floats and money look different under different settings, so functions that need them are
+// pinned to fixed ones.
+
 #include "capture_sql.hpp"
 
 #include "server.hpp"
@@ -11,6 +16,7 @@
 namespace outbox::migrations {
 namespace {
 
+/// Types whose values are text already.
 bool is_text(std::string_view type) {
     return type == "text" || type == "character varying" || type == "character";
 }
@@ -25,12 +31,14 @@ bool is_plain(std::string_view type) {
 /// `n` is the column of the row. @return what outbox_events gets of it, nullopt: not this type
 using Convert = std::optional<std::string> (*)(const std::string& n, std::string_view type, Blanks blanks);
 
+/// An id: a uuid, or text that holds one.
 std::optional<std::string> uuid_of(const std::string& n, std::string_view type, Blanks) {
     return type == "uuid"  ? std::optional(n)
            : is_text(type) ? std::optional(n + "::text::uuid")
                            : std::nullopt;
 }
 
+/// Any type but bytes has a text. char(n) loses its padding or keeps it, as Debezium does.
 std::optional<std::string> text_of(const std::string& n, std::string_view type, Blanks blanks) {
     if (type == "bytea") {
         return std::nullopt;
@@ -49,12 +57,14 @@ std::optional<std::string> bytes_of(const std::string& n, std::string_view type)
                : std::nullopt;
 }
 
+/// JSON: jsonb as it is, json and text through a cast that refuses what is none.
 std::optional<std::string> json_of(const std::string& n, std::string_view type, Blanks) {
     return type == "jsonb"                   ? std::optional(n)
            : type == "json" || is_text(type) ? std::optional(n + "::text::jsonb")
                                              : std::nullopt;
 }
 
+/// A time: with zone as it is, without one as UTC, a whole number as milliseconds since 1970.
 std::optional<std::string> time_of(const std::string& n, std::string_view type, Blanks) {
     if (type == "timestamp with time zone") {
         return n;
@@ -74,6 +84,7 @@ struct Part {
     bool required;
 };
 
+/// The columns of outbox_events that [table] fills, in the order in which they are written.
 std::array<Part, 8> parts_of(const Mapping& mapping) {
     return {{{"id", mapping.id, uuid_of, "uuid, or text that holds UUIDs", true},
              {"aggregate_type", mapping.aggregate_type, text_of, "text", true},
@@ -86,10 +97,12 @@ std::array<Part, 8> parts_of(const Mapping& mapping) {
               "timestamptz, timestamp (UTC), or bigint (milliseconds since 1970)", false}}};
 }
 
+/// The user's column in the row that the trigger sees.
 std::string of_row(const std::string& column) {
     return "n." + quoted(column);
 }
 
+/// Builds the texts for one table; the first thing that does not fit ends it with a refusal.
 class Builder {
 public:
     Builder(const Mapping& mapping, const Columns& columns, Blanks blanks)
@@ -117,6 +130,8 @@ public:
     }
 
 private:
+    /// The column of that name; null, and a refusal, when it is missing or cannot be read in a
+    /// trigger.
     const Column* find(const std::string& name) {
         const auto found = columns_.find(name);
         if (found == columns_.end()) {
@@ -134,12 +149,14 @@ private:
         return &found->second;
     }
 
+    /// Keeps the first refusal: the others may follow from it.
     void refuse(const std::string& why) {
         if (refusal_.empty()) {
             refusal_ = fmt::format("{}.{} {}", quoted(mapping_.schema), quoted(mapping_.name), why);
         }
     }
 
+    /// One column of outbox_events from one of the user's.
     void add(const Part& part) {
         const Column* const column = find(*part.source);
         if (column == nullptr) {
@@ -198,6 +215,7 @@ private:
         }
     }
 
+    /// The media type of bytes: a constant, or a column of the row.
     void add_content_type(const std::string& type, const std::string& payload) {
         std::string value = literal(type);
         if (type.find('/') == std::string::npos) {
@@ -213,6 +231,7 @@ private:
         sql_.description += fmt::format(" content_type={}", type);
     }
 
+    /// Says when a JSON column may be NULL or may hold what jsonb refuses.
     void note_json(const Part& part, const Column& column) {
         std::string text =
             column.nullable ? " may hold NULL: such a row is sent as a tombstone, a key without a value" : "";
@@ -261,6 +280,7 @@ private:
             "column {} may hold NULL: an insert that leaves it so will be refused", quoted(column)));
     }
 
+    /// The topic from its parts: constants and columns.
     void add_topic() {
         std::string value;
         std::string shown;
@@ -286,6 +306,7 @@ private:
         more_values_ += ", " + value;
     }
 
+    /// Adds a column with its value, and a word for the description that status shows.
     void put(std::string_view target, const std::string& value, const std::string& shown) {
         const bool first = sql_.targets.empty();
         sql_.targets += fmt::format("{}{}", first ? "" : ", ", target);

@@ -1,3 +1,8 @@
+// Triggers on users' tables, and what the catalogue knows about them. Names, columns and the cut from
+// Debezium stand in the trigger's comment, so a table that is renamed, dumped or restored keeps its
+// mapping. The function runs with its owner's rights and a fixed search_path: writers need no right to
+// the outbox, and nobody can slip in another table of that name.
+
 #include "captures.hpp"
 
 #include "server.hpp"
@@ -46,6 +51,7 @@ SELECT a.attname, format_type(b.oid, NULL), NOT a.attnotnull, a.attgenerated = '
   JOIN pg_type AS b ON b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
  WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped)";
 
+/// The triggers that the condition chooses, with what their comments say.
 std::vector<Capture> read(postgres::Connection& connection, const std::string& where,
                           const postgres::Params& params, Deadline deadline) {
     const auto rows = connection.query(select_captures + where + " ORDER BY 1", params, deadline);
@@ -65,6 +71,7 @@ std::vector<Capture> read(postgres::Connection& connection, const std::string& w
     return found;
 }
 
+/// @throws Error(stop) about that table
 [[noreturn]] void refuse(const std::string& table, const std::string& why) {
     throw Error(Action::stop, fmt::format("table {} {}", table, why));
 }
@@ -75,6 +82,7 @@ struct Place {
     std::string oid;
 };
 
+/// Finds the outbox in the session's schema. @throws Error when there is none
 Place place_of_outbox(postgres::Connection& connection, Deadline deadline) {
     const auto rows = connection.query("SELECT quote_ident(n.nspname), c.oid FROM pg_class AS c"
                                        " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
@@ -86,6 +94,7 @@ Place place_of_outbox(postgres::Connection& connection, Deadline deadline) {
     return {rows.text(0, 0), rows.text(0, 1)};
 }
 
+/// The mapping, and the cut if there was one, as the trigger's comment keeps them.
 std::string comment_of(postgres::Connection& connection, const CaptureSql& sql, const std::optional<Cut>& cut,
                        Deadline deadline) {
     const auto text = [](const std::optional<Cut>& from, std::string Cut::*part) {
@@ -146,6 +155,7 @@ std::string guarded(const Place& place, const std::string& insert, bool by_row) 
 constexpr auto pinned =
     "    -- Dates, intervals, floats, bytes and money are written alike, whoever writes.\n";
 
+/// The SET clauses of a function whose texts must not depend on who writes.
 std::string settings_of(const CaptureSql& sql) {
     std::string clauses;
     for (const auto& [name, value] : pins) {
@@ -206,6 +216,7 @@ std::optional<std::string> moved_body(const std::string& body, const std::string
 
 } // namespace
 
+/// Functions hold the schema's name as text, which does not follow a rename; this writes them anew.
 std::vector<std::string> follow_outbox(postgres::Connection& connection, Deadline deadline) {
     std::vector<std::string> followed;
     if (connection.query("SELECT FROM pg_class WHERE oid = to_regclass('outbox_captures')", {}, deadline)
@@ -275,6 +286,7 @@ Table find(postgres::Connection& connection, const Mapping& mapping, Deadline de
     return table;
 }
 
+/// The function's whole text, so that a change of [table] or of this program is seen by comparing it.
 std::string body_of(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
                     Deadline deadline) {
     const Place place = place_of_outbox(connection, deadline);
@@ -288,6 +300,8 @@ std::string body_of(postgres::Connection& connection, const Table& table, const 
 
 void put(postgres::Connection& connection, const Table& table, const CaptureSql& sql,
          const std::optional<Capture>& before, const std::optional<Cut>& cut, Deadline deadline) {
+    // A random part in the name: an outbox in another schema may serve the same table with its own
+    // function.
     const std::string fresh = "outbox_capture_" + Uuid::random().to_string().substr(0, 8);
     const std::string function =
         before ? before->function : fmt::format("{}.{}", place_of_outbox(connection, deadline).schema, fresh);
@@ -296,6 +310,8 @@ void put(postgres::Connection& connection, const Table& table, const CaptureSql&
         fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
                     " SET search_path = pg_catalog, pg_temp{} AS {};",
                     function, settings_of(sql), literal(body_of(connection, table, sql, deadline)));
+    // Functions may be called by everybody unless that is taken back; this one writes with its
+    // owner's rights.
     if (!before) {
         script += fmt::format("REVOKE ALL ON FUNCTION {}() FROM PUBLIC;", function);
     }
@@ -314,6 +330,7 @@ void remove(postgres::Connection& connection, const Capture& capture, Deadline d
         deadline);
 }
 
+/// By the name or by the table, for one of the two may be gone.
 bool forget(postgres::Connection& connection, const std::string& table, Deadline deadline) {
     const auto gone = connection.query("DELETE FROM outbox_captures WHERE name IN ($1, 'public.' || $1)"
                                        " OR source = to_regclass($1) RETURNING function",
@@ -357,6 +374,8 @@ Misfits find_misfits(postgres::Connection& connection, const Table& table, const
         " OR greatest(length(v.aggregate_type), length(v.aggregate_id),"
         " length(v.event_type), length(v.topic)) > 255{}",
         sql.values, table.name, sql.targets, sql.misfits);
+    // The count is one statement, but a cast may fail in any row; then each is tried to find the
+    // one at fault.
     try {
         const auto rows = connection.query(count, {}, deadline);
         return {rows.integer(0, 0), rows.is_null(0, 1) ? "NULL" : rows.text(0, 1)};
@@ -369,6 +388,7 @@ Misfits find_misfits(postgres::Connection& connection, const Table& table, const
     }
 }
 
+/// Sets them for the session, as the function has them.
 void pin_settings(postgres::Connection& connection, Deadline deadline) {
     std::string script;
     for (const auto& [name, value] : pins) {

@@ -45,6 +45,7 @@ struct Table {
 /// @throws Error when it is not there, or cannot be served.
 Table find(postgres::Connection& connection, const Mapping& mapping, Deadline deadline);
 
+/// The trigger on that table; nullopt when there is none.
 std::optional<Capture> of(postgres::Connection& connection, const Table& table, Deadline deadline);
 
 /// Creates the trigger and its function, or gives the function that is there another body.
@@ -56,6 +57,7 @@ void put(postgres::Connection& connection, const Table& table, const CaptureSql&
 std::vector<std::string> follow_outbox(postgres::Connection& connection, Deadline deadline);
 /// A table whose trigger is gone already, or that is gone itself. @return whether it was known
 bool forget(postgres::Connection& connection, const std::string& table, Deadline deadline);
+/// Drops the trigger and its function. @pre a transaction in which nobody writes to the table
 void remove(postgres::Connection& connection, const Capture& capture, Deadline deadline);
 
 /// What `put` makes the function's body.

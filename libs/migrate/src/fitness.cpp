@@ -1,3 +1,7 @@
+// Before and after the steps. Before: does the database fit, and what has to be converted? After: what
+// somebody has removed or reset by hand is put right where nothing is lost by it, and named where it
+// would be.
+
 #include "fitness.hpp"
 
 #include <outbox/core/error.hpp>
@@ -10,6 +14,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 namespace outbox::migrations {
 
@@ -58,42 +64,35 @@ void mend_meta(postgres::Connection& connection, const Runner::Progress& progres
 
 namespace {
 
-// As migration 0024 made it; that also adds a column, so it cannot run again.
-constexpr const char* refuse_old_relay =
-    "CREATE OR REPLACE FUNCTION outbox_refuse_old_relay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-    " RAISE EXCEPTION 'relay % was built for an older version of this outbox: upgrade the program, or take it"
-    " out of service', NEW.name USING ERRCODE = 'object_not_in_prerequisite_state'; END $$;"
-    " DROP TRIGGER IF EXISTS outbox_refuse_old_relay ON outbox_relays;"
-    " CREATE TRIGGER outbox_refuse_old_relay BEFORE INSERT ON outbox_relays FOR EACH ROW"
-    " WHEN (NEW.made_for IS NULL OR NEW.made_for < 31) EXECUTE FUNCTION outbox_refuse_old_relay()";
+/// The step that makes triggers, and can run again. @param name  of its file;
+const std::string& maker(const std::vector<Migration>& files, std::string_view name) {
+    static const std::string none;
+    const auto found = std::ranges::find_if(
+        files, [name](const Migration& file) { return file.set == Set::outbox && file.name == name; });
+    return found == files.end() ? none : found->up;
+}
 
 } // namespace
 
 void mend_triggers(postgres::Connection& connection, const std::vector<Migration>& files,
                    const Runner::Progress& progress, Deadline deadline) {
     std::string gone;
-    bool of_relays = false;
-    bool of_events = false;
+    std::set<std::string> makers;
     const auto facts = survey::read(connection, deadline);
     for (const survey::SilentTrigger& trigger : facts.silent_triggers) {
         if (!trigger.stands) {
             gone += fmt::format("{}{} on {}", gone.empty() ? "" : ", ", trigger.name, trigger.table);
-            (trigger.name == "outbox_refuse_old_relay" ? of_relays : of_events) = true;
+            makers.insert(trigger.name.starts_with("outbox_refuse_old_") ? "guards" : "triggers");
         }
     }
-    const auto maker = std::ranges::find_if(
-        files, [](const Migration& file) { return file.set == Set::outbox && file.name == "triggers"; });
-    if (gone.empty() || maker == files.end()) {
+    if (gone.empty()) {
         return;
     }
     try {
         // Writers that come later queue behind the lock that CREATE TRIGGER waits for.
         Transaction transaction(connection, deadline, "BEGIN; SET LOCAL lock_timeout = '3s'");
-        if (of_events) {
-            connection.script(maker->up, deadline);
-        }
-        if (of_relays) {
-            connection.script(refuse_old_relay, deadline);
+        for (const std::string& name : makers) {
+            connection.script(maker(files, name), deadline);
         }
         transaction.commit();
         progress(gone + " was gone: made anew");

@@ -18,10 +18,12 @@ namespace {
 using captures::Cut;
 using captures::Table;
 
+/// The deadline of an ordinary question.
 Deadline soon() {
     return Deadline::in(std::chrono::seconds(30));
 }
 
+/// The reason under which relays are paused; a later command knows its own pause by it.
 std::string why(const std::string& table) {
     return fmt::format("outbox-migrate takes {} over from Debezium", table);
 }
@@ -31,6 +33,7 @@ bool is_quiet(const verbs::ShardStatus& shard) {
     return !shard.owner || !shard.owner_alive || shard.stopped || (shard.paused && shard.quiet);
 }
 
+/// The query that tells an operator by hand when Debezium has read up to the cut.
 std::string question(const Cut& cut) {
     return fmt::format("SELECT confirmed_flush_lsn >= {} FROM pg_replication_slots WHERE slot_name = {}",
                        literal(cut.lsn), literal(cut.slot));
@@ -38,6 +41,7 @@ std::string question(const Cut& cut) {
 
 } // namespace
 
+/// Is the table in this publication by name, whole, and is the slot what Debezium reads it by?
 void Handover::check(const Table& table, const MapOptions::Handover& wanted) {
     const auto publication = connection_.query("SELECT puballtables, EXISTS (SELECT FROM pg_publication_rel"
                                                " WHERE prpubid = p.oid AND prrelid = $2::oid)"
@@ -89,6 +93,8 @@ void Handover::check_filters(const Table& table, const std::string& publication)
     }
 }
 
+/// The slot must be pgoutput's, of this database, permanent and not lost: only then does its position
+/// say what Debezium has delivered.
 void Handover::check_slot(const std::string& name) {
     const auto slot = connection_.query(
         "SELECT s.slot_type, s.plugin, s.database, s.database IS NOT DISTINCT FROM current_database(), "
@@ -130,10 +136,12 @@ void Handover::check_slot(const std::string& name) {
     }
 }
 
+/// Whether the relays are paused by this command, now or in an earlier attempt.
 bool Handover::is_ours(const std::string& table) {
     return !connection_.query(store::sql::find_handover.sql, {why(table)}, soon()).empty();
 }
 
+/// Pauses everything, and waits until no shard has anything in flight.
 void Handover::pause(const std::string& table) {
     verbs::pause(connection_, {}, {.why = why(table)});
     const Deadline limit = Deadline::in(patience_.quiet);
@@ -177,6 +185,7 @@ void Handover::tell_waiting(const Cut& cut, bool connected, bool has_read) {
     }
 }
 
+/// Polls the slot until it has confirmed the cut. The pause ends with this, and not before.
 void Handover::finish(const std::string& table, const Cut& cut) {
     const Deadline limit = Deadline::in(patience_.slot);
     while (true) {

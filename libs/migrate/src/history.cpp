@@ -1,3 +1,7 @@
+// The history of migrations: what was applied, when, with which checksum. Each set (the outbox, the
+// example) has a table of its own. A schema that was restored without data is told from a new one and
+// from a lost one by a note in the structure itself.
+
 #include "history.hpp"
 
 #include <outbox/core/error.hpp>
@@ -13,10 +17,12 @@ namespace {
 
 namespace sql = store::sql;
 
+/// Where the set's history stands.
 const char* table_of(Set set) {
     return set == Set::outbox ? "outbox_migrations" : "outbox_example_migrations";
 }
 
+/// Bytes in hex, for the server to hash.
 std::string hex(const std::string& bytes) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string text;

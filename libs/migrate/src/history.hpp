@@ -27,6 +27,7 @@ void note_structure(postgres::Connection& connection, Deadline deadline);
 std::optional<int> take_on_structure(postgres::Connection& connection, const std::vector<Migration>& files,
                                      Deadline deadline);
 
+/// Writes a line for a step that was applied. @pre in the transaction of the step
 void add(postgres::Connection& connection, const Migration& migration, milliseconds duration, bool adopted,
          Deadline deadline);
 /// The example's table goes with its last step.

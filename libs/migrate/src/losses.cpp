@@ -1,3 +1,6 @@
+// What `down` would take away. The files themselves say which tables they drop, so a new step needs no
+// list here; each table is locked before it is counted, so that no row comes after the count.
+
 #include "losses.hpp"
 
 #include "server.hpp"
@@ -49,6 +52,7 @@ std::vector<Loss> losses(postgres::Connection& connection, const std::vector<Und
     return found;
 }
 
+/// The register is locked first: a relay that joins later waits until this transaction has ended.
 void refuse_while_relays_live(postgres::Connection& connection, const char* command, Deadline deadline) {
     if (connection.query("SELECT to_regclass('outbox_relays')", {}, deadline).is_null(0, 0)) {
         return;

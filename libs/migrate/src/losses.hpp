@@ -20,6 +20,7 @@ struct Undo {
 /// The names after DROP TABLE in a file. Pure.
 std::vector<std::string> dropped_tables(std::string_view sql);
 
+/// Rows that would be gone with a table.
 struct Loss {
     std::string table;
     std::int64_t rows;

@@ -1,3 +1,6 @@
+// [table] of the configuration file as a Mapping, checked. Whether the columns exist, and are of types
+// that can become an event, only the database knows: capture_sql asks that.
+
 #include <outbox/core/error.hpp>
 #include <outbox/migrate/mapping.hpp>
 
@@ -11,6 +14,7 @@ namespace {
 
 constexpr std::string_view debeziums_topic = "outbox.event.${aggregate_type}";
 
+/// A key's value; nullopt where it is not given. @throws UsageError for an empty one
 std::optional<std::string> value(const ConfigFile::Group& section, std::string_view key) {
     const auto found = section.find(key);
     if (found == section.end()) {
@@ -22,12 +26,14 @@ std::optional<std::string> value(const ConfigFile::Group& section, std::string_v
     return found->second;
 }
 
+/// Overwrites the default where the key is given.
 void take(const ConfigFile::Group& section, std::string_view key, std::string& into) {
     if (auto given = value(section, key)) {
         into = std::move(*given);
     }
 }
 
+/// True for letters that a topic's name may have.
 bool is_topic_text(std::string_view text) {
     return std::ranges::all_of(text, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -35,6 +41,7 @@ bool is_topic_text(std::string_view text) {
     });
 }
 
+/// The template as literal texts and columns.
 std::vector<TopicPart> parts_of(std::string_view text, const Mapping& mapping) {
     const std::pair<std::string_view, std::string_view> variables[] = {
         {"${aggregate_type}", mapping.aggregate_type}, {"${event_type}", mapping.event_type}};

@@ -1,3 +1,7 @@
+// What `up` and `down` have to do, decided from files and history alone. An applied file that was
+// edited, one that is missing, a step that was left out: each is refused with what to do about it,
+// because a schema of which nobody knows how it came about cannot be migrated safely.
+
 #include <outbox/migrate/plan.hpp>
 
 #include <fmt/format.h>
@@ -8,12 +12,14 @@
 namespace outbox::migrations {
 namespace {
 
+/// The file of a version; null when there is none.
 const Migration* find(const std::vector<Migration>& files, int version) {
     const auto found = std::find_if(files.begin(), files.end(),
                                     [version](const Migration& file) { return file.version == version; });
     return found == files.end() ? nullptr : &*found;
 }
 
+/// The refusal for a step that is applied here and has no file.
 std::string missing(const Applied& applied) {
     return fmt::format("{0} is applied to this database, but {0}.up.sql is not among the files here. "
                        "A newer outbox-migrate has been at work, or the file was removed: use that version, "
@@ -21,6 +27,7 @@ std::string missing(const Applied& applied) {
                        label(applied.version, applied.name));
 }
 
+/// The refusal for a file that was changed after it was applied.
 std::string edited(const Migration& file, const Applied& applied) {
     return fmt::format("{}.up.sql was changed after it was applied at {}.\n"
                        "  applied: sha256 {}\n"
@@ -30,6 +37,7 @@ std::string edited(const Migration& file, const Applied& applied) {
                        label(file.version, file.name), applied.applied_at, applied.checksum, file.checksum);
 }
 
+/// The refusal for a history with a hole in it.
 std::string gap(const Migration& left_out, const Applied& applied) {
     return fmt::format("{} is applied, but {} before it is not: steps are applied in order. "
                        "The history table outbox_migrations was changed by hand; restore the missing row, or "
@@ -66,11 +74,13 @@ std::optional<Refusal> conflict(Set set, const std::vector<Migration>& files,
     return std::nullopt;
 }
 
+/// The same of both sets.
 std::optional<Refusal> conflict(const std::vector<Migration>& files, const std::vector<Applied>& history) {
     auto refusal = conflict(Set::outbox, files, history);
     return refusal ? refusal : conflict(Set::example, files, history);
 }
 
+/// Whether the history has the version.
 bool is_applied(const std::vector<Applied>& history, int version) {
     return std::ranges::any_of(history,
                                [version](const Applied& applied) { return applied.version == version; });
@@ -78,6 +88,7 @@ bool is_applied(const std::vector<Applied>& history, int version) {
 
 } // namespace
 
+/// Everything that is not applied yet, in the order of versions.
 Plan plan_up(const std::vector<Migration>& files, const std::vector<Applied>& history) {
     if (auto refusal = conflict(files, history)) {
         return tl::unexpected(std::move(*refusal));
@@ -91,6 +102,7 @@ Plan plan_up(const std::vector<Migration>& files, const std::vector<Applied>& hi
     return steps;
 }
 
+/// The newest steps, newest first; each must have a way back.
 Plan plan_down(const std::vector<Migration>& files, const std::vector<Applied>& history, int count) {
     if (auto refusal = conflict(files, history)) {
         return tl::unexpected(std::move(*refusal));
@@ -115,6 +127,7 @@ Plan plan_down(const std::vector<Migration>& files, const std::vector<Applied>& 
     return steps;
 }
 
+/// Applied steps by the history, pending ones by the files, together in order.
 std::vector<StatusLine> status_of(const std::vector<Migration>& files, const std::vector<Applied>& history) {
     std::vector<StatusLine> lines;
     for (const Applied& applied : history) {
@@ -143,6 +156,7 @@ std::vector<StatusLine> status_of(const std::vector<Migration>& files, const std
     return lines;
 }
 
+/// A set that nobody asked for does not look as if something were missing.
 void leave_out(std::vector<StatusLine>& lines, Set set) {
     for (StatusLine& line : lines) {
         if (line.set == set && line.state == "pending") {

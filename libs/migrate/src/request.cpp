@@ -1,3 +1,6 @@
+// The command line of outbox-migrate: its verbs and options as one table, and what was typed as a
+// Request.
+
 #include <outbox/core/error.hpp>
 #include <outbox/migrate/request.hpp>
 
@@ -18,6 +21,7 @@ Command command_named(const std::string& word) {
                               : Command::version;
 }
 
+/// @throws UsageError for what is no number of steps
 int count_of(const std::string& word) {
     int count = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), count);
@@ -123,6 +127,7 @@ void check_choice(const std::string& option, const std::optional<std::string>& v
     }
 }
 
+/// Both sets unless one is named.
 Sets sets_of(const Arguments& arguments) {
     const auto set = arguments.option("set");
     if (set && *set != "outbox" && *set != "example" && *set != "all") {
@@ -131,6 +136,7 @@ Sets sets_of(const Arguments& arguments) {
     return {.outbox = set != "example", .example = set != "outbox", .named = set.has_value()};
 }
 
+/// What `up` does with a table of the user's own; options that contradict each other are refused.
 MapOptions map_options(const Arguments& arguments) {
     MapOptions options{.existing = arguments.option("existing"), .handover = {}};
     check_choice("existing", options.existing, "send", "ignore");

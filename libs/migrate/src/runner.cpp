@@ -1,3 +1,8 @@
+// The commands of outbox-migrate, one function each. All that change something take the migration lock
+// first and hold it to the end of the session, so two `up` of a deployment run one after the other.
+// `up` looks before it changes (fitness), changes in one transaction (Stepper), and mends afterwards
+// what others broke.
+
 #include "advice.hpp"
 #include "captures.hpp"
 #include "fitness.hpp"
@@ -25,10 +30,12 @@ using postgres::Transaction;
 
 constexpr milliseconds short_answer{30'000};
 
+/// The deadline of an ordinary question.
 Deadline soon() {
     return Deadline::in(short_answer);
 }
 
+/// The plan, or its refusal as an error.
 Steps agreed(Plan plan) {
     if (!plan) {
         throw Error(Action::stop, plan.error().why);
@@ -69,6 +76,7 @@ void refuse_while_served(Connection& connection) {
     }
 }
 
+/// @throws Error naming what would be lost, unless there is nothing
 void refuse_losses(const std::vector<Loss>& losses) {
     if (losses.empty()) {
         return;
@@ -83,15 +91,18 @@ void refuse_losses(const std::vector<Loss>& losses) {
                             lost));
 }
 
+/// The part of the history that belongs to the chosen sets.
 std::vector<Applied> chosen(std::vector<Applied> history, const Sets& sets) {
     std::erase_if(history, [&](const Applied& applied) { return !sets.has(applied.set); });
     return history;
 }
 
+/// Whether anything of the set was ever applied.
 bool knows(const std::vector<Applied>& history, Set set) {
     return std::ranges::any_of(history, [set](const Applied& applied) { return applied.set == set; });
 }
 
+/// The newest version; 0 when there is none.
 int newest(const std::vector<Applied>& history) {
     return history.empty() ? 0 : history.back().version;
 }
@@ -123,12 +134,14 @@ Runner::Runner(postgres::ConnectOptions options, std::vector<Migration> files, P
       progress_(std::move(progress)),
       patience_(patience) {}
 
+/// Opens or creates the database. One that this call created goes again when the steps fail.
 void Runner::up(const std::optional<std::string>& processing, const Sets& sets, bool convert) {
     bool created = false;
     Connection connection = open_or_create(options_, Deadline::in(patience_.connect), progress_, created);
     try {
         bring_up(connection, processing, sets, convert);
     } catch (const CommitInDoubt&) {
+        // Nobody knows whether the steps count, so the database stays as it is; `status` tells.
         throw;
     } catch (const Error&) {
         connection.close();
@@ -139,12 +152,16 @@ void Runner::up(const std::optional<std::string>& processing, const Sets& sets, 
     }
 }
 
+/// The steps of `up`, under the lock.
 void Runner::bring_up(Connection& connection, const std::optional<std::string>& processing, const Sets& sets,
                       bool convert) {
+    // The lock is the session's: it is held until this `up` is done, whatever comes between.
     take_lock(connection);
     refuse_other_place(connection, options_.schema);
     fill_checksums(connection);
     auto history = history::read(connection, soon());
+    // A dump of the structure alone, restored: an empty outbox, which becomes a new one with a new
+    // id.
     if (sets.outbox && !knows(history, Set::outbox)) {
         if (const auto version = history::take_on_structure(connection, files_, soon())) {
             progress_(fmt::format("the outbox was restored without its data: it is a new one, of version {}",
@@ -152,12 +169,16 @@ void Runner::bring_up(Connection& connection, const std::optional<std::string>& 
             history = history::read(connection, soon());
         }
     }
+    // Refused here, before anything is changed: files and history that do not belong together.
     Steps steps = agreed(plan_up(files_, history));
     std::erase_if(steps, [&](const Migration* step) { return !sets.has(step->set); });
+    // An outbox that has always stood without the example gets none by an upgrade.
     if (!sets.named && knows(history, Set::outbox) && !knows(history, Set::example)) {
         std::erase_if(steps, [](const Migration* step) { return step->set == Set::example; });
     }
     leave_out_example(connection, steps, !sets.outbox, progress_);
+    // Types, kinds of table, numbering: what would break the promise is refused by name, or
+    // converted.
     const auto conversions =
         sets.outbox ? require_fit(connection, convert, progress_, soon()) : std::vector<std::string>();
     Stepper stepper(connection, patience_, options_);
@@ -165,6 +186,7 @@ void Runner::bring_up(Connection& connection, const std::optional<std::string>& 
     for (const std::string& line : done) {
         progress_(line);
     }
+    // After the steps: what somebody has removed or reset by hand since the last `up`.
     mend_meta(connection, progress_, soon());
     mend_triggers(connection, files_, progress_, Deadline::in(patience_.step));
     mend_numbering(connection, progress_, Deadline::in(patience_.step));
@@ -185,10 +207,12 @@ void Runner::down(int count, const Sets& sets, bool yes) {
     const Steps steps = agreed(plan_down(files_, chosen(history, sets), count));
     const bool takes_outbox =
         std::ranges::any_of(steps, [](const Migration* step) { return step->set == Set::outbox; });
+    // A table that is served would refuse its writers' inserts once the outbox is gone.
     if (takes_outbox) {
         refuse_while_served(connection);
     }
     Stepper stepper(connection, patience_, options_);
+    // Asked within the transaction of the steps: no relay and no row can come in between.
     const auto done = stepper.down(steps, [&](const std::vector<Undo>& undo) {
         if (takes_outbox) {
             refuse_while_relays_live(connection, "down", soon());
@@ -271,6 +295,7 @@ void Runner::take_lock(Connection& connection) {
     }
 }
 
+/// The server computes them, so that no client needs a hash function.
 void Runner::fill_checksums(Connection& connection) {
     for (Migration& migration : files_) {
         migration.checksum = history::checksum(connection, migration.up, soon());

@@ -1,3 +1,6 @@
+// Opens the database, and creates it where `up` may. The server's own database is asked whether ours
+// exists: a failed connection does not say that in a language-independent way.
+
 #include "server.hpp"
 
 #include <fmt/format.h>
@@ -29,6 +32,7 @@ bool exists(Connection& maintenance, const std::string& database, Deadline deadl
     return !maintenance.query("SELECT 1 FROM pg_database WHERE datname = $1", {database}, deadline).empty();
 }
 
+/// The error that tells the owner what to type.
 Error not_permitted(const ConnectOptions& options, const DatabaseError& error) {
     return {Action::stop,
             fmt::format("database {} does not exist, and role {} may not create it:\n{}\n"

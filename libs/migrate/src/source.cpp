@@ -1,3 +1,6 @@
+// Migrations from files: embedded ones, or those of a folder. Names and numbers are checked together,
+// so two developers who took the same number learn it at once and not in production.
+
 #include <outbox/core/error.hpp>
 #include <outbox/migrate/source.hpp>
 
@@ -12,6 +15,7 @@
 namespace outbox::migrations {
 namespace {
 
+/// What a file's name says.
 struct FileName {
     int version = 0;
     std::string name;
@@ -41,6 +45,7 @@ std::optional<FileName> parse_name(std::string_view text) {
     return parsed;
 }
 
+/// A refusal as a result.
 tl::unexpected<Refusal> refuse(std::string why) {
     return tl::unexpected(Refusal{std::move(why)});
 }
@@ -76,6 +81,7 @@ std::optional<std::string> place(std::map<int, Migration>& found, std::map<int, 
     return std::nullopt;
 }
 
+/// Reads the .sql files of one folder. @throws UsageError when one cannot be read
 void read_folder(const std::filesystem::path& folder, Set set, std::vector<File>& files) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         if (entry.path().extension() != ".sql" || !entry.is_regular_file()) {

@@ -1,3 +1,7 @@
+// Runs migrations, all of them in one transaction, so that a failure leaves nothing behind: neither
+// half a version nor a line of history. Whether a file has ended the transaction by a COMMIT of its own
+// is noticed by a local setting that would be gone then.
+
 #include "steps.hpp"
 
 #include "adoption.hpp"
@@ -20,6 +24,7 @@ using postgres::Connection;
 using postgres::DatabaseError;
 using postgres::Transaction;
 
+/// The deadline of an ordinary question.
 Deadline soon() {
     return Deadline::in(milliseconds(30'000));
 }
@@ -29,6 +34,7 @@ Deadline soon() {
 constexpr auto begin = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL outbox.migrating = 'yes';"
                        " SET CONSTRAINTS ALL IMMEDIATE";
 
+/// "0001_users.up.sql"
 std::string file_name(const Migration& migration, const char* direction) {
     return fmt::format("{}.{}.sql", label(migration.version, migration.name), direction);
 }
@@ -38,6 +44,7 @@ std::string schema_name(const postgres::ConnectOptions& options) {
     return options.schema == "public" ? options.schema : quoted(options.schema);
 }
 
+/// Commits, and explains a lost answer: nobody knows, `status` tells, and to repeat is safe.
 void commit(Transaction& transaction, const Steps& steps, const char* direction) {
     try {
         transaction.commit();
@@ -88,10 +95,13 @@ std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std
     if (comes("own_names") && !comes("relay")) {
         refuse_while_relays_live(connection_, "up", soon());
     }
+    // Asked before the steps: their columns are made with md5, which a server in FIPS mode refuses.
     const bool rehash = lacks_md5(steps);
+    // Files read it as a setting of this transaction; SQL has no parameters for a script.
     connection_.query("SELECT set_config('outbox.processing', $1, true)", {processing.value_or("")}, soon());
     std::vector<std::string> done;
     done.reserve(steps.size() + conversions.size() + 1);
+    // Conversions come before the first file, which counts on the types.
     for (const std::string& statement : conversions) {
         convert(statement);
         done.push_back("done: " + statement);
@@ -104,13 +114,16 @@ std::vector<std::string> Stepper::up(const Steps& steps, const std::optional<std
         done.emplace_back(
             "the server refuses md5 (FIPS): the buckets of this outbox are made without it now");
     }
+    // A crash of the server empties an UNLOGGED table, and with it events that were promised.
     if (make_logged(connection_, Deadline::in(patience_.step))) {
         done.emplace_back(
             "outbox_events was UNLOGGED, so a crash of the server would have emptied it: it is LOGGED now");
     }
+    // Functions of served tables name the schema as text; it may have been renamed since.
     for (const std::string& table : captures::follow_outbox(connection_, Deadline::in(patience_.step))) {
         done.push_back(fmt::format("{} is served by a function that follows the outbox's schema now", table));
     }
+    // A note in the structure itself, by which a dump without data is recognised.
     if (!steps.empty()) {
         history::note_structure(connection_, soon());
     }
@@ -125,6 +138,7 @@ std::vector<std::string> Stepper::down(const Steps& steps,
     const auto history = history::read(connection_, soon()); // with what was adopted
     std::vector<Undo> undos;
     undos.reserve(steps.size());
+    // What was adopted is not dropped: the history knows, the file does not.
     for (const Migration* step : steps) {
         const auto applied = std::ranges::find(history, step->version, &Applied::version);
         undos.push_back({step, applied != history.end() && applied->adopted});
@@ -157,6 +171,8 @@ Deadline Stepper::whole(const Steps& steps) const {
     return Deadline::in(patience_.step * (steps.size() + 1));
 }
 
+/// A schema of the user's choosing is made where it is missing; a role without the right is told what to
+/// type.
 void Stepper::prepare_schema() {
     if (!connection_.query("SELECT FROM pg_namespace WHERE nspname = $1", {options_.schema}, soon())
              .empty()) {
@@ -238,6 +254,7 @@ std::string Stepper::timed(const Migration& migration, const char* direction,
 void Stepper::run_up(const Migration& migration) {
     const Deadline deadline = Deadline::in(patience_.step);
     const auto started = SteadyClock::now();
+    // The example's table may stand there already, made by the same file in an earlier version.
     bool adopted = migration.set == Set::example &&
                    adoption::place_of(connection_, migration, deadline) == adoption::Place::ours;
     if (!adopted) {
@@ -262,6 +279,7 @@ void Stepper::run_down(const Undo& undo) {
 
 void Stepper::run_script(const Migration& migration, const std::string& sql) {
     const Deadline deadline = Deadline::in(patience_.step);
+    // The setting was local to the transaction: if it is gone, so is the transaction.
     connection_.script(sql, deadline);
     const auto mark = connection_.query("SELECT current_setting('outbox.migrating', true)", {}, deadline);
     if (mark.bytes(0, 0) != "yes") {

@@ -1,3 +1,9 @@
+// Serves a table of the user's own: a trigger turns each inserted row into an event. Everything that
+// could go wrong is looked at before anything is changed: columns, rows that stand already, other
+// outboxes, publications. Taking a table over from Debezium is the delicate case: rows must go one way
+// or the other, never both and never neither, so the publication loses the table and our trigger comes
+// in one transaction, while no writer has one open.
+
 #include "table_mapper.hpp"
 
 #include "handover.hpp"
@@ -28,6 +34,7 @@ Blanks blanks_for(const std::optional<captures::Capture>& before, const MapOptio
     return kept ? Blanks::kept : Blanks::cut;
 }
 
+/// @throws UsageError for a text that is no table's name in SQL
 void require_name(postgres::Connection& connection, const std::string& table, Deadline deadline) {
     try {
         connection.query("SELECT to_regclass($1)", {table}, deadline);
@@ -44,10 +51,12 @@ void require_name(postgres::Connection& connection, const std::string& table, De
 
 } // namespace
 
+/// The deadline of an ordinary question.
 Deadline TableMapper::soon() const {
     return Deadline::in(std::chrono::seconds(30));
 }
 
+/// Serves the table, or brings what serves it up to date with [table].
 void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
     const Table table = captures::find(connection_, mapping, soon());
     const auto before = captures::of(connection_, table, soon());
@@ -55,7 +64,11 @@ void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
     if (!sql) {
         throw Error(Action::stop, sql.error().why);
     }
+    // This session writes texts as the trigger's function will, so that rows that stand already
+    // look alike.
     captures::pin_settings(connection_, soon());
+    // Served without a cut, then with one: rows of the time between went through both, and none can
+    // tell which.
     if (before && options.handover && !before->cut) {
         throw Error(
             Action::stop,
@@ -63,6 +76,7 @@ void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
                         "ways since. outbox-migrate unmap {} first",
                         table.name, table.name));
     }
+    // The same text means that nothing changed: to run `up` twice does nothing the second time.
     if (before && before->body == captures::body_of(connection_, table, *sql, soon())) {
         progress_(fmt::format("{} is served already", table.name));
     } else if (before) {
@@ -75,6 +89,8 @@ void TableMapper::map(const Mapping& mapping, const MapOptions& options) {
         check_rows(table, *sql, options);
         options.handover ? cut(table, *sql, options) : install(table, *sql, options);
     }
+    // The cut is made by now, perhaps by an earlier call that was interrupted; this waits for
+    // Debezium's part.
     if (options.handover) {
         Handover(connection_, progress_, patience_)
             .finish(table.name, *captures::of(connection_, table, soon())->cut);
@@ -87,6 +103,7 @@ void TableMapper::check(const Mapping& mapping, const MapOptions& options) {
     if (!sql) {
         throw Error(Action::stop, sql.error().why);
     }
+    // Served already: what `map` would look at was looked at then.
     if (captures::of(connection_, table, soon())) {
         return;
     }
@@ -137,12 +154,14 @@ void TableMapper::tell_of_other_outboxes(const Table& table) {
     }
 }
 
+/// Says what inserts must keep from now on, a line each.
 void TableMapper::tell(const Table& table, const CaptureSql& sql) {
     for (const std::string& notice : sql.notices) {
         progress_(fmt::format("{}: {}", table.name, notice));
     }
 }
 
+/// Says when the table is in a publication: Debezium may be reading it.
 void TableMapper::tell_of_publications(const Table& table) {
     const auto found =
         connection_.query("SELECT string_agg(quote_ident(pubname), ', ' ORDER BY pubname)"
@@ -209,6 +228,7 @@ void TableMapper::check_rows(const Table& table, const CaptureSql& sql, const Ma
     }
 }
 
+/// Another function for a table that is served already: columns changed, or [table] did.
 void TableMapper::replace(const Table& table, const CaptureSql& sql, const captures::Capture& before) {
     tell(table, sql);
     Transaction transaction(connection_, soon());
@@ -217,6 +237,7 @@ void TableMapper::replace(const Table& table, const CaptureSql& sql, const captu
     progress_(fmt::format("{} is served with other columns from now on: {}", table.name, sql.description));
 }
 
+/// The trigger comes while nobody writes, together with what becomes of the rows that stand there.
 void TableMapper::install(const Table& table, const CaptureSql& sql, const MapOptions& options) {
     std::int64_t sent = 0;
     while_nobody_writes(table.name, [&] {
@@ -242,9 +263,13 @@ std::int64_t TableMapper::settle_existing(const Table& table, const CaptureSql& 
 void TableMapper::cut(const Table& table, const CaptureSql& sql, const MapOptions& options) {
     Handover handover(connection_, progress_, patience_);
     handover.check(table, *options.handover);
+    // Relays stand still until Debezium has delivered what was committed before the cut; else a
+    // later event of a key could be in Kafka before an earlier one that Debezium still has to read.
     handover.pause(table.name);
     try {
         while_nobody_writes(table.name, [&] {
+            // The position is taken under the lock: every row that went through Debezium
+            // was committed before it.
             const auto lsn = connection_.query("SELECT pg_current_wal_insert_lsn()", {}, soon()).text(0, 0);
             captures::put(connection_, table, sql, {},
                           captures::Cut{options.handover->publication, options.handover->slot, lsn}, soon());
@@ -253,6 +278,7 @@ void TableMapper::cut(const Table& table, const CaptureSql& sql, const MapOption
     } catch (const CommitInDoubt&) {
         throw; // the same command finds out, and until then nothing may be sent
     } catch (const Error&) {
+        // Nothing was changed, so relays may go on at once.
         if (connection_.usable()) {
             handover.resume(table.name);
         }
@@ -262,6 +288,7 @@ void TableMapper::cut(const Table& table, const CaptureSql& sql, const MapOption
                           options.handover->publication, sql.description));
 }
 
+/// Takes the trigger off. Events that were captured are still sent.
 void TableMapper::unmap(const std::string& table) {
     require_name(connection_, table, soon());
     for (const captures::Capture& capture : captures::all(connection_, soon())) {
@@ -294,6 +321,7 @@ void TableMapper::while_nobody_writes(const std::string& table, const Step& step
             transaction.commit();
             return;
         } catch (const DatabaseError& error) {
+            // Only the lock is worth waiting for; any other error ends the command.
             if (error.sqlstate() != lock_not_available || limit.passed()) {
                 throw;
             }

@@ -1,4 +1,6 @@
-// adopt: the database is told that it belongs to another cluster or another name from now on.
+// adopt: the database is told that it belongs to another cluster or another name from now on. It gets a
+// new outbox id, so that what the former owner wrote can never be taken for this one's. Relays must be
+// stopped, and what may have been sent without being marked is refused unless the operator insists.
 #include "audit.hpp"
 #include "exclusive.hpp"
 
@@ -13,6 +15,7 @@ namespace sql = store::sql;
 using postgres::Connection;
 using postgres::Transaction;
 
+/// Why the name cannot be had; nullopt when it is free, or already this outbox's own.
 std::optional<std::string> taken(Cluster& cluster, const std::string& name, const Belonging& now) {
     const auto holder = cluster.holder();
     if (!holder || (!now.name && holder->outbox_id == now.outbox_id)) {
@@ -25,6 +28,8 @@ std::optional<std::string> taken(Cluster& cluster, const std::string& name, cons
         name, holder->told, now.outbox_id.to_string().substr(0, few_digits));
 }
 
+/// Why the former cluster may have events of which this database knows nothing; nullopt when it has
+/// none.
 std::optional<std::string> unsettled(Connection& connection) {
     const auto found = connection.run(sql::find_unsettled, {}, Deadline::in(milliseconds(600'000)));
     const bool nothing_sent = found.boolean(0, 0);
@@ -44,6 +49,7 @@ std::optional<std::string> unsettled(Connection& connection) {
 Outcome adopt(Connection& connection, Cluster& cluster, const std::string& name, const Motive& motive) {
     const auto cluster_id = cluster.id();
     const auto now = belonging(connection);
+    // Nobody has started here: there is nothing to give up, and the first relay will take the name.
     if (!now.name || !now.cluster) {
         if (auto refused = taken(cluster, name, now)) {
             return {{}, std::move(refused)};
@@ -56,6 +62,7 @@ Outcome adopt(Connection& connection, Cluster& cluster, const std::string& name,
     const auto selection = fmt::format("{} of cluster {}", name, cluster_id);
     const bool same = *now.name == name && *now.cluster == cluster_id;
     if (!same) {
+        // From here on no relay can start: the locks of all shards are this session's.
         if (auto refused = lock_out_relays(connection)) {
             return {{}, std::move(refused)};
         }
@@ -77,6 +84,8 @@ Outcome adopt(Connection& connection, Cluster& cluster, const std::string& name,
                     selection),
                 {}};
     }
+    // Rows, shards, markers and identity change in one transaction: half of it would be another
+    // outbox.
     const auto again = transaction.run(sql::unsend, {}).affected();
     transaction.run(sql::begin_again, {});
     transaction.run(sql::forget_markers, {});

@@ -25,6 +25,7 @@ void AuditEntry::add(postgres::Transaction& transaction, std::int64_t rows) cons
 
 postgres::Connection open_session(const Settings& settings) {
     auto options = postgres::options_from(settings, "outbox-operator");
+    // An operator's session must not hold up relays: it gives up early, and holds no lock for long.
     options.lock_timeout =
         milliseconds(2'000); // behind one who waits for a shard's lock, its relay waits too
     options.idle_in_transaction_timeout = milliseconds(5'000);

@@ -1,4 +1,7 @@
-// retry and skip: the two verbs that change events.
+// retry and skip: the two verbs that change events. Both work shard by shard under the shard's
+// exclusive lock, so no relay claims or marks meanwhile, and a thousand events at a time, so none waits
+// long. What may be at the broker is left alone unless the operator insists; what would break a key's
+// order, too.
 #include "audit.hpp"
 
 #include <outbox/core/error.hpp>
@@ -26,6 +29,7 @@ constexpr milliseconds short_answer{10'000};
 constexpr milliseconds long_answer{600'000}; ///< a walk over all events, which holds no lock
 constexpr std::size_t step = 1000; ///< events in one transaction, as long as the relay's shard waits
 
+/// An event, and the bucket that says which shard it belongs to.
 struct Event {
     Uuid id;
     int bucket = 0;
@@ -43,6 +47,7 @@ std::string ids_of(std::span<const Event> events) {
                            [](std::string& text, const Event& event) { text += event.id.to_string(); });
 }
 
+/// The selection as it was typed, for the audit.
 std::string text_of(const Selection& selection) {
     std::vector<std::string> parts;
     if (selection.id) {
@@ -57,14 +62,17 @@ std::string text_of(const Selection& selection) {
     return fmt::format("{}", fmt::join(parts, " "));
 }
 
+/// "1 event", "5 events".
 std::string counted(std::size_t count) {
     return fmt::format("{} event{}", count, count == 1 ? "" : "s");
 }
 
+/// The same with its verb: "1 event is", "5 events are".
 std::string are(std::size_t count) {
     return fmt::format("{} {}", counted(count), count == 1 ? "is" : "are");
 }
 
+/// FAILED events that the selection chooses. @throws UsageError for a time that is none
 Events find_failed(Connection& connection, const Selection& selection) {
     Events events;
     try {
@@ -88,6 +96,7 @@ struct Found {
     std::string status;
 };
 
+/// The event of that id, with its state; empty when there is none.
 Found find_one(Connection& connection, const Uuid& id) {
     Found found;
     const Result row = connection.run(sql::find_event, {id}, Deadline::in(short_answer));
@@ -114,6 +123,7 @@ using Step = std::function<Result(Transaction&, const std::string& ids, int shar
 /// Goes through the events shard by shard, in their order. @return how many were changed
 std::size_t for_each_shard(Connection& connection, const Events& events, const AuditEntry& entry,
                            const Step& change) {
+    // Which shard an event belongs to follows from its bucket and the number of shards.
     const auto shards =
         static_cast<int>(connection.run(sql::shard_count, {}, Deadline::in(short_answer)).integer(0, 0));
     std::map<int, Events> of_shard;
@@ -127,6 +137,8 @@ std::size_t for_each_shard(Connection& connection, const Events& events, const A
             Transaction transaction(
                 connection, Deadline::in(short_answer),
                 "BEGIN; " + store::filled(sql::lock_shard_alone, {{"shard", std::to_string(shard)}}));
+            // The number of shards was read before the lock; if it changed since, the
+            // shards mean other buckets.
             if (transaction.run(sql::shard_count, {}).integer(0, 0) != shards) {
                 throw Error(Action::retry,
                             "the number of shards was changed meanwhile: use the same verb again");
@@ -136,6 +148,8 @@ std::size_t for_each_shard(Connection& connection, const Events& events, const A
             for (int i = 0; i < rows.rows(); ++i) {
                 buckets.insert(rows.text(i, 0));
             }
+            // Relays that sleep are woken, and those that have floors begin at the head
+            // again.
             transaction.run(sql::ring, {store::texts(buckets)});
             transaction.run(sql::look_again, {});
             entry.add(transaction, rows.rows());
@@ -165,6 +179,7 @@ AuditEntry begin(Connection& connection, const char* verb, const Selection& sele
 
 } // namespace
 
+/// FAILED -> NEW, see verbs.hpp. What a later event of the key has overtaken is told and left.
 Outcome retry(Connection& connection, const Selection& selection, const Motive& motive) {
     Events events;
     if (selection.id) {
@@ -181,6 +196,8 @@ Outcome retry(Connection& connection, const Selection& selection, const Motive& 
     } else {
         events = find_failed(connection, selection);
     }
+    // Looked at before the locks: a walk over later events takes long, and no relay should wait for
+    // it.
     const std::size_t left = motive.force || events.empty() ? 0 : take_overtaken(connection, events);
     const auto changed = for_each_shard(connection, events, begin(connection, "retry", selection, motive),
                                         [](Transaction& transaction, const std::string& ids, int) {
@@ -199,6 +216,7 @@ Outcome retry(Connection& connection, const Selection& selection, const Motive& 
     return outcome;
 }
 
+/// FAILED and unsent -> SKIPPED, see verbs.hpp. Shards that may have some in flight are named.
 Outcome skip(Connection& connection, const Selection& selection, const Motive& motive) {
     Events events;
     if (selection.id) {
@@ -221,6 +239,7 @@ Outcome skip(Connection& connection, const Selection& selection, const Motive& m
                    connection.run(sql::choose_unsent, {selection.event_type}, Deadline::in(long_answer)));
         }
     }
+    // What may be at the broker is left unless the shard is quiet, or the operator insists.
     std::size_t left = 0;
     std::set<int> busy;
     const auto skip_some = [&](Transaction& transaction, const std::string& ids, int shard) {

@@ -30,6 +30,7 @@ std::optional<std::string> of_another_name(postgres::Connection& session, const 
 }
 
 std::optional<std::string> lock_out_relays(postgres::Connection& connection) {
+    // In this order: a relay that takes a shard between the two is seen as alive.
     const auto busy = connection.run(sql::try_shards, {}, Deadline::in(short_answer));
     const auto alive = connection.run(sql::alive_relays, {}, Deadline::in(short_answer)).maybe_text(0, 0);
     if (alive) {

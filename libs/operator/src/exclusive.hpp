@@ -14,6 +14,7 @@ struct Belonging {
     std::optional<std::string> cluster;
 };
 
+/// Reads it. @throws Error when the outbox has no identity
 Belonging belonging(postgres::Connection& connection);
 
 /// Takes the locks of every shard until the session ends: no relay acquires one, marks or claims.

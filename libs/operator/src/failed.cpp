@@ -1,3 +1,6 @@
+// What is FAILED, by cause. Messages that differ in numbers and ids are one cause, so a thousand
+// failures show as a few lines, each with the command to type when its cause is mended.
+
 #include <outbox/core/error.hpp>
 #include <outbox/core/text.hpp>
 #include <outbox/operator/failed.hpp>
@@ -20,6 +23,7 @@ using postgres::Transaction;
 
 constexpr milliseconds patience{60'000};
 
+/// @throws UsageError for what PostgreSQL does not read as a time
 void require_time(postgres::Connection& connection, const std::string& since) {
     try {
         connection.run(sql::read_time, {since}, Deadline::in(patience));
@@ -33,12 +37,15 @@ void require_time(postgres::Connection& connection, const std::string& since) {
     }
 }
 
+/// Runs the grouping with plans for few rows.
 Result groups_of(postgres::Connection& connection, const Statement& statement, const FailedFilter& filter) {
     Transaction look(connection, Deadline::in(patience),
                      "BEGIN READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL jit = off");
     return look.run(statement, {filter.topic, filter.event_type, filter.since});
 }
 
+/// Messages may hold bytes that the server cannot put into upper or lower case; then they are grouped
+/// as they are.
 bool has_no_utf8(const postgres::DatabaseError& error) {
     return error.sqlstate() == "22021" || error.sqlstate() == "22P05";
 }

@@ -1,3 +1,7 @@
+// pause and resume. A pause is a row that relays read with their heartbeat, so it outlives every
+// restart. Whether a name means anything is said, because a typing error would pause nothing and look
+// like success.
+
 #include "audit.hpp"
 
 #include <outbox/core/error.hpp>
@@ -13,6 +17,7 @@ namespace sql = store::sql;
 using postgres::Statement;
 using postgres::Transaction;
 
+/// The scope as outbox_pauses has it.
 const char* scope_of(const Target& target) {
     switch (target.scope) {
     case Target::Scope::topic:
@@ -25,6 +30,7 @@ const char* scope_of(const Target& target) {
     return "all";
 }
 
+/// The target for people: "all", "topic orders", "shard 3".
 std::string text_of(const Target& target) {
     return target.scope == Target::Scope::all ? "all" : fmt::format("{} {}", scope_of(target), target.name);
 }
@@ -53,6 +59,7 @@ bool change(Transaction& transaction, const char* verb, const Statement& stateme
     return changed > 0;
 }
 
+/// Whether events were sent to the topic, wait for it, or it is paused.
 bool knows(Transaction& transaction, const std::string& topic) {
     return transaction.run(sql::knows_topic, {topic}).boolean(0, 0);
 }

@@ -1,4 +1,8 @@
-// reshard: the buckets move to another number of shards while relays and writers run.
+// reshard: the buckets move to another number of shards while relays and writers run. A move with
+// unmarked batches would lose them: the new shard's control partition does not name what the old one
+// had sent. So claims are held by a note with a time limit, which a killed reshard leaves to expire,
+// and the move waits until every shard is marked; then one transaction behind all shards' locks raises
+// every epoch.
 #include "audit.hpp"
 
 #include <outbox/core/error.hpp>
@@ -41,6 +45,7 @@ std::optional<std::string> stopped_shard(const Result& busy) {
     return std::nullopt;
 }
 
+/// Lets relays claim again at once; without it the hold expires by itself.
 void end_hold(Connection& connection) {
     Transaction transaction(connection, Deadline::in(short_answer));
     transaction.run(sql::let_claim, {});
@@ -53,11 +58,17 @@ bool move(Connection& connection, int shards, const Motive& motive, const Passed
     Transaction transaction(connection, Deadline::in(short_answer),
                             "BEGIN; SET LOCAL synchronous_commit = on");
     const auto before = static_cast<int>(transaction.run(sql::lock_meta, {}).integer(0, 0));
+    // All shards at once, also those that are to come: no relay marks, claims or takes one until
+    // the COMMIT.
     transaction.run(sql::lock_shards, {std::max(before, shards)});
+    // Looked at again under the locks: between the look and the locks a relay may have sent another
+    // batch.
     if (!transaction.run(sql::find_busy, {}).empty() && faults::cure("reshard-waits")) {
         return false;
     }
     transaction.run(sql::add_shards, {shards});
+    // Every shard becomes free under a raised epoch, so owners find out before they write the next
+    // time.
     const auto moved = transaction.run(sql::free_shards, {}).affected();
     transaction.run(sql::set_shard_count, {shards});
     AuditEntry(transaction, "reshard", fmt::format("{} to {}", before, shards), motive)
@@ -72,6 +83,7 @@ bool move(Connection& connection, int shards, const Motive& motive, const Passed
 std::optional<std::string> hold_and_move(Connection& connection, int shards, const Motive& motive,
                                          Deadline deadline, const PassedPoint& passed) {
     for (bool first = true;; first = false) {
+        // The hold is renewed in each round, and runs out three seconds after the last one.
         connection.run(sql::hold_claims, {}, Deadline::in(short_answer));
         if (first) {
             connection.run(sql::tell_relays, {}, Deadline::in(short_answer));
@@ -82,6 +94,8 @@ std::optional<std::string> hold_and_move(Connection& connection, int shards, con
             return stopped;
         }
         if (busy.empty() || !faults::cure("reshard-waits")) {
+            // Nothing is unmarked at this moment; whether that is so under the locks too,
+            // move() asks.
             passed("reshard-quiet");
             if (move(connection, shards, motive, passed)) {
                 return std::nullopt;
@@ -101,6 +115,8 @@ std::optional<std::string> hold_and_move(Connection& connection, int shards, con
 
 Outcome reshard(Connection& connection, int shards, const Motive& motive, milliseconds patience,
                 const PassedPoint& passed) {
+    // Its own transaction: the row is locked, so that of two reshards the second sees what the
+    // first did.
     {
         Transaction transaction(connection, Deadline::in(short_answer));
         const auto before = transaction.run(sql::lock_meta, {}).integer(0, 0);

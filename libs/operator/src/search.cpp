@@ -1,3 +1,8 @@
+// Reads every topic that events of this outbox may have gone to, and compares what stands there with
+// the rows. Finding an event proves that it was sent; not finding it proves something only where the
+// topic kept all its records and all of them name their events. Everything else is a doubt, which
+// `reconcile` refuses to ignore without --force.
+
 #include "search.hpp"
 
 #include <outbox/store/sql/reconcile.hpp>
@@ -42,11 +47,13 @@ std::optional<std::string> lack_of(const TopicExtent& extent, Known known) {
     return std::nullopt;
 }
 
+/// A row, as far as the comparison needs it.
 struct Row {
     std::string status;
     std::string topic;
 };
 
+/// One search over all topics.
 class Search {
 public:
     Search(Connection& connection, Cluster& cluster, const SearchOptions& options)
@@ -54,6 +61,7 @@ public:
           cluster_(cluster),
           options_(options) {}
 
+    /// Lists the topics, reads each, and counts what was found nowhere.
     Findings run() {
         list_topics();
         for (const auto& [topic, known] : topics_) {
@@ -88,11 +96,13 @@ private:
         }
     }
 
+    /// Remembers the strongest reason for which a topic is read.
     void note(const std::string& topic, Known known) {
         auto& noted = topics_.emplace(topic, known).first->second;
         noted = std::max(noted, known);
     }
 
+    /// Reads one topic and compares its records, a thousand rows of the database at a time.
     void read(const std::string& topic, Known known) {
         std::vector<SeenRecord> records;
         std::size_t nameless = 0;
@@ -143,6 +153,7 @@ private:
         return without_row;
     }
 
+    /// What one record means for the row that it names.
     void take(const SeenRecord& record, const Row& row, const std::string& topic) {
         using namespace store;
         const bool unsent = is_unsent(row.status);
@@ -163,6 +174,7 @@ private:
         }
     }
 
+    /// Adds the record to its kind; an event that is found twice counts once.
     void settle(std::map<Uuid, SeenRecord>& as, const SeenRecord& record, bool unsent) {
         const bool first = !findings_.sent.contains(*record.id) && !findings_.dead.contains(*record.id);
         found_ += first && unsent ? 1 : 0;

@@ -1,3 +1,7 @@
+// Reads what `status` shows, in one snapshot, by statements whose cost grows with unsent events and not
+// with sent ones. The survey of the database comes first: where a policy hides rows from this role,
+// tables would look empty, and "all is well" would be a lie.
+
 #include <outbox/operator/status.hpp>
 #include <outbox/postgres/transaction.hpp>
 #include <outbox/store/served.hpp>
@@ -14,12 +18,14 @@ namespace sql = store::sql;
 using postgres::Result;
 using postgres::Transaction;
 
+/// An age in milliseconds, never negative: the clocks of two servers may differ.
 std::optional<milliseconds> age(const Result& rows, int row, int column) {
     return rows.is_null(row, column)
                ? std::nullopt
                : std::optional(milliseconds(std::max<std::int64_t>(0, rows.integer(row, column))));
 }
 
+/// The shards with their owners, in order.
 std::vector<ShardStatus> shards_of(Transaction& transaction) {
     std::vector<ShardStatus> shards;
     const Result rows = transaction.run(sql::status_shards, {});
@@ -44,6 +50,7 @@ std::vector<ShardStatus> shards_of(Transaction& transaction) {
     return shards;
 }
 
+/// Adds counts of unsent and FAILED events, by shard.
 void read_backlog_into(Transaction& transaction, Status& status) {
     const Result backlog = transaction.run(sql::status_backlog, {});
     for (int i = 0; i < backlog.rows(); ++i) {
@@ -110,6 +117,7 @@ std::vector<std::string> alarms_of(const std::vector<ShardStatus>& shards, const
 
 namespace {
 
+/// Alarms that need a look at the tables themselves.
 void add_alarms(Transaction& transaction, postgres::Connection& connection, Status& status) {
     if (transaction.run(sql::status_unlogged, {}).boolean(0, 0)) {
         status.alarms.emplace_back("outbox_events is UNLOGGED, so a crash of the server empties it; type: "

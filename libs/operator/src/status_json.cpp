@@ -1,3 +1,6 @@
+// `status --json`: names and units that scripts rely on, documented in docs/operations.md. Nothing is
+// left out when it is empty; null says that it is not known.
+
 #include <outbox/operator/status.hpp>
 
 #include <nlohmann/json.hpp>
@@ -7,10 +10,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// The text, or null.
 Json json_of(const std::optional<std::string>& text) {
     return text ? Json(*text) : Json(nullptr);
 }
 
+/// A span in seconds, with fractions, or null.
 Json seconds_of(const std::optional<milliseconds>& span) {
     return span ? Json(static_cast<double>(span->count()) / 1000) : Json(nullptr);
 }

@@ -1,3 +1,5 @@
+// `status` for people: a few aligned tables, and below them whatever somebody should see to.
+
 #include <outbox/core/one_line.hpp>
 #include <outbox/operator/status.hpp>
 
@@ -30,6 +32,7 @@ std::string aligned(const std::vector<Cells>& lines) {
     return text;
 }
 
+/// A span as people say it, with the two largest units.
 std::string text_of(milliseconds span) {
     const auto seconds = span.count() / 1000;
     if (seconds < 60) {
@@ -42,6 +45,7 @@ std::string text_of(milliseconds span) {
                             : fmt::format("{} d {} h", seconds / 86'400, seconds / 3600 % 24);
 }
 
+/// The owner's name; that it is gone stands beside it.
 std::string owner_of(const ShardStatus& shard) {
     if (!shard.owner) {
         return "-";
@@ -49,6 +53,7 @@ std::string owner_of(const ShardStatus& shard) {
     return shard.owner_alive ? *shard.owner : *shard.owner + " (gone)";
 }
 
+/// All shards, and below them why some do not get on.
 std::string shards_table(const Status& status) {
     std::vector<Cells> lines{{"shard", "state", "owner", "epoch", "owned since", "backlog", "oldest",
                               "last batch", "failed", "blocked keys"}};
@@ -107,6 +112,7 @@ std::string findings_lines(const Status& status) {
     return text;
 }
 
+/// Topics that take nothing, and below them why.
 std::string outages_table(const Status& status) {
     std::vector<Cells> lines{{"topic that takes nothing", "since", "for", "its events"}};
     for (const OutageStatus& outage : status.outages) {

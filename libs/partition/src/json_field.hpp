@@ -11,6 +11,7 @@ namespace outbox::partition {
 /// field.
 std::optional<std::vector<std::string>> parse_pointer(std::string_view pointer);
 
+/// What was found in a JSON text.
 struct Field {
     /// The scalar: a string's content, a number or boolean as it is written. nullopt when there is none.
     std::optional<std::string> value;

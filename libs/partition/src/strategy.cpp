@@ -1,3 +1,6 @@
+// Key to partition. `hash` gives the same partition as the Java client for the same key, so consumers
+// that count on it go on to work when writers change from their own producer to the outbox.
+
 #include "outbox/partition/strategy.hpp"
 
 #include "json_field.hpp"
@@ -9,6 +12,7 @@
 namespace outbox::partition {
 namespace {
 
+/// The Java client's formula: murmur2 without its sign, modulo the number of partitions.
 std::int32_t partition_of(std::string_view bytes, std::int32_t count) noexcept {
     constexpr std::uint32_t positive = 0x7fffffff;
     return static_cast<std::int32_t>((murmur2(bytes) & positive) % static_cast<std::uint32_t>(count));
@@ -22,6 +26,7 @@ std::uint64_t scrambled(std::uint64_t number) noexcept {
     return number ^ (number >> 31);
 }
 
+/// A function of the user's as a strategy.
 class FromChoice final : public PartitionStrategy {
 public:
     explicit FromChoice(Choice choice) : choice_(std::move(choice)) {}

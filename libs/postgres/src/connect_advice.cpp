@@ -1,3 +1,7 @@
+// libpq says what failed, rarely what to do. Words of its messages, and of the server's, lead to the
+// setting that is most likely wrong; they are English wherever lc_messages does not reach, which is
+// before login.
+
 #include "connect_advice.hpp"
 
 #include <algorithm>
@@ -6,6 +10,7 @@
 namespace outbox::postgres {
 namespace {
 
+/// A message is meant when it holds both words.
 struct Advice {
     std::string_view first;  ///< words of the message
     std::string_view second; ///< further ones, which may be empty

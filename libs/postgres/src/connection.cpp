@@ -1,3 +1,8 @@
+// The only file in the product that talks to PostgreSQL. libpq is used without ever blocking: every
+// wait is poll() on its socket with the caller's deadline, and when the deadline passes the connection
+// is closed, because what the server still does with the statement is unknown from then on. Errors
+// become a DatabaseError, whose SQLSTATE decides what the caller can do (error.cpp has the table).
+
 #include "outbox/postgres/connection.hpp"
 
 #include "connect_advice.hpp"
@@ -16,6 +21,7 @@
 namespace outbox::postgres {
 namespace {
 
+/// libpq ends its messages with a line break.
 std::string trimmed(const char* message) {
     std::string text = message == nullptr ? "" : message;
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) {
@@ -24,11 +30,13 @@ std::string trimmed(const char* message) {
     return text;
 }
 
+/// One field of a server's error, empty where it says nothing.
 std::string field(const pg_result* result, int code) {
     const char* value = PQresultErrorField(result, code);
     return value == nullptr ? "" : value;
 }
 
+/// The SQLSTATE of a write on a standby: for us the same as meeting one.
 constexpr auto read_only_server = "25006";
 
 /// @return revents of `fd`, 0 at the deadline.
@@ -58,8 +66,10 @@ std::string path(const ConnectOptions& options, const char* set) {
     return fmt::format("{} search_path = {}, pg_temp", set, quoted(options.schema));
 }
 
+/// Notices would go to stderr, between the lines of the log.
 void ignore_notice(void*, const pg_result*) {}
 
+/// The parts of a list of hosts or ports, empty ones included.
 std::vector<std::string> split(const std::string& list) {
     std::vector<std::string> parts;
     std::size_t from = 0;
@@ -107,6 +117,8 @@ Connection Connection::open(const ConnectOptions& options, Deadline deadline) {
     if (options.host.find(',') == std::string::npos) {
         return open_one(options, deadline);
     }
+    // Each host gets its share of the time. The reasons of all are told, for any of them may be the
+    // mistake.
     std::string reasons;
     for (const ConnectOptions& place : places_of(options)) {
         try {
@@ -119,6 +131,7 @@ Connection Connection::open(const ConnectOptions& options, Deadline deadline) {
 }
 
 Connection Connection::open_one(const ConnectOptions& options, Deadline deadline) {
+    // libpq takes whole seconds, and less than two for two.
     const std::string connect_timeout =
         std::to_string(std::max<long>(2, options.connect_timeout.count() / 1000));
     const std::string password =
@@ -155,6 +168,8 @@ Connection Connection::open_one(const ConnectOptions& options, Deadline deadline
         throw DatabaseError("", "connect to PostgreSQL: out of memory");
     }
     pg_conn* handle = connection.handle_.get();
+    // The loop is libpq's own way to connect without blocking: ask what it waits for, wait, let it
+    // go on.
     const Deadline limit = deadline.at_most(options.connect_timeout);
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
@@ -192,6 +207,8 @@ void Connection::begin_session(const ConnectOptions& options, Deadline deadline)
                                 "DB_PORT name PostgreSQL itself",
                                 options.host, options.port, options.application_name));
     }
+    // A standby would answer reads, and an old state is worse than none: fail here, before anything
+    // is read.
     if (options.primary && found.boolean(0, 1)) {
         throw DatabaseError(
             read_only_server,
@@ -215,6 +232,8 @@ void Connection::begin_session(const ConnectOptions& options, Deadline deadline)
     }
 }
 
+/// Needs a superuser where the role does not have the right, and says so: no trigger of ours fires
+/// otherwise.
 void Connection::fire_triggers(const ConnectOptions& options, Deadline deadline) {
     try {
         script("SET session_replication_role = origin", deadline);
@@ -235,18 +254,21 @@ bool Connection::usable() const noexcept {
     return handle_ && PQstatus(handle_.get()) == CONNECTION_OK;
 }
 
+/// Ends the session: after a missing answer nobody knows in which state it is.
 void Connection::fail(const char* what, const std::string& why) {
     close();
     prepared_.clear();
     throw DatabaseError("", fmt::format("{}: {}", what, why));
 }
 
+/// @throws DatabaseError at the deadline, with the session closed
 void Connection::wait_socket(short events, Deadline deadline, const char* what) {
     if (poll_one(PQsocket(handle_.get()), events, deadline) == 0) {
         fail(what, "PostgreSQL did not answer in time");
     }
 }
 
+/// Every send of libpq may fail at once, when the connection is known to be broken.
 void Connection::send(int sent, const char* what) {
     if (sent == 0) {
         fail(what, trimmed(PQerrorMessage(handle_.get())));
@@ -255,6 +277,7 @@ void Connection::send(int sent, const char* what) {
 
 void Connection::flush(Deadline deadline, const char* what) {
     pg_conn* handle = handle_.get();
+    // While our bytes do not go out the server's must be read, or both sides wait for each other.
     while (const int pending = PQflush(handle)) {
         if (pending < 0) {
             fail(what, trimmed(PQerrorMessage(handle)));
@@ -264,6 +287,7 @@ void Connection::flush(Deadline deadline, const char* what) {
     }
 }
 
+/// The next result of what was sent, null after the last one.
 pg_result* Connection::next_result(Deadline deadline, const char* what) {
     pg_conn* handle = handle_.get();
     while (PQisBusy(handle) != 0) {
@@ -275,6 +299,7 @@ pg_result* Connection::next_result(Deadline deadline, const char* what) {
     return PQgetResult(handle);
 }
 
+/// After a refusal that leaves the session of no use it is closed; then the refusal goes to the caller.
 void Connection::sort_out(const DatabaseError& refused) {
     if (refused.action() == Action::reconnect || !usable()) {
         close();
@@ -285,6 +310,7 @@ void Connection::sort_out(const DatabaseError& refused) {
 
 namespace {
 
+/// True for a result that is no error.
 bool good(const pg_result* result) {
     const ExecStatusType status = PQresultStatus(result);
     return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY;
@@ -306,6 +332,7 @@ std::string message_of(const pg_result* result) {
     return trimmed(terse.get());
 }
 
+/// What the server said, in the fields that decide and in those that are shown.
 DatabaseError error_of(const pg_result* result, const char* what) {
     return {field(result, PG_DIAG_SQLSTATE),        fmt::format("{}: {}", what, message_of(result)),
             field(result, PG_DIAG_MESSAGE_HINT),    field(result, PG_DIAG_CONSTRAINT_NAME),
@@ -314,6 +341,8 @@ DatabaseError error_of(const pg_result* result, const char* what) {
 
 } // namespace
 
+/// Reads all results of one request, even after an error: the session can be used again only when it is
+/// drained.
 std::vector<Result> Connection::receive(Deadline deadline, const char* what) {
     flush(deadline, what);
     std::vector<Result> results;
@@ -332,6 +361,8 @@ std::vector<Result> Connection::receive(Deadline deadline, const char* what) {
     return results;
 }
 
+/// Prepares the statement once a session. Behind a pooler nothing is prepared: the next call may meet
+/// another session, in which the name is unknown or means another statement.
 void Connection::prepare(const Statement& statement, Deadline deadline) {
     if (!usable()) {
         fail(statement.name, "the connection is closed");
@@ -346,6 +377,7 @@ void Connection::prepare(const Statement& statement, Deadline deadline) {
 
 namespace {
 
+/// Pointers into the parameters, which must outlive the call of libpq.
 std::vector<const char*> values_of(const Params& params) {
     std::vector<const char*> values;
     values.reserve(params.size());
@@ -398,6 +430,9 @@ std::vector<Result> Connection::run_all(std::span<const Call> calls, Deadline de
     for (const auto& [statement, params, format] : calls) {
         send(send_statement(statement, params, format), statement.name);
     }
+    // The pipeline ends at a sync, which is also where the server lets go of an error: up to it
+    // every later statement was refused as "aborted". Its result is read, so that the session is in
+    // step again.
     send(PQpipelineSync(handle), "pipeline");
     flush(deadline, "pipeline");
     std::vector<Result> results;
@@ -446,6 +481,8 @@ std::vector<std::string> Connection::wait_notifications(int wake_fd, Deadline de
     if (auto waiting = collect(); !waiting.empty()) {
         return waiting;
     }
+    // poll() waits for both: the server's notification and our own bell, by which the relay is told
+    // to end.
     std::array<pollfd, 2> entries{pollfd{PQsocket(handle), POLLIN, 0}, pollfd{wake_fd, POLLIN, 0}};
     const int ready = poll(entries.data(), entries.size(), static_cast<int>(deadline.left().count()));
     if (ready > 0 && entries[0].revents != 0 && PQconsumeInput(handle) == 0) {

@@ -1,3 +1,7 @@
+// The table from SQLSTATE to reaction. It is the only place where the product decides what an error of
+// PostgreSQL means; docs/guarantee.md shows the same rows, and a test compares the two. Specific states
+// stand above their class, because the first row that fits wins.
+
 #include "outbox/postgres/error.hpp"
 
 #include <array>
@@ -18,7 +22,8 @@ constexpr auto rules = std::to_array<Failing>({
      "the shard recovers and tries again"},
     {"57P", Action::reconnect, "the server shuts down, crashed or starts up, or somebody ended the session",
      "a new connection; a shard recovers"},
-    {"55P03", Action::retry, "a lock was not to be had in time", "tried again"},
+    {"55P03", Action::retry, "a lock was not to be had in time",
+     "an event that somebody has locked waits with its bucket; else tried again"},
     {"40", Action::retry, "serialization failure, deadlock, rollback", "tried again in a new transaction"},
     {"53", Action::retry, "no connection, memory or disk left", "tried again with growing waits"},
     {"58", Action::reconnect, "error of the server's system", "a new connection; a shard recovers"},
@@ -82,6 +87,7 @@ std::span<const Failing> failures() {
 }
 
 Action action_for(std::string_view sqlstate, std::string_view routine) {
+    // No SQLSTATE: libpq made the error itself, because the connection is gone.
     if (sqlstate.empty()) {
         return Action::reconnect;
     }

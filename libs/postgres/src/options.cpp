@@ -2,6 +2,7 @@
 
 namespace outbox::postgres {
 
+/// TLS and whatever else has no setting of ours follows libpq's own variables (PGSSLMODE, ...).
 ConnectOptions options_from(const Settings& settings, std::string application_name) {
     ConnectOptions options;
     options.host = settings.text("DB_HOST");

@@ -4,6 +4,8 @@ namespace outbox::postgres {
 
 Pool::Loan Pool::borrow(Deadline deadline) {
     std::unique_lock lock(mutex_);
+    // Connections are opened outside of the mutex: one slow server must not hold up who gives a
+    // connection back.
     if (!returned_.wait_until(lock, deadline.time(), [this] { return on_loan_ < size_; })) {
         throw Error(Action::retry, "every database connection is busy");
     }

@@ -46,6 +46,7 @@ std::int64_t Result::integer(int row, int column) const {
         if (field.size() != 2 && field.size() != 4 && field.size() != 8) {
             throw std::logic_error("the field is not an integer");
         }
+        // Big-endian, two to eight bytes; the sign is filled up first.
         std::uint64_t value = (static_cast<unsigned char>(field[0]) & 0x80) != 0 ? ~std::uint64_t{0} : 0;
         for (const char byte : field) {
             value = (value << 8) | static_cast<unsigned char>(byte);

@@ -1,3 +1,7 @@
+// Settings that our sessions begin with. ALTER ROLE and ALTER DATABASE can set anything for everybody,
+// and a relay whose reads were serializable, or whose integers came in another style, would break
+// quietly.
+
 #include "session_settings.hpp"
 
 #include <string_view>
@@ -5,6 +9,7 @@
 namespace outbox::postgres {
 namespace {
 
+/// One SET of the script.
 struct SessionSetting {
     int since; ///< version of the server
     bool own;  ///< only in sessions of our own, not in those that share a writer's

@@ -1,3 +1,8 @@
+// A transaction as round trips. Statements are collected and sent together (libpq's pipeline mode) as
+// long as nobody needs their answers; a claim of a shard costs two round trips so, not six. Two rules
+// hold: an answer that may change what is committed is read before COMMIT is sent, and an answer to
+// COMMIT that was lost is never taken for a failure, because the rows may be there.
+
 #include "outbox/postgres/transaction.hpp"
 
 #include <algorithm>
@@ -9,6 +14,7 @@ namespace {
 constexpr Statement begin_statement{"outbox_begin", "BEGIN"};
 constexpr Statement commit_statement{"outbox_commit", "COMMIT"};
 
+/// A transaction that failed before answers COMMIT with ROLLBACK, and without an error.
 void require_commit(std::string_view answer) {
     if (answer != "COMMIT") {
         throw DatabaseError("40000", "COMMIT was turned into ROLLBACK by an earlier error");
@@ -27,6 +33,8 @@ Transaction::Transaction(Connection& connection, Deadline deadline, Lazy)
 Transaction::Transaction(Connection& connection, Deadline deadline, const std::string& begin)
     : connection_(connection),
       deadline_(deadline) {
+    // When the BEGIN with its statements fails half-way, the destructor will not run: roll back
+    // here.
     try {
         begun_ = connection_.script(begin + connection_.transaction_settings(), deadline_);
     } catch (...) {
@@ -41,6 +49,7 @@ void Transaction::add(const Statement& statement, Params params, Answer answer,
     added_.push_back({answer, std::move(then)});
 }
 
+/// What is called here may add more statements, which the next round sends.
 void Transaction::flush() {
     while (!calls_.empty()) {
         const auto calls = std::exchange(calls_, {});
@@ -55,6 +64,7 @@ void Transaction::flush() {
     }
 }
 
+/// Rounds until no answer is outstanding that could still throw: only then is COMMIT on its way.
 void Transaction::commit() {
     while (std::any_of(added_.begin(), added_.end(),
                        [](const Added& added) { return added.answer == Answer::before_commit; })) {
@@ -73,6 +83,8 @@ void Transaction::commit() {
         }
         require_commit(results.back().command());
     } catch (const DatabaseError& error) {
+        // Without an answer nobody knows. A refusal that did come, on a session that lives, is
+        // a plain failure.
         if (!connection_.usable()) {
             open_ = false;
             throw CommitInDoubt(error.what());
@@ -93,6 +105,7 @@ Transaction::~Transaction() {
     }
 }
 
+/// Never throws: what cannot be rolled back is ended with its session, which has the same effect.
 void Transaction::rollback() noexcept {
     open_ = false;
     if (!connection_.usable()) {

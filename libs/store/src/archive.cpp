@@ -1,3 +1,7 @@
+// An archive is any table or view that events were moved to. Its columns may lack what later versions
+// added; NULLs stand in for them. The text is tried once without rows, so that what does not fit is
+// refused by name before a run begins.
+
 #include "outbox/store/archive.hpp"
 
 #include <outbox/core/error.hpp>

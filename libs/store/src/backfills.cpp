@@ -1,3 +1,8 @@
+// The register of replays (outbox_backfills). A run is written down, durably, before its first event is
+// published: range, numbers left out, lanes. From then on any process can go on with it, and does the
+// same. The range is fixed by numbers and not by clocks: stand_still() waits for writers that are under
+// way, so that nothing can join the range later.
+
 #include "outbox/store/backfills.hpp"
 
 #include "outbox/store/archive.hpp"
@@ -25,6 +30,7 @@ constexpr auto lock_not_available = "55P03";
 // One walk over the archive, which may be large and have no index on ids.
 constexpr milliseconds walk_time{600'000};
 
+/// A run from the columns of the statements in sql/backfills.sql.
 BackfillRun run_of(const Result& found, int at) {
     BackfillRun run;
     run.run = found.text(at, 0);
@@ -96,6 +102,7 @@ bool Backfills::summarize(std::int64_t first_page, std::int64_t end_page) {
     }
 }
 
+/// The archive is asked as well: its events may have the larger numbers.
 std::int64_t Backfills::last_seq(const std::string& archived) {
     const std::string elsewhere = archived.empty() ? "SELECT 0::bigint AS seq" : archived;
     postgres::Transaction transaction(connection_, Deadline::in(timeout_), begin_looking);
@@ -105,6 +112,8 @@ std::int64_t Backfills::last_seq(const std::string& archived) {
     return last;
 }
 
+/// Moment, last number, writers: in this order. A writer that begins after the list was made gets a
+/// larger number.
 Stillness Backfills::stand_still(const std::string& archived, Deadline deadline) {
     Stillness still;
     still.moment = connection_.run(sql::read_moment, {}, Deadline::in(timeout_)).text(0, 0);
@@ -122,6 +131,8 @@ Stillness Backfills::stand_still(const std::string& archived, Deadline deadline)
                             "cannot be fixed; end it and start again",
                             left.is_null(0, 0) ? "a prepared one" : "process " + left.text(0, 0)));
         }
+        // There is no bell for the end of a transaction; a twentieth of a second is what a
+        // person does not notice.
         poll(nullptr, 0, 50);
     }
     postgres::Transaction transaction(connection_, Deadline::in(timeout_), begin_looking);
@@ -135,6 +146,7 @@ std::string Backfills::log_position() {
     return connection_.run(sql::log_position, {}, Deadline::in(timeout_)).text(0, 0);
 }
 
+/// Runs that the statement finds.
 std::vector<BackfillRun> Backfills::select(const postgres::Statement& statement, const Params& params) {
     const Result found = connection_.run(statement, params, Deadline::in(timeout_));
     std::vector<BackfillRun> runs;
@@ -191,6 +203,8 @@ std::vector<BackfillRun> Backfills::all() {
     return select(sql::list_runs, {});
 }
 
+/// Durable before anything is published: a run that Kafka knows and the database does not could not be
+/// gone on with.
 BackfillRun Backfills::add(const BackfillRun& run) {
     postgres::Transaction transaction(connection_, Deadline::in(timeout_),
                                       "BEGIN; SET LOCAL synchronous_commit = on");

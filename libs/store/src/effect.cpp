@@ -1,3 +1,6 @@
+// What is done when an update had no effect. A row that stays PROCESSING although it was marked SENT
+// would be sent again by the next recovery, so the shard stops, with the trigger's name.
+
 #include "effect.hpp"
 
 #include <outbox/core/error.hpp>

@@ -1,4 +1,8 @@
-// How far claims need not look while topics are left out.
+// How far claims need not look while topics are left out. A million events of a parked topic at the
+// head of the index would be walked over by every claim, so now and then it is looked how far they
+// reach. The floor may rise to a number only when nothing can appear below it any more: numbers are
+// given out before COMMIT, so every writer that was under way at the moment of the look must have ended
+// first.
 #include "outbox/store/floors.hpp"
 
 #include "outbox/store/shard.hpp"
@@ -16,6 +20,7 @@ constexpr std::int64_t most_walked = 20'000;
 
 } // namespace
 
+/// Transactions that have written to outbox_events and have not ended.
 std::set<std::string> ShardStore::writers() {
     const Result found = connection_.run(sql::find_writers, {}, Deadline::in(timeout_));
     std::set<std::string> writers;
@@ -25,6 +30,8 @@ std::set<std::string> ShardStore::writers() {
     return writers;
 }
 
+/// Two moments are needed. At the first the last number and the writers are noted; at a later one, when
+/// those writers have ended, floors may rise up to that number.
 void ShardStore::skip_parked(std::span<const std::string> parked_topics) {
     floors_.leave_out(parked_topics);
     const std::int64_t last = connection_.run(sql::last_seq, {}, Deadline::in(timeout_)).integer(0, 0);

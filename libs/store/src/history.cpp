@@ -1,3 +1,8 @@
+// Reads events that are done, for replays, without disturbing who writes. Every statement looks at a
+// window of numbers and is short, so no snapshot holds up vacuum and a replica does not have to end it
+// often. The window grows and shrinks with what is found. A page is planned by sizes before its content
+// is read, because one number may hold megabytes and memory is bounded.
+
 #include "outbox/store/history.hpp"
 
 #include "outbox/store/archive.hpp"
@@ -56,6 +61,7 @@ private:
     Condition condition_;
 };
 
+/// Ids as an array.
 std::string strings_of(const std::vector<Uuid>& ids) {
     return array_of(ids, [](std::string& text, const Uuid& id) { text += id.to_string(); });
 }
@@ -107,6 +113,7 @@ double next_expansion(double last, std::int64_t stored, std::size_t in_memory) {
 }
 
 Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_t upto) {
+    // `unsent` is a generated column with an index of its own; what is not unsent is done.
     Builder builder;
     builder.add("NOT o.unsent");
     builder.add("o.seq > ${}", after);
@@ -267,6 +274,7 @@ WindowCounts History::count_window(std::int64_t after, std::int64_t upto, std::i
         counts.last = std::max(counts.last, found.integer(i, 7));
     }
     count_beside(counts, after);
+    // Counting reads no content, so its windows only grow.
     window_ = std::min(window_ * 2, most_window);
     if (counts.events == 0) {
         counts.through = std::max(counts.through, skip_gap(counts.through, upto));

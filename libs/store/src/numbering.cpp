@@ -1,3 +1,7 @@
+// `seq` is what order rests on, and it comes from an identity. A copy by logical replication carries no
+// sequences, and people give numbers by hand, so the identity may stand below events that are there;
+// new events would then overtake older ones of their key. These functions find that and move it.
+
 #include "outbox/store/numbering.hpp"
 
 #include <outbox/postgres/transaction.hpp>

@@ -1,3 +1,8 @@
+// The register of relays: who lives, who owns what, what operators have paused. A relay is alive while
+// its lease runs and its session stands, which is seen by an advisory lock; when either is over its
+// shards may be taken. A heartbeat is one statement, which also brings everything that a node has to
+// know about the others, so an idle relay costs next to nothing.
+
 #include "outbox/store/relays.hpp"
 
 #include "outbox/store/schema.hpp"
@@ -20,6 +25,7 @@ constexpr std::size_t longest_reason = 2'000;
 /// `status` shows no more.
 constexpr std::size_t most_outages = 1'000;
 
+/// @throws Error(stop) when the database says another name or cluster than this relay was given
 void check_same(const char* what, const std::string& stored, const std::string& given, const char* advice) {
     if (stored != given) {
         throw Error(Action::stop, fmt::format("this database's outbox belongs to {} '{}', not '{}': {}", what,
@@ -48,6 +54,7 @@ std::optional<Beginner> find_beginner(postgres::Connection& connection, millisec
     return Beginner{found.uuid(0, 0), found.boolean(0, 1), found.boolean(0, 2), found.text(0, 3)};
 }
 
+/// Durable before anything is written to Kafka under the new id.
 Uuid renew_copied_id(postgres::Connection& connection, milliseconds timeout) {
     Transaction transaction(connection, Deadline::in(timeout), "BEGIN; SET LOCAL synchronous_commit = on");
     transaction.run(sql::renew_id, {});
@@ -56,6 +63,8 @@ Uuid renew_copied_id(postgres::Connection& connection, milliseconds timeout) {
     return id;
 }
 
+/// Reads what is set, and sets what is not: the first relay decides the name, the cluster and the number
+/// of shards, and all later ones must agree with it.
 Identity establish_identity(postgres::Connection& connection, const Identity& first, milliseconds timeout) {
     Transaction transaction(connection, Deadline::in(timeout));
     const Result meta = transaction.run(sql::read_meta, {});
@@ -101,6 +110,8 @@ void Relays::join(const Uuid& relay, const std::string& name, milliseconds lease
                                   "the outbox belongs to now");
     }
     lock_key_ = joined.integer(0, 0);
+    // The lock may still belong to an earlier session of this relay that a broken network keeps
+    // open at the server.
     try_to_hold();
     const auto channel = connection_.run(sql::channel, {}, Deadline::in(timeout_)).text(0, 0);
     connection_.script("LISTEN " + postgres::quoted(channel), Deadline::in(timeout_));
@@ -111,6 +122,8 @@ void Relays::try_to_hold() {
     holds_ = connection_.run(sql::hold_relay, {lock_key_}, Deadline::in(timeout_)).boolean(0, 0);
 }
 
+/// One statement does all: it renews the heartbeat, writes down what hinders shards, and returns relays,
+/// shards and pauses of the same moment.
 std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const HinderedShard> hindered) {
     if (!holds_) {
         try_to_hold();
@@ -134,6 +147,8 @@ std::optional<Membership> Relays::beat(const Uuid& relay, std::span<const Hinder
         Deadline::in(timeout_));
     Membership membership;
     bool registered = false;
+    // Rows are of three kinds, told apart by which columns are NULL: a paused topic, a relay, a
+    // shard.
     for (int i = 0; i < seen.rows(); ++i) {
         if (!seen.is_null(i, 5)) {
             membership.pauses.topics.insert(seen.text(i, 5));
@@ -200,6 +215,8 @@ void Relays::note_outages(const Uuid& relay, std::span<const TopicOutage> outage
                     Deadline::in(timeout_));
 }
 
+/// Planned for indexes: where few events are unsent the look is quick, and where it is not the answer is
+/// yes.
 bool Relays::events_wait_for(std::span<const std::string> row_topics) {
     try {
         Transaction look(

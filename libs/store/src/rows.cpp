@@ -1,3 +1,7 @@
+// From results of libpq to rows. Columns come in binary and are copied into one block for each
+// statement: libpq keeps about three times as much for the same values, and a claim may hold thousands
+// of rows. Large content is not copied; its row then keeps the whole result alive.
+
 #include "rows.hpp"
 
 #include <outbox/core/error.hpp>
@@ -22,12 +26,15 @@ Tid tid_of(std::string_view bytes) {
 
 namespace {
 
+/// PostgreSQL counts from the year 2000; the result stays within the type, for infinity is a time as
+/// well.
 std::int64_t unix_microseconds(std::int64_t since_2000) {
     constexpr std::int64_t offset = 946'684'800'000'000;
     constexpr auto last = std::numeric_limits<std::int64_t>::max();
     return since_2000 > last - offset ? last : since_2000 + offset;
 }
 
+/// The views of a row, in the order in which their copies stand behind each other.
 constexpr std::array texts{&Row::topic,      &Row::key,  &Row::aggregate_type, &Row::aggregate_id,
                            &Row::event_type, &Row::data, &Row::content_type,   &Row::headers};
 
@@ -125,6 +132,8 @@ void add_content(RowSet& claimed, Result found) {
     claimed.storage.push_back(result);
 }
 
+/// The first row always goes, whatever it takes: else a single large event would never be sent. One from
+/// alone_from on goes without followers.
 std::size_t rows_with_room(const std::vector<Row>& rows, std::size_t room) {
     std::size_t sum = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -1,3 +1,8 @@
+// Compares the database's schema with the one that this program was made for, in the order in which
+// things go wrong: no right to the schema, no outbox in it, an older one, one without its history, a
+// newer one. Each has one line that says what to type. Relays wait and try again; a program that is too
+// old ends.
+
 #include "outbox/store/schema.hpp"
 
 #include <outbox/core/error.hpp>

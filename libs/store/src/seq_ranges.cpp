@@ -68,6 +68,7 @@ std::string ranges_text(const SeqRanges& ranges) {
     return text + '}';
 }
 
+/// By halving: a long-lived outbox may have thousands of ranges, and each page asks.
 SeqRanges ranges_within(const SeqRanges& ranges, std::int64_t after, std::int64_t upto) {
     const auto begin = std::ranges::lower_bound(ranges, after + 1, {}, &SeqRange::last);
     const auto end = std::ranges::upper_bound(ranges, upto, {}, &SeqRange::first);

@@ -1,3 +1,7 @@
+// Looks whether the tables that outbox-migrate serves still become events. Anything may have happened
+// to them: dropped, renamed, replaced, made a partition, triggers disabled, columns changed. The most
+// serious trouble of a table is told, with what to type.
+
 #include "outbox/store/served.hpp"
 
 #include <outbox/store/sql/served.hpp>

@@ -14,6 +14,7 @@ bool can_be_prepared(std::string_view sql) {
     return std::any_of(words.begin(), words.end(), [&](auto word) { return sql.starts_with(word); });
 }
 
+/// A statement's comment as SQL's, so that what is pasted into psql still says what it is for.
 std::string as_comment(std::string_view text) {
     std::string lines = "-- ";
     for (const char c : text) {
@@ -29,6 +30,7 @@ std::string filled(const Template& statement,
                    std::initializer_list<std::pair<std::string_view, std::string_view>> places) {
     std::string text;
     const std::string_view sql = statement.sql;
+    // A brace that begins no place's name is SQL's own, as in an array's text.
     for (std::size_t at = 0; at < sql.size();) {
         const auto rest = sql.substr(at);
         const auto* const place = std::find_if(places.begin(), places.end(), [&](const auto& each) {

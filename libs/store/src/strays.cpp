@@ -1,4 +1,6 @@
-// Rows that somebody else has put where no claim looks.
+// Rows that somebody else has put where no claim looks: set to PROCESSING or held aside by hand. No
+// relay has them in flight, so they would wait for ever. They are found by a bounded walk and given
+// back to the claims.
 #include "outbox/store/shard.hpp"
 #include "outbox/store/texts.hpp"
 

@@ -218,6 +218,7 @@ RowSet Turn::claim(const ClaimLimits& limits, std::span<const std::int64_t> in_f
     store_.row_bytes_ = claimed.bytes() / claimed.rows.size();
     claimed_ = true;
     if (limits.track_processing) {
+        wait_for_locks(limits);
         mark_processing(claimed);
     }
     return claimed;
@@ -302,6 +303,12 @@ void Turn::commit(RowSet& claimed) {
     const auto missed = take_missed(claimed, where);
     if (!missed.empty()) {
         give_back(missed, take_followers(claimed, missed));
+    }
+}
+
+void Turn::wait_for_locks(const ClaimLimits& limits) {
+    if (limits.lock_wait) {
+        transaction_.query(fmt::format("SET LOCAL lock_timeout = {}", limits.lock_wait->count()));
     }
 }
 

@@ -1,3 +1,9 @@
+// Finds events that the server cannot hand out: bytes that have no form in UTF-8, a damaged page, a
+// value too large for the server's memory. The statement that reads them with others fails as a whole
+// and does not say for which row, so the same rows are read in ever smaller parts, and of a single one
+// column by column. Where reading no row at all fails as well, the server is in trouble and no event is
+// blamed.
+
 #include "outbox/store/unreadable.hpp"
 
 #include "candidates.hpp"
@@ -18,22 +24,27 @@ using postgres::DatabaseError;
 using postgres::Format;
 using postgres::Params;
 
+/// A column, and the expression that has the server make its text.
 struct Column {
     std::string_view name;
     std::string_view value;
 };
 
+/// The largest and most likely first.
 constexpr Column columns[] = {{"event_data", "o.event_data::text"}, {"payload", "o.payload"},
                               {"headers", "o.headers::text"},       {"aggregate_id", "o.aggregate_id"},
                               {"partition_key", "o.partition_key"}, {"aggregate_type", "o.aggregate_type"},
                               {"event_type", "o.event_type"},       {"topic", "o.topic"},
                               {"content_type", "o.content_type"}};
 
+/// Why the server did not answer, and with what it may have to do.
 struct Refused {
     Suspect suspect = Suspect::rows;
     std::string why;
 };
 
+/// One search. Its session is its own and may be lost on the way: damage ends the session that meets
+/// it.
 class Search {
 public:
     Search(const std::function<Connection()>& open, const Choice& choice, milliseconds timeout)
@@ -51,6 +62,7 @@ public:
     }
 
 private:
+    /// A session for the next question, opened anew where the last question ended it.
     Connection& session() {
         if (!session_ || !session_->usable()) {
             session_.emplace(open_());
@@ -62,6 +74,7 @@ private:
     /// Behind the server's own, whose answer names the cause.
     [[nodiscard]] Deadline deadline() const { return Deadline::in(timeout_ * 3 / 2); }
 
+    /// The rows that the failed statement had chosen, by names of rows alone.
     std::vector<Candidate> chosen() {
         return candidates_of(session().run(choice_.rows, choice_.params, deadline(), Format::binary));
     }
@@ -81,6 +94,8 @@ private:
         }
     }
 
+    /// Halves the rows until one stands alone, and asks before it is blamed whether the server
+    /// still answers.
     void look(std::span<const Candidate> some) {
         if (some.empty()) {
             return;
@@ -106,6 +121,7 @@ private:
         }
     }
 
+    /// The first column that cannot be read, for the event's error message.
     std::string reason_of(const std::string& tid, const std::string& refused) {
         for (const Column& column : columns) {
             const auto read = filled(sql::read_value, {{"value", column.value}});

@@ -1,5 +1,7 @@
-// Keys of which an event waits. Their later events are held aside, and come back in order when it waits no
-// more.
+// Keys of which an event waits. Order within a key says that nothing may overtake the event that waits,
+// and a key may have 100,000 later ones: they are held aside once (next_attempt_at = 'infinity'), so
+// that claims do not walk over them, and come back in order, oldest first, when nothing of the key
+// waits any more.
 #include "outbox/store/shard.hpp"
 #include "outbox/store/texts.hpp"
 #include "rows.hpp"
@@ -25,6 +27,7 @@ std::vector<int> ShardStore::waiting_buckets() {
     return buckets;
 }
 
+/// One row, alone: it failed before, and must not take others with it once more.
 RowSet Turn::claim_due(std::span<const std::string> parked_topics) {
     RowSet claimed;
     store_.choice_ = {sql::choose_due, {store_.due_buckets(), texts(parked_topics)}};
@@ -36,6 +39,7 @@ RowSet Turn::claim_due(std::span<const std::string> parked_topics) {
     return claimed;
 }
 
+/// While the key's oldest row waits the statement finds nothing.
 RowSet Turn::claim_held(const BlockedKey& key, const ClaimLimits& limits,
                         std::span<const std::string> parked_topics) {
     RowSet claimed;

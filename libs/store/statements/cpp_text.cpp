@@ -6,6 +6,7 @@ namespace {
 
 constexpr std::string_view prefix = "outbox_";
 
+/// A raw string: SQL is full of quotes, and of backslashes in its patterns.
 std::string literal(const std::string& text) {
     return "R\"sql(" + text + ")sql\"";
 }
@@ -15,6 +16,7 @@ std::string constant_of(const std::string& name) {
     return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }
 
+/// The statement's comment, as the constant's.
 std::string comment_lines(const std::string& comment) {
     std::string lines = "/// ";
     for (const char c : comment) {

@@ -62,6 +62,7 @@ std::map<std::string, std::string> constants() {
     return texts;
 }
 
+/// Writes a header for each file of SQL, and for the store the table that outbox-migrate prints from.
 void embed(const fs::path& folder, const std::string& library, const std::vector<fs::path>& files) {
     std::vector<Source> sources;
     for (const fs::path& file : files) {

@@ -1,3 +1,7 @@
+// Fills fragments into statements when the product is built. A fragment may take arguments and hold
+// other fragments; one that holds itself is refused, and so is one that nobody uses. The result is
+// plain SQL, so what psql shows is what the server gets.
+
 #include "expansion.hpp"
 
 #include <algorithm>
@@ -39,6 +43,7 @@ bool is_name(std::string_view text) {
            std::all_of(text.begin(), text.end(), continues_name);
 }
 
+/// Quotes are followed so that a comma or parenthesis inside of them counts for nothing.
 std::pair<std::vector<std::string>, std::size_t> arguments_of(std::string_view text, std::size_t open,
                                                               const std::string& where) {
     std::vector<std::string> arguments;

@@ -1,3 +1,7 @@
+// Reads .sql files by paragraphs. The first line of a paragraph says what it is (`-- statement: NAME`
+// or `-- fragment: NAME(parameters)`), the comments below it say what it is for, and the rest is SQL.
+// Whatever does not fit is refused with file and line when the product is built, never when it runs.
+
 #include "reader.hpp"
 
 #include "expansion.hpp"
@@ -14,10 +18,12 @@ constexpr std::string_view statement_mark = "-- statement: ";
 constexpr std::string_view fragment_mark = "-- fragment: ";
 constexpr std::string_view place_mark = "-- place ";
 
+/// A line and where it stands, for messages.
 struct Line {
     std::string text;
     std::size_t number = 0;
 };
+/// Lines up to the next empty one.
 using Paragraph = std::vector<Line>;
 
 std::string where(const Source& source, const Line& line) {
@@ -28,6 +34,7 @@ std::string where(const Source& source, const Line& line) {
     throw std::runtime_error(where(source, line) + why);
 }
 
+/// @throws std::runtime_error for a line of blanks, which looks empty and would not end a paragraph
 std::vector<Paragraph> paragraphs_of(const Source& source) {
     std::vector<Paragraph> paragraphs(1);
     std::istringstream in(source.text);
@@ -49,6 +56,7 @@ std::vector<Paragraph> paragraphs_of(const Source& source) {
     return paragraphs;
 }
 
+/// True for a line that begins with two dashes, indented or not.
 bool is_comment(const Line& line) {
     const auto begin = line.text.find_first_not_of(' ');
     return line.text.compare(begin, 2, "--") == 0;
@@ -95,6 +103,7 @@ Head head_of(const Source& source, const Paragraph& paragraph) {
     return head;
 }
 
+/// Collects the paragraphs of all files, and fills the fragments in when all are known.
 class Reader {
 public:
     explicit Reader(const std::map<std::string, std::string>& constants) {
@@ -116,6 +125,7 @@ public:
         }
     }
 
+    /// The statements, complete. A fragment that no statement uses is a leftover, and refused.
     std::vector<Entry> take() {
         Expansion expansion(fragments_);
         for (std::size_t i = 0; i < entries_.size(); ++i) {

@@ -1,3 +1,7 @@
+// Judges the columns of outbox_events: is each there that a relay reads or writes, with a type that
+// fits, long enough, and writable? A finding names the statement that mends it. Where that statement
+// loses nothing, `outbox-migrate up --convert` may run it; where it might, a person decides.
+
 #include "columns.hpp"
 
 #include <fmt/format.h>
@@ -10,6 +14,7 @@
 namespace outbox::survey {
 namespace {
 
+/// What a column must be able to hold; several types of PostgreSQL may do for one kind.
 enum class Kind { uuid, text, json, instant, time, whole, truth, bytes };
 
 /// A column that a relay reads or writes.
@@ -22,6 +27,7 @@ struct Wanted {
     bool nulled = false;   ///< relays write NULL as well
 };
 
+/// The columns that the README publishes for writers.
 constexpr auto published = std::to_array<Wanted>({
     {"id", Kind::uuid, "uuid"},
     {"aggregate_type", Kind::text, "varchar(255)"},
@@ -38,6 +44,7 @@ constexpr auto published = std::to_array<Wanted>({
     {"error_message", Kind::text, "text", 1 << 30, true, true},
 });
 
+/// The columns that the migrations add for relays.
 constexpr auto added = std::to_array<Wanted>({
     {"seq", Kind::whole, "bigint"},
     {"bucket", Kind::whole, "smallint"},
@@ -57,6 +64,7 @@ bool one_of(std::string_view type, const std::array<std::string_view, N>& types)
     return std::find(types.begin(), types.end(), type) != types.end();
 }
 
+/// Whether what relays read and write finds a place in a column of this type.
 bool fits(Kind kind, std::string_view type) {
     switch (kind) {
     case Kind::uuid:
@@ -79,6 +87,7 @@ bool fits(Kind kind, std::string_view type) {
     return false;
 }
 
+/// Types whose every value can become text and come back, so that nothing is lost by a conversion.
 bool is_text_like(const Column& column) {
     constexpr auto lossless =
         std::to_array<std::string_view>({"text", "character varying", "character", "citext", "name", "uuid",
@@ -86,6 +95,7 @@ bool is_text_like(const Column& column) {
     return column.is_enum || one_of(column.type, lossless);
 }
 
+/// The type as a person writes it, with its length.
 std::string type_of(const Column& column) {
     return column.length > 0 ? fmt::format("{}({})", column.type, column.length) : column.type;
 }
@@ -135,6 +145,8 @@ std::pair<std::string, bool> conversion(const std::string& table, const Column& 
     return {alter(wanted.type, fmt::format("{}::text::{}", column.name, wanted.type)), false};
 }
 
+/// Judges one table, column by column. A table of Debezium's outbox is told as such, and nothing else
+/// is said.
 class Columns {
 public:
     explicit Columns(const Facts& facts) : facts_(facts), table_(facts.events->name) {}

@@ -1,3 +1,8 @@
+// Reads what the database is: the catalogue's word on outbox_events, its columns, numbering,
+// constraints, rules and triggers. Nothing is judged here and nothing is changed; judge.cpp decides on
+// what was read, so the decisions are tested without a server. Older outboxes lack some of it, and are
+// read all the same.
+
 #include "outbox/survey/facts.hpp"
 
 #include "triggers.hpp"
@@ -17,6 +22,7 @@ using postgres::DatabaseError;
 using postgres::Result;
 using postgres::Transaction;
 
+/// A relation from the columns of survey_events and survey_tables.
 Table table_of(const Result& rows, int i) {
     return {.name = rows.text(i, 0),
             .kind = rows.bytes(i, 1)[0],
@@ -28,6 +34,7 @@ Table table_of(const Result& rows, int i) {
             .is_typed = rows.boolean(i, 8)};
 }
 
+/// The first column of each row.
 std::vector<std::string> texts_of(const Result& rows) {
     std::vector<std::string> texts;
     for (int i = 0; i < rows.rows(); ++i) {
@@ -143,6 +150,8 @@ Facts read(Connection& connection, Deadline deadline) {
         }
         transaction.commit();
     }
+    // After the transaction: a constraint may call a function that fails, which would end the
+    // transaction.
     for (const auto& [name, condition] : checks) {
         if (!facts.ours || name != "outbox_events_status_check") {
             facts.checks.push_back({name, refused_by(connection, condition, deadline)});

@@ -1,3 +1,7 @@
+// What is to be said about a database, from the facts alone. Each function looks at one matter and adds
+// findings; refusals come first in the end. Every refusal is a way in which events would be lost, sent
+// twice or sent in another order without anybody being told, so nothing is sent while one stands.
+
 #include "columns.hpp"
 #include "triggers.hpp"
 
@@ -11,6 +15,7 @@ namespace {
 
 using Findings = std::vector<Finding>;
 
+/// A sequence with less room than this is told about; a relay can take years to get there, or a day.
 constexpr std::int64_t soon_used_up = 1'000'000'000;
 
 void judge_encoding(const Facts& facts, Findings& findings) {
@@ -24,6 +29,7 @@ void judge_encoding(const Facts& facts, Findings& findings) {
          "keep writers to UTF-8 text, or move to a database with ENCODING 'UTF8'", false});
 }
 
+/// Why a relation cannot be the outbox; null when it can.
 const char* kind_of(const Table& table) {
     switch (table.kind) {
     case 'p':
@@ -80,6 +86,7 @@ void judge_typed(const Facts& facts, Findings& findings) {
     }
 }
 
+/// Row-level security may hide events from the very role that has to send them.
 void judge_row_security(const Facts& facts, const Table& table, Findings& findings) {
     if (table.hides_rows) {
         findings.push_back(
@@ -101,11 +108,13 @@ void judge_row_security(const Facts& facts, const Table& table, Findings& findin
     }
 }
 
+/// Order rests on `seq`: one number for each event, given in the order of the inserts, and never again.
 void judge_numbering(const Facts& facts, Findings& findings) {
     if (!facts.ours) {
         return;
     }
     const std::string& table = facts.events->name;
+    // Without an identity numbers come from writers or from nowhere, and order means nothing.
     if (!facts.numbering || facts.numbering->sequence.empty()) {
         findings.push_back(
             {Severity::refuse, "column seq of " + table,
@@ -122,6 +131,8 @@ void judge_numbering(const Facts& facts, Findings& findings) {
         findings.push_back({Severity::refuse, numbering.sequence, what,
                             fmt::format("ALTER SEQUENCE {} {};", numbering.sequence, change), false});
     };
+    // A cached sequence gives a session numbers ahead of others: a later event may get the smaller
+    // one.
     if (numbering.cache > 1) {
         refuse(fmt::format(
                    "gives each session {} numbers at once, so a later event of a key may get a smaller one",
@@ -135,6 +146,7 @@ void judge_numbering(const Facts& facts, Findings& findings) {
     if (numbering.cycles) {
         refuse("begins again when its numbers are used up", "NO CYCLE");
     }
+    // Told long before the end, for only a person can lift it.
     if (const auto left = numbering.most - numbering.last.value_or(0); left < soon_used_up) {
         findings.push_back(
             {Severity::error, numbering.sequence,
@@ -150,6 +162,7 @@ void judge_numbering(const Facts& facts, Findings& findings) {
                             fmt::format("ALTER TABLE {} ALTER COLUMN seq SET GENERATED ALWAYS;", table),
                             false});
     }
+    // What relays and `up` mend by themselves is told all the same: until then order is in danger.
     if (numbering.newest_above) {
         findings.push_back(
             {Severity::error, numbering.sequence,
@@ -170,12 +183,15 @@ void judge_numbering(const Facts& facts, Findings& findings) {
     }
 }
 
+/// What does not let relays write what they must: constraints, rules, triggers, and the default of
+/// `status`.
 void judge_behaviour(const Facts& facts, Findings& findings) {
     const std::string& table = facts.events->name;
     if (!facts.id_is_unique) {
         findings.push_back({Severity::refuse, "column id of " + table, "is neither a primary key nor unique",
                             fmt::format("ALTER TABLE {} ADD PRIMARY KEY (id);", table), true});
     }
+    // A constraint on `status` may have been written for another life of the table.
     for (const StatusCheck& check : facts.checks) {
         if (check.refused.empty() && check.name == "outbox_events_status_check") {
             findings.push_back({Severity::refuse, fmt::format("constraint {} of {}", check.name, table),
@@ -196,12 +212,14 @@ void judge_behaviour(const Facts& facts, Findings& findings) {
                          facts.status_default),
              fmt::format("ALTER TABLE {} ALTER COLUMN status SET DEFAULT 'NEW';", table), true});
     }
+    // Others are only named: what a constraint refuses is seen when it does.
     for (const std::string& check : facts.narrow_checks) {
         findings.push_back(
             {Severity::warn, fmt::format("constraint {} of {}", check, table),
              "is about what relays write: what it refuses cannot be marked as sent, and its shard waits",
              fmt::format("ALTER TABLE {} DROP CONSTRAINT {}; unless you need it", table, check), false});
     }
+    // A rule rewrites statements, so nobody knows what an UPDATE of ours becomes.
     for (const std::string& rule : facts.rules) {
         findings.push_back({Severity::refuse, fmt::format("rule {} on {}", rule, table),
                             "rewrites what is done to events",
@@ -216,6 +234,7 @@ void judge_behaviour(const Facts& facts, Findings& findings) {
     }
 }
 
+/// Roles whose sessions fire no triggers write rows of served tables that never become events.
 void judge_roles(const Facts& facts, Findings& findings) {
     for (const std::string& role : facts.mute_roles) {
         findings.push_back(

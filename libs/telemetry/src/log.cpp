@@ -1,3 +1,8 @@
+// The log, on spdlog. A line is made whole in the caller's thread and handed over under one mutex, so
+// lines of many threads never mix. As JSON, message and fields are encoded here and the frame (time,
+// level, program) by spdlog's pattern; a service that embeds the relay takes lines through a Sink
+// instead.
+
 #include "outbox/telemetry/log.hpp"
 
 #include <fmt/format.h>
@@ -14,6 +19,7 @@
 namespace outbox::log {
 namespace {
 
+/// spdlog's levels as ours. Its "critical" is never used, and would count as an error.
 Level level_of(spdlog::level::level_enum level) {
     switch (level) {
     case spdlog::level::trace:
@@ -28,8 +34,10 @@ Level level_of(spdlog::level::level_enum level) {
     }
 }
 
+/// Where lines go: to the service's sink if it gave one, else to stderr.
 class Output final : public spdlog::sinks::base_sink<std::mutex> {
 public:
+    /// From the next line on. Thread-safe.
     void send_to(Sink target) {
         const std::lock_guard lock(mutex_);
         sink_ = std::move(target);
@@ -62,10 +70,14 @@ Log& the_log() {
     return *log;
 }
 
+/// A text as JSON has it, in quotes. Bytes that are no UTF-8, as a server's message may hold, become
+/// U+FFFD.
 std::string json_text(std::string_view text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// A value as JSON has it; in the text form the same, so that texts with blanks can be told apart
+/// there.
 std::string value_text(const Field& field) {
     if (const auto* text = std::get_if<std::string>(&field.value)) {
         return json_text(*text);
@@ -76,6 +88,7 @@ std::string value_text(const Field& field) {
     return fmt::format("{}", std::get<double>(field.value));
 }
 
+/// Message and fields in one line, as the pattern takes it for %v.
 std::string line_of(std::string_view message, Fields fields) {
     const bool as_json = the_log().as_json;
     std::string line = as_json ? json_text(message) : std::string(message);
@@ -86,6 +99,7 @@ std::string line_of(std::string_view message, Fields fields) {
     return line;
 }
 
+/// Nothing is formatted for a level that is switched off, so debug lines are cheap.
 void write(spdlog::level::level_enum level, std::string_view message, Fields fields) {
     spdlog::logger& logger = the_log().logger;
     if (logger.should_log(level)) {

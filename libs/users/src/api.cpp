@@ -1,3 +1,6 @@
+// HTTP on the outside, UserService on the inside: each function reads a request, calls one use case and
+// shapes its answer. What a use case refuses becomes a problem of its own kind.
+
 #include "outbox/users/api.hpp"
 
 #include "outbox/users/input.hpp"
@@ -16,6 +19,7 @@ using http::ProblemError;
 using http::Request;
 using http::Response;
 
+/// By when the client wants an answer, and which trace the change belongs to.
 Origin origin_of(const Request& request) {
     return {request.deadline, trace_context_of(request.headers)};
 }
@@ -32,6 +36,7 @@ std::optional<std::string> idempotency_key_of(const Request& request) {
     return std::string(*key);
 }
 
+/// 404; an id that is no UUID names nobody either.
 ProblemError no_such_user() {
     return ProblemError({http::problems::not_found, "there is no user with this id"});
 }
@@ -106,6 +111,7 @@ Response put_user(UserService& service, const Request& request) {
     return response;
 }
 
+/// Ends the process or the request, as SERVER_TEST_CRASH says.
 [[noreturn]] void crash_now(Crash crash, http::Problem problem) {
     constexpr int exit_code = 70;
     if (crash == Crash::exit) {

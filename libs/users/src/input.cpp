@@ -1,3 +1,6 @@
+// Checks what a client sends. Every field that is wrong is named in one answer, so that nobody mends
+// them one by one. Lengths are counted in characters, as the table's VARCHAR(255) does.
+
 #include "outbox/users/input.hpp"
 
 #include <algorithm>
@@ -16,6 +19,7 @@ using Kind = http::JsonValue::Kind;
 constexpr std::size_t longest = 255; // characters, as VARCHAR(255) counts
 constexpr std::size_t longest_in_bytes = 4 * longest;
 
+/// The characters of a text. @pre UTF-8
 std::vector<char32_t> code_points(std::string_view utf8) {
     std::vector<char32_t> points;
     for (const char byte : utf8) {
@@ -32,6 +36,7 @@ std::vector<char32_t> code_points(std::string_view utf8) {
     return points;
 }
 
+/// What cannot be seen: blanks of all kinds, controls, and marks that turn the direction of writing.
 bool is_space_or_control(char32_t c) {
     constexpr std::array<char32_t, 5> others{0x00AD, 0x1680, 0x180E, 0x3000, 0xFEFF};
     return c <= 0x20 || (c >= 0x7F && c <= 0xA0) || (c >= 0x2000 && c <= 0x200F) ||
@@ -63,6 +68,7 @@ std::optional<std::string> text_member(const JsonObject& body, const char* name,
     return text;
 }
 
+/// @throws ProblemError 422 with all of them
 void throw_if_any(std::vector<FieldError> errors) {
     if (!errors.empty()) {
         throw http::ProblemError(

@@ -1,3 +1,8 @@
+// The use cases of the worked example. Each is one transaction that writes the business row and its
+// event together; that is all that a service has to do. An attempt that failed before its COMMIT is
+// repeated within the request's deadline; one whose COMMIT was sent and not answered is not, unless the
+// client comes back with the same Idempotency-Key.
+
 #include "outbox/users/service.hpp"
 
 #include "outbox/users/user_store.hpp"
@@ -22,20 +27,24 @@ void add_event(postgres::Transaction& transaction, const Event& event) {
     transaction.run(insert_events, postgres::Params(values.begin(), values.end()));
 }
 
+/// Whether a repetition may help and still has time to be answered.
 bool worth_another_try(const Error& error, int attempt, Deadline deadline) {
     const bool may_help = error.action() == Action::retry || error.action() == Action::reconnect;
     return may_help && attempt < most_attempts && deadline.left() > milliseconds(50);
 }
 
+/// A little longer each time, with a random part, so that two that collided do not collide again.
 void pause_before(int attempt, Deadline deadline) {
     const auto jitter = std::chrono::milliseconds(Uuid::random().bytes()[0] % 16);
     std::this_thread::sleep_until(deadline.at_most(std::chrono::milliseconds(10) * attempt + jitter).time());
 }
 
+/// What makes two requests the same one, for an Idempotency-Key.
 std::string fingerprint_of(const NewUser& user) {
     return nlohmann::json{user.email, user.name}.dump();
 }
 
+/// 201 with the user's address.
 Answer answer_for(const User& user) {
     return {201, location_of(user), to_json(user)};
 }
@@ -79,6 +88,7 @@ auto UserService::in_transaction(Deadline deadline, Body body) {
     });
 }
 
+/// The event of a change: its key is the user's id, so events of one user stay in order.
 void UserService::write_event(postgres::Transaction& transaction, const User& user, const char* type,
                               const Origin& origin) const {
     const auto id = user.id.to_string();
@@ -95,6 +105,7 @@ User UserService::insert(postgres::Transaction& transaction, const NewUser& user
     return inserted;
 }
 
+/// The key's lock comes first: two requests with one key must not both find no stored answer.
 Answer UserService::create_once(postgres::Transaction& transaction, const NewUser& user,
                                 const std::string& key, const Origin& origin) const {
     const std::string fingerprint = fingerprint_of(user);
@@ -156,6 +167,7 @@ std::optional<User> UserService::update(const Uuid& id, const UserChange& change
     });
 }
 
+/// Removes answers that have expired, by one worker at a time and at most once a minute.
 void UserService::purge_now_and_then(Deadline deadline) noexcept {
     constexpr int limit = 1'000;
     const auto now = SteadyClock::now();

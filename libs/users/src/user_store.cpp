@@ -5,6 +5,7 @@
 namespace outbox::users {
 namespace {
 
+/// A user from the columns of sql/users.sql.
 User user_from(const postgres::Result& result) {
     return {result.uuid(0, 0), result.text(0, 1), result.text(0, 2), result.maybe_text(0, 3),
             result.maybe_text(0, 4)};

@@ -1,3 +1,7 @@
+// Checks an event where it is made. Each check refuses what the database, or Kafka later, would refuse,
+// by the column's name, while the service still knows what it was doing. Values never appear in the
+// messages.
+
 #include "outbox/writer/event.hpp"
 
 #include "text.hpp"
@@ -10,6 +14,7 @@
 namespace outbox {
 namespace {
 
+/// 1 to 255 characters of UTF-8 without NUL, as the columns are.
 void require_text(std::string_view field, std::string_view text) {
     const auto characters = count_characters(text);
     if (!characters) {
@@ -24,6 +29,7 @@ void require_text(std::string_view field, std::string_view text) {
     }
 }
 
+/// Kafka's rule for names of topics; one that breaks it could never be sent.
 void require_topic(std::string_view topic) {
     const auto allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -49,6 +55,7 @@ void require_media_type(const std::string& text) {
     }
 }
 
+/// A header that Kafka can carry and jsonb can hold.
 void require_header(const std::string& name, const std::string& value) {
     if (name.empty()) {
         throw InvalidEvent("headers", "has an empty name");

@@ -1,3 +1,7 @@
+// The writer's one statement. Events come as arrays, one for each column, so that any number of them is
+// one round trip and one prepared statement; `seq` is given out in their order, which the ORDER BY
+// keeps.
+
 #include "outbox/writer/insert.hpp"
 
 #include <nlohmann/json.hpp>
@@ -57,6 +61,7 @@ std::optional<std::string> hex_of(const std::optional<std::string>& bytes) {
     return text;
 }
 
+/// The headers as a JSON object; NULL without any.
 std::optional<std::string> json_of(const std::map<std::string, std::string>& headers) {
     if (headers.empty()) {
         return std::nullopt;
@@ -80,6 +85,7 @@ const char* const insert_statement =
     "partition_key,"
     " headers, max_retries, payload, content_type, tombstone, position) ORDER BY event.position";
 
+/// Twelve array literals, in the order of the statement's parameters.
 std::array<std::string, 12> insert_parameters(std::span<const Event> events) {
     std::array<ArrayLiteral, 12> columns;
     for (const Event& event : events) {

@@ -1,3 +1,8 @@
+// Will jsonb take this text? PostgreSQL refuses more than JSON's grammar does: \u0000, half of a
+// surrogate pair, numbers beyond what `numeric` holds. Asked before the INSERT, the answer is an
+// InvalidEvent in the service's own code; asked by the server it would be a failed transaction. One
+// pass, nothing is built, and nesting costs a character each, so no text can exhaust the stack.
+
 #include "text.hpp"
 
 #include <outbox/core/text.hpp>
@@ -18,6 +23,8 @@ class Check {
 public:
     explicit Check(std::string_view text) : rest_(text) {}
 
+    /// True when the whole text is one value. Loops over values; open_ remembers what is still to
+    /// be closed.
     bool passes() {
         skip_blanks();
         while (value()) {
@@ -65,6 +72,7 @@ private:
         }
     }
 
+    /// A number, a string, or one of the three words.
     bool scalar() {
         if (!rest_.empty() && (rest_.front() == '-' || is_digit(rest_.front()))) {
             return number();
@@ -72,6 +80,7 @@ private:
         return string() || take("true") || take("false") || take("null");
     }
 
+    /// A member's name with its colon.
     bool name() {
         if (!string()) {
             return false;
@@ -101,6 +110,7 @@ private:
         return false;
     }
 
+    /// What may follow a backslash. A surrogate pair must be whole.
     bool escape() {
         if (rest_.empty()) {
             return false;
@@ -140,6 +150,7 @@ private:
         return unit;
     }
 
+    /// Takes digits off the text, maybe none.
     std::string_view digits() {
         const auto end = static_cast<std::size_t>(std::ranges::find_if_not(rest_, is_digit) - rest_.begin());
         const auto found = rest_.substr(0, end);
@@ -147,6 +158,7 @@ private:
         return found;
     }
 
+    /// A number by JSON's grammar that also fits into `numeric`.
     bool number() {
         take('-');
         const auto whole = digits();
@@ -171,6 +183,7 @@ private:
                 return false;
             }
             power.remove_prefix(std::min(power.find_first_not_of('0'), power.size()));
+            // An exponent of ten digits or more is beyond numeric whatever stands in front.
             constexpr std::size_t longest = 9;
             if (power.size() > longest) {
                 return false;

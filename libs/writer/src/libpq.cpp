@@ -1,3 +1,7 @@
+// Writes events on the caller's libpq connection. It never begins, commits or rolls back: the event
+// belongs to the transaction of the business rows, and one that stood alone would break the whole
+// promise. So it refuses a connection without a transaction.
+
 #include "outbox/writer/libpq.hpp"
 
 #include <outbox/writer/insert.hpp>
@@ -12,6 +16,7 @@
 namespace outbox {
 namespace {
 
+/// Frees a result, for std::unique_ptr.
 struct Clear {
     void operator()(PGresult* result) const noexcept { PQclear(result); }
 };
@@ -38,6 +43,7 @@ void require_transaction(PGconn* connection) {
     }
 }
 
+/// @throws WriteError with the server's words and SQLSTATE
 void require_success(PGconn* connection, const PGresult* result) {
     if (PQresultStatus(result) == PGRES_COMMAND_OK) {
         return;

@@ -83,7 +83,7 @@ TEST_F(Roles, TheRelayWritesWhatItKnowsAboutDelivery) {
     EXPECT_EQ(as(relay_, "UPDATE outbox_meta SET name = 'x'; INSERT INTO outbox_shards (shard) VALUES (0); "
                          "UPDATE outbox_shards SET epoch = 1; "
                          "INSERT INTO outbox_relays (relay, name, lease, made_for) VALUES "
-                         "(gen_random_uuid(), 'r', '10 s', 24); "
+                         "(gen_random_uuid(), 'r', '10 s', 31); "
                          "UPDATE outbox_relays SET heartbeat_at = now(); DELETE FROM outbox_relays; "
                          "LISTEN outbox_doorbell_2200"),
               accepted);

@@ -151,7 +151,7 @@ TEST_F(Sets, DownIsRefusedWhileARelayLives) {
     auto relay = database_.connect();
     const Deadline deadline = Deadline::in(std::chrono::seconds(30));
     relay.script("INSERT INTO outbox_relays (relay, name, lease, made_for) VALUES (gen_random_uuid(), "
-                 "'host:7', '1 h', 24);"
+                 "'host:7', '1 h', 31);"
                  " SELECT pg_advisory_lock(1868693507, lock_key::integer) FROM outbox_relays",
                  deadline);
     refused({"down", "--yes"}, "relays are alive (host:7): stop them first");

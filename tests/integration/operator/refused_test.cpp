@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 namespace outbox::relays {
 namespace {
 
@@ -19,6 +21,9 @@ protected:
     /// order.
     void expect_that_one_bucket_waits(const std::string& why, const std::string& mend) {
         insert_some();
+        expect_that_one_bucket_waits(why, [&] { database.query(mend); });
+    }
+    void expect_that_one_bucket_waits(const std::string& why, const std::function<void()>& mend) {
         Process relay = ready_relay(one_shard);
         const std::string others = "bucket <> outbox_bucket('bad')";
         ASSERT_TRUE(wait_until([&] { return count(others + " AND status <> 'SENT'") == 0; }, 30s))
@@ -27,12 +32,12 @@ protected:
         ASSERT_TRUE(wait_until([&] { return verb({"status"}).exit_code == 1; }, 15s));
         EXPECT_THAT(verb({"status"}).output, testing::AllOf(HasSubstr("cannot be changed"), HasSubstr(why)));
         EXPECT_TRUE(wait_sent(insert({.key = "later"}))) << relay.errors();
-        EXPECT_EQ(lines_with(R"("message":"shard recovers)", relay.errors()) +
+        EXPECT_EQ(lines_with(" recovers", relay.errors()) +
                       lines_with(R"("message":"shard waits)", relay.errors()),
                   0)
             << relay.errors();
 
-        database.query(mend);
+        mend();
         EXPECT_TRUE(wait_until([&] { return count("status <> 'SENT'") == 0; }, 30s)) << relay.errors();
         EXPECT_TRUE(wait_until([&] { return verb({"status"}).exit_code == 0; }, 15s))
             << verb({"status"}).output;
@@ -57,6 +62,19 @@ TEST_F(Refused, AnEventThatAConstraintOfTheUsersDoesNotLetChangeWaitsWithItsBuck
     database.query(
         "ALTER TABLE outbox_events ADD CONSTRAINT mine CHECK (aggregate_id <> 'bad' OR status = 'NEW')");
     expect_that_one_bucket_waits("mine", "ALTER TABLE outbox_events DROP CONSTRAINT mine");
+}
+
+TEST_F(Refused, AnEventThatSomebodyHasLockedWaitsWithItsBucketAlone) {
+    insert_some();
+    auto session = postgres::Connection::open(database.options(), Deadline::in(10s));
+    script(session, "SET application_name = 'forgetful'; BEGIN;"
+                    " SELECT FROM outbox_events WHERE aggregate_id = 'bad' ORDER BY seq LIMIT 1 FOR UPDATE");
+    const auto pid = session.query("SELECT pg_backend_pid()", {}, Deadline::in(10s)).text(0, 0);
+    expect_that_one_bucket_waits(
+        fmt::format("session {0} (postgres, forgetful) has locked it; end its transaction, or type: SELECT"
+                    " pg_terminate_backend({0})",
+                    pid),
+        [&] { script(session, "ROLLBACK"); });
 }
 
 TEST_F(Refused, AFullDiskIsWaitedForWithItsReasonAndNoEventIsBlamed) {

@@ -265,7 +265,7 @@ TEST_F(Live, WhatAClockThatWasAheadPlannedDoesNotHoldUpForLong) {
     database.query("UPDATE outbox_meta SET reshard_until = now() + interval '5 hours'");
     database.query("INSERT INTO outbox_relays (relay, name, lease, heartbeat_at, made_for) VALUES "
                    "(gen_random_uuid(), 'gone', "
-                   "'3 s', now() + interval '5 hours', 24)");
+                   "'3 s', now() + interval '5 hours', 31)");
     database.query(
         "UPDATE outbox_shards SET owned_since = now() + interval '5 hours', owner = (SELECT relay FROM "
         "outbox_relays)");

@@ -59,7 +59,7 @@ protected:
         const kafka::Transactions transactions(admin, client);
         const auto outbox = database.value("SELECT outbox_id FROM outbox_meta");
         std::vector<std::int64_t> producers;
-        for (const char* lane : {"-0-0", "-0-1"}) {
+        for (const char* lane : {"-p0-0", "-p0-1"}) {
             producers.push_back(
                 transactions.describe("outbox-" + outbox + lane, Deadline::in(10s)).producer_id);
         }

@@ -118,7 +118,7 @@ TEST_F(TopicOutage, ARefusingControlTopicIsNoEventsFaultAndIsSaidOnce) {
     stay_quiet(4s);
     EXPECT_EQ(lines_with("topic parked", relay.errors()), 1);
     EXPECT_THAT(relay.errors(), HasSubstr("may not write to topic " + control()));
-    EXPECT_LE(lines_with("shard recovers", relay.errors()), 16) << "recoveries that lead nowhere";
+    EXPECT_LE(lines_with(" recovers", relay.errors()), 16) << "recoveries that lead nowhere";
     allow_all(control());
     expect_goes_on(topic, 300, relay);
     expect_exactly_once();

@@ -19,14 +19,14 @@ protected:
             {key, status});
     }
     RowSet claim() {
-        Turn turn(store_, ownership_);
+        Turn turn(store_, {ownership_});
         RowSet claimed = turn.claim({}, {}, {});
         turn.commit(claimed);
         return claimed;
     }
     template <class Change>
     void in_turn(Change change) {
-        Turn turn(store_, ownership_);
+        Turn turn(store_, {ownership_});
         change(turn);
         turn.commit();
     }
@@ -135,7 +135,7 @@ TEST_F(ClaimedRows, ThatSomebodyChangedBeforeTheyWereOursLeaveTheClaimWithTheLat
     for (const auto* key : {"a", "a", "a", "b"}) {
         insert(key);
     }
-    Turn turn(store_, ownership_);
+    Turn turn(store_, {ownership_});
     RowSet claimed = turn.claim({}, {}, {});
     ASSERT_EQ(claimed.rows.size(), 4U);
     database_.query(
@@ -175,13 +175,14 @@ TEST_F(ClaimedRows, WhoseUpdatesATriggerCancelsAreAnErrorThatNamesIt) {
     expect_named([&] { fail(claimed.rows.at(0)); });
     expect_named([&] { in_turn([&](Turn& turn) { turn.put_back(claimed.rows); }); });
     const Row& row = claimed.rows.at(0);
+    const ShardMark mark{0, {1, 0}};
     expect_named([&] {
         in_turn([&](Turn& turn) {
-            turn.mark({{row.tid, row.seq, row.bucket, 0, 0, row.id, claimed.table_file}}, {1, 0});
+            turn.mark({{row.tid, row.seq, row.bucket, 0, 0, row.id, claimed.table_file}}, std::span(&mark, 1));
         });
     });
     const ManifestedRow manifested{row.bucket, row.seq, outbox::id_digest(row.id)};
-    expect_named([&] { store_.settle(ownership_, std::span(&manifested, 1), {}, {1, 0}, false); });
+    expect_named([&] { store_.settle(ownership_, slot_, std::span(&manifested, 1), {}, {1, 0}, false); });
 }
 
 TEST_F(ClaimedRows, AreToldFromTheOneThatStandsInTheirPlaceWhenTheyFail) {

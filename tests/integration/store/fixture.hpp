@@ -7,9 +7,6 @@
 
 #include <gtest/gtest.h>
 
-#include <numeric>
-#include <vector>
-
 namespace outbox::store {
 
 using namespace std::chrono_literals;
@@ -19,12 +16,12 @@ class StoreTest : public testing::Test {
 protected:
     static constexpr milliseconds patience = 30s;
 
-    StoreTest() { ownership_ = store_.acquire(relay_, identity_)->ownership; }
+    StoreTest() { ownership_ = store_.acquire(0, relay_, identity_)->ownership; }
 
     [[nodiscard]] static ShardStore only_shard(postgres::Connection& session) {
-        std::vector<int> buckets(64);
-        std::iota(buckets.begin(), buckets.end(), 0);
-        return {session, 0, std::move(buckets), patience};
+        ShardStore store(session, 1, patience);
+        store.serve({0});
+        return store;
     }
     static void script(postgres::Connection& session, const std::string& sql) {
         session.script(sql, Deadline::in(patience));
@@ -36,6 +33,7 @@ protected:
     const Uuid relay_ = Uuid::random();
     ShardStore store_ = only_shard(session_);
     Ownership ownership_;
+    const Slot slot_ = store_.lease_slot(relay_, -1);
 };
 
 } // namespace outbox::store

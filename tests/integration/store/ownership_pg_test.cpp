@@ -13,7 +13,7 @@ protected:
     /// @return whether the owner that it was may still claim
     bool claims(ShardStore& store) {
         try {
-            Turn turn(store, ownership_);
+            Turn turn(store, {ownership_});
             turn.claim({.track_processing = false}, {}, {});
             turn.commit();
             return true;
@@ -45,9 +45,9 @@ TEST_F(OwnershipTest, IsReadAsItIsBehindTheLockWhateverTheDatabasesIsolation) {
 TEST_F(OwnershipTest, IsNotKeptByAHeartbeatFromBeforeTheServersClockWasSetBack) {
     auto owner_session = database_.connect();
     Relays(owner_session, identity_, patience).join(relay_, "owner", 10min);
-    ASSERT_FALSE(store_.acquire(Uuid::random(), identity_)) << "it is alive";
+    ASSERT_FALSE(store_.acquire(0, Uuid::random(), identity_)) << "it is alive";
     database_.query("UPDATE outbox_relays SET heartbeat_at = clock_timestamp() + interval '1 hour'");
-    EXPECT_TRUE(store_.acquire(Uuid::random(), identity_));
+    EXPECT_TRUE(store_.acquire(0, Uuid::random(), identity_));
 }
 
 } // namespace

@@ -19,7 +19,7 @@ protected:
             key, topic, rows);
     }
     std::vector<std::int64_t> claimed(const std::vector<std::string>& parked) {
-        Turn turn(store_, ownership_);
+        Turn turn(store_, {ownership_});
         RowSet rows = turn.claim({}, {}, parked);
         turn.commit(rows);
         std::vector<std::int64_t> seqs;
@@ -69,7 +69,7 @@ TEST_F(ParkedRows, HideNoEventOfAWriterThatHasItsNumberAlready) {
 TEST_F(ParkedRows, HideNoEventThatIsPutBackOrMadeNewByAnOperator) {
     script(session_,
            insert_sql("a", "open") + "; " + insert_sql("b", "out", 10) + "; " + insert_sql("b", "open"));
-    Turn turn(store_, ownership_);
+    Turn turn(store_, {ownership_});
     RowSet rows = turn.claim({}, {}, parked_);
     turn.commit(rows);
     ASSERT_EQ(rows.rows.size(), 2U);

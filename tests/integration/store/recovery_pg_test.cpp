@@ -57,14 +57,14 @@ TEST_F(RecoveryInALargeTable, FindsTheRowsByAnIndex) {
     const auto named = manifest(false);
     ASSERT_EQ(named.size(), static_cast<std::size_t>(manifested));
     const auto before = blocks_read();
-    EXPECT_EQ(store_.settle(ownership_, named, {}, {1, 0}, false).sent, manifested);
+    EXPECT_EQ(store_.settle(ownership_, slot_, named, {}, {1, 0}, false).sent, manifested);
     EXPECT_LT(blocks_read() - before, 50 * manifested) << pages() << " pages";
 }
 
 TEST_F(RecoveryInALargeTable, ReadsItOnceToTellWhetherItWasEmptied) {
     const auto named = manifest(true);
     const auto before = blocks_read();
-    EXPECT_TRUE(store_.settle(ownership_, named, {}, {1, 0}, false).emptied);
+    EXPECT_TRUE(store_.settle(ownership_, slot_, named, {}, {1, 0}, false).emptied);
     EXPECT_LT(blocks_read() - before, 50 * manifested) << pages() << " pages";
 }
 

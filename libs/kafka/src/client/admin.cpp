@@ -1,3 +1,7 @@
+// Questions about the cluster, and topics that are made. Each question has a deadline, and waits for a
+// broker that is away until then, because after an outage the first question would else decide too
+// early. Nothing here makes a topic by asking for it.
+
 #include "outbox/kafka/admin.hpp"
 
 #include "client/configuration.hpp"
@@ -26,15 +30,18 @@ void free_metadata(const rd_kafka_metadata_t* metadata) {
 }
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, decltype(&free_metadata)>;
 
+/// Errors after which the same question may be answered a moment later.
 bool lets_ask_again(rd_kafka_resp_err_t error) {
     return error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT ||
            error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
 }
 
+/// At least one: librdkafka takes 0 for "do not wait" and -1 for "for ever".
 int milliseconds_left(Deadline deadline) {
     return static_cast<int>(std::max(deadline.left(), milliseconds(1)).count());
 }
 
+/// A request's own timeout, and for changes the time that the brokers may take for them.
 AdminOptions options_for(rd_kafka_t* client, rd_kafka_admin_op_t operation, Deadline deadline) {
     AdminOptions options(rd_kafka_AdminOptions_new(client, operation));
     std::array<char, 256> why{};
@@ -70,6 +77,8 @@ Metadata metadata_of(rd_kafka_t* client, rd_kafka_topic_t* topic, Deadline deadl
     }
 }
 
+/// The answer to an admin request. A little longer than the request's own timeout, so that the client's
+/// error comes and not ours.
 Event result_of(rd_kafka_t* client, rd_kafka_queue_t* queue, Deadline deadline, const std::string& what) {
     Event event(rd_kafka_queue_poll(queue, milliseconds_left(deadline) + 200));
     if (!event) {
@@ -93,6 +102,7 @@ void check_topics(std::span<const rd_kafka_topic_result_t* const> results, rd_ka
     }
 }
 
+/// A resource's settings by name; those without a value are left out.
 Properties entries_of(const rd_kafka_ConfigResource_t* resource) {
     std::size_t count = 0;
     const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(resource, &count);
@@ -167,6 +177,7 @@ Admin::Admin(const ClientOptions& options)
                                                        {"allow.auto.create.topics", "false"}}))),
       brokers_(options.brokers) {}
 
+/// A client that lives long gets the password that the file holds now, before the question.
 void Admin::take_up_password() const {
     if (options_.secret_files.contains("sasl.password")) {
         const auto security = security_now(options_);
@@ -317,6 +328,8 @@ void Admin::add_partitions(const std::string& topic, std::int32_t total, Deadlin
     wait_for_leaders(topic, total, deadline);
 }
 
+/// Brokers answer "created" before every partition has a leader, and the first transaction would then
+/// wait.
 void Admin::wait_for_leaders(const std::string& name, std::int32_t partitions, Deadline deadline) const {
     while (true) {
         if (const auto state = topic(name, deadline);

@@ -9,6 +9,7 @@
 
 namespace outbox::kafka {
 
+/// A message, which its views live as long as.
 using MessageHandle = Handle<rd_kafka_message_t, rd_kafka_message_destroy>;
 using PartitionList = Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
 

@@ -1,3 +1,7 @@
+// Makes librdkafka's clients. Connections are made again soon after they break, for a relay's shard
+// waits for them; timeouts are short enough that a transaction's own deadline comes last. A client's
+// log is read here, because it alone says why a broker is not reached.
+
 #include "client/configuration.hpp"
 
 #include "client/troubles.hpp"
@@ -74,6 +78,8 @@ bool compresses(const ClientOptions& options) {
 
 void destroy_client(rd_kafka_s* client) noexcept {
     if (rd_kafka_type(client) == RD_KAFKA_PRODUCER) {
+        // A producer that goes away must not wait for records that nobody asked to be
+        // committed.
         rd_kafka_purge(client,
                        RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     }

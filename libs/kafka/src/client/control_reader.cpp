@@ -1,3 +1,8 @@
+// Reads the end of a control partition, which is how a recovery learns what became of the last batches.
+// The high watermark is taken first, by a handle that open transactions do not hold back, and the
+// read_committed reader must get past it: reading "to the end" would stop at the last stable offset,
+// before the newest manifest, and its events would be sent again.
+
 #include "outbox/kafka/control_reader.hpp"
 
 #include "client/committed_reader.hpp"
@@ -53,6 +58,7 @@ namespace {
 
 constexpr milliseconds slice{100};
 
+/// Puts the reader at the offset of one partition. @throws KafkaError
 void assign(rd_kafka_t* reader, const std::string& topic, std::int32_t partition, std::int64_t offset) {
     const PartitionList list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
@@ -61,10 +67,12 @@ void assign(rd_kafka_t* reader, const std::string& topic, std::int32_t partition
     }
 }
 
+/// A record's value, copied.
 std::string bytes_of(const rd_kafka_message_t& message) {
     return {static_cast<const char*>(message.payload), message.len};
 }
 
+/// The headers by name.
 std::map<std::string, std::string> texts_of(const std::vector<Header>& headers) {
     std::map<std::string, std::string> texts;
     for (const Header& header : headers) {
@@ -88,6 +96,8 @@ ControlTail read_control(const ClientOptions& options, const Admin& admin, const
     assign(reader.get(), topic, partition, position);
     bool answered = false;
     while (position < tail.high_watermark && tail.records.size() < most) {
+        // An open transaction in front of the watermark holds the end back; the error names
+        // that case by its own code.
         if (deadline.passed()) {
             throw error_of(
                 reader.get(), answered ? RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE : RD_KAFKA_RESP_ERR__TIMED_OUT,

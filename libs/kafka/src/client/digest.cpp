@@ -11,6 +11,7 @@
 namespace outbox::kafka {
 namespace {
 
+/// OpenSSL's type for bytes.
 const unsigned char* octets(std::string_view text) {
     return reinterpret_cast<const unsigned char*>(text.data());
 }
@@ -18,12 +19,14 @@ unsigned char* octets(std::string& text) {
     return reinterpret_cast<unsigned char*>(text.data());
 }
 
+/// @throws std::runtime_error: out of memory, or a hash that this build of OpenSSL forbids
 void check(bool done) {
     if (!done) {
         throw std::runtime_error("OpenSSL cannot compute it");
     }
 }
 
+/// As many bytes as the hash has.
 std::string space_for(const EVP_MD* function) {
     return std::string(static_cast<std::size_t>(EVP_MD_get_size(function)), '\0');
 }
@@ -75,6 +78,7 @@ std::string base64(std::string_view bytes) {
 }
 
 std::string from_base64(std::string_view text) {
+    // OpenSSL fills the last group up; as many bytes as there are '=' do not belong to the result.
     const auto padding = static_cast<std::size_t>(std::count(text.begin(), text.end(), '='));
     std::string bytes(text.size() / 4 * 3, '\0');
     const int size = EVP_DecodeBlock(octets(bytes), octets(text), static_cast<int>(text.size()));

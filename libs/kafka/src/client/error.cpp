@@ -7,6 +7,7 @@
 namespace outbox::kafka {
 namespace {
 
+/// What a caller can do about a failure, by who is to blame for it.
 Action action_of(Blame blame) {
     switch (blame) {
     case Blame::record:

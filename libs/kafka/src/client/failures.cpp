@@ -1,4 +1,7 @@
-// What happened -> what is done, for everything that a transaction can meet at Kafka.
+// What happened -> what is done, for everything that a transaction can meet at Kafka. It is the only
+// place where a code of Kafka's gets a meaning; docs/guarantee.md shows the same rows, and a test
+// compares the two and fails for a code that librdkafka names and no row holds. Codes that are not here
+// count as nobody's fault.
 #include "outbox/kafka/error.hpp"
 
 #include <librdkafka/rdkafka.h>

@@ -1,3 +1,6 @@
+// From settings to librdkafka's properties of security. What cannot work is refused at the start, by
+// the name of the setting: librdkafka itself would only log that no broker is reached, again and again.
+
 #include "outbox/kafka/options.hpp"
 
 #include "client/producer_properties.hpp"
@@ -12,6 +15,7 @@
 namespace outbox::kafka {
 namespace {
 
+/// @throws UsageError when the file cannot be read now
 void add_file(const Settings& settings, std::string_view name, const std::string& property, Properties& to) {
     if (!settings.has(name)) {
         return;
@@ -23,6 +27,7 @@ void add_file(const Settings& settings, std::string_view name, const std::string
     to[property] = path;
 }
 
+/// User and password belong together, and a mechanism without them is a mistake.
 void add_sasl(const Settings& settings, Properties& to) {
     for (const auto* name : {"KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"}) {
         if (!settings.has(name)) {
@@ -35,6 +40,7 @@ void add_sasl(const Settings& settings, Properties& to) {
     to["sasl.password"] = settings.text("KAFKA_SASL_PASSWORD");
 }
 
+/// TLS: files of certificates and keys, and whether host names are checked.
 void add_ssl(const Settings& settings, Properties& to) {
     const bool verify = settings.on("KAFKA_SSL_VERIFY");
     to["enable.ssl.certificate.verification"] = verify ? "true" : "false";
@@ -64,6 +70,7 @@ void check_schemes(const std::string& brokers, const std::string& protocol) {
     }
 }
 
+/// All properties of security, for every client of the program.
 Properties security_of(const Settings& settings) {
     const std::string& protocol = settings.text("KAFKA_SECURITY_PROTOCOL");
     check_schemes(settings.text("KAFKA_BROKERS"), protocol);

@@ -1,3 +1,10 @@
+// One transactional producer over librdkafka. Around its transactional API stand three guards. Requests
+// that end a transaction are counted by interceptors: when a second EndTxn was sent the first may still
+// be in the network and end a later transaction (KAFKA-17754). A connection that breaks is a failure,
+// although librdkafka would go on, because the broker may have lost the markers of the transaction
+// before. And a record counts as delivered when its report says so without error *and* that it is
+// persisted.
+
 #include "outbox/kafka/producer.hpp"
 
 #include "client/configuration.hpp"
@@ -35,6 +42,7 @@ struct ProducerCallbacks {
         }
     }
 
+    /// Time for which a broker's quota held this client back; the next batch may be smaller for it.
     static void throttled(rd_kafka_t*, const char*, std::int32_t, int throttle_ms, void* opaque) {
         static_cast<Producer*>(opaque)->throttled_ += milliseconds(throttle_ms);
     }
@@ -47,6 +55,7 @@ struct ProducerCallbacks {
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     }
 
+    /// Counts requests that ended without an answer: a copy of them may still arrive.
     static rd_kafka_resp_err_t answered(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api,
                                         std::int16_t, std::int32_t, std::size_t, std::int64_t,
                                         rd_kafka_resp_err_t error, void* opaque) {
@@ -57,6 +66,7 @@ struct ProducerCallbacks {
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     }
 
+    /// Called by librdkafka when the client is made; both interceptors see every request of it.
     static rd_kafka_resp_err_t created(rd_kafka_t* client, const rd_kafka_conf_t*, void* opaque, char*,
                                        std::size_t) {
         rd_kafka_interceptor_add_on_request_sent(client, "outbox", request_sent, opaque);
@@ -82,6 +92,7 @@ constexpr milliseconds flush_slice{100};
 /// answer to EndTxn, when it comes, aborts the process (docs/decisions/0019).
 constexpr milliseconds commit_slice{1'000};
 
+/// A code with its blame, and librdkafka's words for the log.
 Failure failure_of(int code, const std::string& message) {
     return {code, blame_for(code), fmt::format("{} ({})", message, error_name(code))};
 }
@@ -97,6 +108,7 @@ Failure failure_of(const rd_kafka_error_t* error) {
     throw KafkaError(rd_kafka_error_code(error.get()), rd_kafka_error_string(error.get()));
 }
 
+/// The headers in librdkafka's form; produce() gives them away, or they must be destroyed.
 rd_kafka_headers_t* headers_of(const Record& record) {
     rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
     for (const Header& header : record.headers) {
@@ -143,11 +155,14 @@ Producer::Producer(LaneOptions options)
     client_ = make_client(RD_KAFKA_PRODUCER, std::move(configuration));
 }
 
+/// Handles of topics go before the client, as librdkafka asks for.
 Producer::~Producer() {
     deliveries_.clear();
     topics_.clear();
 }
 
+/// InitProducerId, in slices, so that a wish to stop is heard. Retriable errors are waited out: a
+/// coordinator that loads answers in the end.
 void Producer::init(Deadline deadline, const std::function<bool()>& go_on) {
     while (true) {
         const auto wait = std::clamp(deadline.left(), milliseconds(1), slice);
@@ -229,6 +244,7 @@ void Producer::produce(const Record& record, std::size_t index, Deadline deadlin
     }
 }
 
+/// Whether a connection broke since init(): polled before each step that could build on it.
 std::optional<Failure> Producer::cut_off() {
     rd_kafka_poll(client_.get(), 0);
     if (cut_off_.empty() || !faults::cure("strays") || !faults::cure("new-producers")) {
@@ -237,10 +253,13 @@ std::optional<Failure> Producer::cut_off() {
     return failure_of(RD_KAFKA_RESP_ERR__TRANSPORT, "the connection to a broker broke: " + cut_off_);
 }
 
+/// Waits until brokers have answered for every record. Reports come meanwhile, through delivered().
 std::optional<Failure> Producer::flush(Deadline deadline) {
     while (true) {
         const auto wait = std::clamp(deadline.left(), milliseconds(1), flush_slice);
         const auto error = rd_kafka_flush(client_.get(), static_cast<int>(wait.count()));
+        // librdkafka would connect again and go on; what the broker had of us by then nobody
+        // knows.
         if (auto failure = cut_off()) {
             return failure;
         }
@@ -253,6 +272,7 @@ std::optional<Failure> Producer::flush(Deadline deadline) {
     }
 }
 
+/// Commits, and asks again as long as librdkafka says that the same call may succeed.
 std::optional<Failure> Producer::commit(Deadline deadline) {
     while (true) {
         const ErrorObject error(
@@ -261,6 +281,8 @@ std::optional<Failure> Producer::commit(Deadline deadline) {
             return std::nullopt;
         }
         const bool begun = counts_->end_txn_sent > 0; // else a second call could meet the first one's answer
+        // Asking again is only allowed once EndTxn is on its way: then the call waits for the
+        // same answer.
         if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed() || !begun) {
             return failure_of(error.get());
         }
@@ -270,6 +292,7 @@ std::optional<Failure> Producer::commit(Deadline deadline) {
     }
 }
 
+/// What a record's own delivery says is more precise than the error of the whole transaction.
 Failure Producer::blamed(Failure failure) const {
     for (const Delivery& delivery : deliveries_) {
         if (const Blame blame = blame_for(delivery.error); blame == Blame::record || blame == Blame::topic) {
@@ -281,6 +304,7 @@ Failure Producer::blamed(Failure failure) const {
     return failure;
 }
 
+/// The steps of one transaction. Any of them may end it; none is repeated here.
 std::optional<Failure> Producer::transact(const std::vector<Record>& records, Deadline deadline,
                                           const std::function<void()>& before_commit) {
     if (auto failure = cut_off()) {
@@ -302,24 +326,36 @@ std::optional<Failure> Producer::transact(const std::vector<Record>& records, De
     return commit(deadline);
 }
 
+/// One transaction, from begin to commit. What comes out says three things that recovery needs: did it
+/// fail and who is to blame, may a request of it still be in the network, and where does each record
+/// stand.
 TransactionEnd Producer::send(const std::vector<Record>& records, Deadline deadline,
                               const std::function<void()>& before_commit) {
     TransactionEnd end;
     counts_->reset();
     throttled_ = milliseconds(0);
+    // Until a report comes a record counts as failed.
     deliveries_.assign(records.size(), Delivery{-1, RD_KAFKA_RESP_ERR__STATE});
+    // librdkafka throws nothing; these come from our own calls around it, and mean the same as a
+    // refusal.
     try {
         end.failure = transact(records, deadline, before_commit);
     } catch (const KafkaError& error) {
         end.failure = Failure{error.code(), error.blame(), error.what()};
     }
+    // With the cure switched off this is the naive version: abort, and go on with the same
+    // producer.
     if (end.failure && !faults::cure("new-producers")) {
         rd_kafka_abort_transaction(client_.get(), 5'000);
         return send(records, deadline, before_commit);
     }
+    // The commit's error names the transaction; a record that was refused names itself in its
+    // report.
     if (end.failure) {
         end.failure = blamed(*end.failure);
     }
+    // More than one EndTxn, or a request without an answer: a copy of it may arrive at any later
+    // time, in a later transaction of this producer. So it must not have one.
     const bool repeated = counts_->end_txn_sent > 1 || counts_->unanswered > 0;
     end.strays = end.failure || (repeated && faults::cure("strays"));
     end.deliveries = std::exchange(deliveries_, {});

@@ -1,3 +1,7 @@
+// KAFKA_PRODUCER_*: whatever librdkafka lets a producer be tuned with, except what would break the
+// guarantee. A property is tried on a scratch configuration, alone and with the others, so that a
+// mistake is told at the start by the name of its variable and not by a shard that never gets on.
+
 #include "client/producer_properties.hpp"
 
 #include "client/configuration.hpp"
@@ -40,6 +44,7 @@ constexpr std::array refusals = std::to_array<Refusal>({
     {"test.mock.num.brokers", "", "its brokers keep nothing"},
 });
 
+/// "linger.ms" of LINGER_MS.
 std::string property_name(std::string_view variable) {
     std::string name(variable);
     std::ranges::transform(name, name.begin(), [](char c) {
@@ -48,11 +53,13 @@ std::string property_name(std::string_view variable) {
     return name;
 }
 
+/// Whether this value changes nothing, and may therefore stand.
 bool allows(const Refusal& refusal, std::string_view value) {
     return !value.empty() &&
            fmt::format("|{}|", refusal.allowed).find(fmt::format("|{}|", value)) != std::string::npos;
 }
 
+/// @throws UsageError for what is refused, unknown to librdkafka, or no value of the property
 void check(const std::string& variable, const std::string& property, const std::string& value) {
     const auto* const refusal = std::ranges::find(refusals, property, &Refusal::property);
     if (refusal != refusals.end() && !allows(*refusal, value)) {

@@ -1,3 +1,7 @@
+// Reads a topic from its beginning to the high watermarks of now, committed records only. reconcile
+// asks topics this way which events they hold, so a topic that lost records (retention, compaction) is
+// told as not whole: what is missing there proves nothing.
+
 #include "outbox/kafka/topic_reader.hpp"
 
 #include "client/committed_reader.hpp"
@@ -12,6 +16,7 @@
 namespace outbox::kafka {
 namespace {
 
+/// How far one partition was read, and how far it has to be.
 struct Progress {
     std::int64_t position = 0;
     std::int64_t end = 0;
@@ -19,6 +24,7 @@ struct Progress {
     [[nodiscard]] bool done() const { return position >= end; }
 };
 
+/// False for a compacted topic, in which an event may be gone that was delivered.
 bool keeps_everything(const Admin& admin, const std::string& topic, Deadline deadline) {
     const auto config = admin.topic_config(topic, deadline);
     const auto policy = config.find("cleanup.policy");
@@ -65,6 +71,8 @@ TopicExtent read_topic(const ClientOptions& options, const Admin& admin, const s
             continue;
         }
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            // At its end a partition says where that is; behind it only aborted records and
+            // markers may stand.
             auto& at = progress.at(static_cast<std::size_t>(message->partition)).position;
             at = std::max(at, message->offset);
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -75,6 +83,8 @@ TopicExtent read_topic(const ClientOptions& options, const Admin& admin, const s
                        headers_of(*message)})) {
                 break;
             }
+            // Progress renews the patience: a large topic may take long, and only standing
+            // still is a failure.
             deadline = Deadline::in(patience);
         } else if (ends_read(message->err)) {
             throw KafkaError(message->err, fmt::format("topic {} [{}]", topic, message->partition));

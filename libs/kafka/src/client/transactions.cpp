@@ -1,3 +1,8 @@
+// Transactions as brokers see them. Three situations need that: a partition that waits for a marker
+// which its broker lost, a marker that somebody wrote by hand, and a database that is adopted or
+// reconciled, whose old producers must have ended. librdkafka has none of these requests, so they go
+// over our own connections.
+
 #include "outbox/kafka/transactions.hpp"
 
 #include "outbox/kafka/error.hpp"
@@ -21,12 +26,14 @@ constexpr Api describe_transactions{65, 0, true};
 
 constexpr int transactional_id_not_found = 105;
 
+/// @throws KafkaError for any code but success
 void check(int code, const std::string& what) {
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         throw KafkaError(code, what);
     }
 }
 
+/// An answer that is too short becomes an error of Kafka's, so that callers have one kind to handle.
 template <class Read>
 auto reading(Read read) {
     try {
@@ -36,6 +43,7 @@ auto reading(Read read) {
     }
 }
 
+/// The coordinator's word for a state; what is not known here counts as none.
 TransactionState::Kind kind_of(std::string_view state) {
     using Kind = TransactionState::Kind;
     if (state == "Ongoing") {
@@ -65,6 +73,7 @@ void encode(wire::Encoder& body, const Partitions& topics) {
     }
 }
 
+/// The open transactions of wanted producers, from the list of a partition's producers.
 void read_producers(wire::Decoder& in, const OpenTransaction& where, std::span<const std::int64_t> wanted,
                     std::vector<OpenTransaction>& found) {
     for (auto count = in.compact_size(); count > 0; --count) {
@@ -128,6 +137,7 @@ bool Transactions::able() const noexcept {
     return connector_->able();
 }
 
+/// The broker that decides about this transactional id; any broker knows which.
 Address Transactions::coordinator(const std::string& transactional_id, Deadline deadline) const {
     constexpr std::int8_t of_transactions = 1;
     wire::Encoder body;
@@ -186,6 +196,7 @@ void Transactions::fence(const std::string& transactional_id, Deadline deadline)
     reading([&] {
         wire::Decoder in(answer);
         in.int32(); // throttle time
+        // "Concurrent transactions" says that the abort has begun, which is all that is wanted.
         if (const int code = in.int16(); code != RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS) {
             check(code, "fence " + transactional_id);
         }
@@ -224,6 +235,7 @@ OpenTransactions Transactions::open(std::span<const Partition> where,
 
 void Transactions::write_marker(const OpenTransaction& open, bool commit, Deadline deadline) const {
     const std::string what = fmt::format("write the lost marker of {} [{}]", open.topic, open.partition);
+    // The leader takes the marker itself, as it would from the coordinator.
     const auto state = admin_.topic(open.topic, deadline);
     const auto brokers = admin_.brokers(deadline);
     const auto broker =

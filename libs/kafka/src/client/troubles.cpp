@@ -1,3 +1,7 @@
+// librdkafka says why it does not reach a broker in its log alone; its calls say "all brokers down".
+// The last such line of each client is kept, turned into one sentence with the address and what to look
+// at, and added to the error of the next call that fails for that reason.
+
 #include "client/troubles.hpp"
 
 #include <outbox/core/deadline.hpp>
@@ -16,11 +20,13 @@ namespace {
 /// librdkafka leaves out what it has said within 30 s.
 constexpr std::chrono::seconds lasts{45};
 
+/// A reason with the time after which it no longer counts.
 struct Noted {
     Trouble trouble;
     SteadyClock::time_point until;
 };
 
+/// All clients' reasons, under one mutex: they come from librdkafka's threads.
 struct Notes {
     std::mutex mutex;
     std::map<const rd_kafka_t*, Noted> by_client;
@@ -44,6 +50,7 @@ struct Line {
     bool advertised = false; ///< the address came from the cluster, not from KAFKA_BROKERS
 };
 
+/// Takes the line apart; nullopt for one that names no broker.
 std::optional<Line> parse(std::string_view message) {
     if (const auto end = message.find("]: ");
         message.starts_with("[thrd:") && end != std::string_view::npos) {
@@ -84,6 +91,7 @@ std::string other_protocol(std::string_view text) {
     return "it speaks another protocol than Kafka's";
 }
 
+/// What to look at, by words of the message; empty when they say enough.
 std::string advice_for(const Line& line) {
     const std::string_view text = line.text;
     if (has(text, "ApiVersion") && (has(text, "Disconnected") || has(text, "imed out"))) {
@@ -118,6 +126,7 @@ std::string scram_advice(std::string_view text) {
                : "";
 }
 
+/// Whether one side refused the other: that passes only when somebody changes a setting.
 bool is_refusal(std::string_view text) {
     return has(text, "uthentication") || has(text, "mechanism handshake failed") ||
            has(text, "certificate verify failed") ||

@@ -1,3 +1,7 @@
+// One request and its answer over one connection: bytes over a socket, inside TLS where that is asked
+// for, after a SASL login where one is needed. The correlation id is checked, because after an answer
+// that came too late every later one would be taken for the answer to the wrong question.
+
 #include "wire/broker_connection.hpp"
 
 #include "outbox/kafka/error.hpp"
@@ -39,6 +43,7 @@ BrokerConnection::BrokerConnection(const Address& broker, const TlsContext* tls,
     });
 }
 
+/// Lets TLS and the broker talk until both are content. @throws KafkaError _SSL, _TRANSPORT, _TIMED_OUT
 void BrokerConnection::shake_hands(Deadline deadline) {
     while (true) {
         const bool done = tls_->handshake();
@@ -82,6 +87,7 @@ std::string BrokerConnection::receive_some(Deadline deadline) {
     return text;
 }
 
+/// Exactly so many bytes; what comes beyond them waits for the next call.
 std::string BrokerConnection::receive(std::size_t size, Deadline deadline) {
     while (received_.size() < size) {
         received_ += receive_some(deadline);
@@ -95,6 +101,7 @@ std::string BrokerConnection::ask(const Api& api, std::string_view body, Deadlin
     return naming(socket_, [&] { return converse(api, body, deadline); });
 }
 
+/// Header, body, and the answer without its header. The length comes first in both directions.
 std::string BrokerConnection::converse(const Api& api, std::string_view body, Deadline deadline) {
     wire::Encoder header;
     header.int16(api.key);
@@ -110,6 +117,7 @@ std::string BrokerConnection::converse(const Api& api, std::string_view body, De
 
     const auto size = wire::Decoder(receive(sizeof(std::int32_t), deadline)).int32();
     const std::int32_t header_size = api.flexible ? 5 : 4;
+    // A size that no answer has: another protocol speaks there, or the stream is out of step.
     if (size < header_size || size > largest_answer) {
         socket_.fail(RD_KAFKA_RESP_ERR__BAD_MSG, fmt::format("an answer of {} bytes", size));
     }

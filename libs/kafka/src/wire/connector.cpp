@@ -1,3 +1,7 @@
+// Secures our own connections by the same properties as librdkafka's. What these connections cannot do
+// (Kerberos, OAuth, keys in other forms) makes them unable, not the product: whoever needs them does
+// without, and says so.
+
 #include "wire/connector.hpp"
 
 #include "outbox/kafka/error.hpp"
@@ -23,6 +27,7 @@ std::string value_or(const Properties& properties, const std::string& name, cons
     return found == properties.end() ? fallback : found->second;
 }
 
+/// Properties about security that are understood here; any other one would be ignored silently.
 bool is_known(const std::string& name) {
     static constexpr std::array names{
         "sasl.mechanism",   "sasl.mechanisms",  "sasl.username",
@@ -36,12 +41,14 @@ bool is_spoken(const std::string& mechanism) {
     return mechanism == "PLAIN" || mechanism == "SCRAM-SHA-256" || mechanism == "SCRAM-SHA-512";
 }
 
+/// The user and mechanism, under librdkafka's two names for the latter.
 Sasl sasl_from(const Properties& properties) {
     const auto mechanism = value_or(properties, "sasl.mechanisms", "GSSAPI"); // librdkafka's default
     return {upper(value_or(properties, "sasl.mechanism", mechanism)),
             value_or(properties, "sasl.username", ""), value_or(properties, "sasl.password", "")};
 }
 
+/// Files and checks of TLS.
 TlsOptions tls_from(const Properties& properties) {
     TlsOptions options;
     options.verify_chain = value_or(properties, "enable.ssl.certificate.verification", "true") == "true";

@@ -10,6 +10,8 @@ namespace {
 constexpr Api sasl_handshake{17, 1, false};
 constexpr Api sasl_authenticate{36, 1, false};
 
+/// The handshake by which broker and client agree on a mechanism. @throws SaslError where it is not
+/// offered
 void choose(const std::string& mechanism, const Ask& ask) {
     wire::Encoder body;
     body.string(mechanism);
@@ -19,6 +21,7 @@ void choose(const std::string& mechanism, const Ask& ask) {
     }
 }
 
+/// One message to the broker and its reply. @throws SaslError with the broker's own words
 std::string exchange(std::string_view message, const Ask& ask) {
     wire::Encoder body;
     body.byte_string(message);
@@ -32,6 +35,7 @@ std::string exchange(std::string_view message, const Ask& ask) {
     return std::string(in.byte_string());
 }
 
+/// Three messages of SCRAM: who, the proof, and the broker's proof in return.
 void authenticate_by_scram(const Sasl& sasl, const std::string& hash, const Ask& ask) {
     constexpr std::size_t nonce_bytes = 18;
     ScramClient client(Digest(hash), sasl.user, sasl.password, base64(random_bytes(nonce_bytes)));

@@ -15,6 +15,7 @@ struct Api {
     bool flexible;
 };
 
+/// Who this client is to brokers, and how it proves it.
 struct Sasl {
     std::string mechanism; ///< PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
     std::string user;

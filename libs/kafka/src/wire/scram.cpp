@@ -1,3 +1,7 @@
+// The client's side of SCRAM (RFC 5802). The password never travels: both sides prove that they know
+// it, the broker by its signature at the end. A broker that asks for few iterations, or for very many,
+// is refused: the first would weaken the password, the second would keep this client computing.
+
 #include "wire/scram.hpp"
 
 #include <fmt/format.h>
@@ -13,6 +17,7 @@ constexpr std::string_view without_channel_binding = "n,,";
 constexpr int fewest_iterations = 4'096;
 constexpr int most_iterations = 1'000'000;
 
+/// The two characters that mean something in a SCRAM message, escaped.
 std::string sasl_name(std::string_view user) {
     std::string name;
     for (const char c : user) {
@@ -49,6 +54,7 @@ int iterations_of(std::string_view text) {
     return iterations;
 }
 
+/// @throws SaslError for what is no base64
 std::string decoded(std::string_view text) {
     try {
         return from_base64(text);
@@ -81,6 +87,7 @@ std::string ScramClient::answer(std::string_view server_first) {
     const auto nonce = take_attribute(rest, 'r');
     const auto salt = decoded(take_attribute(rest, 's'));
     const int iterations = iterations_of(take_attribute(rest, 'i'));
+    // A nonce that does not begin with ours, or adds nothing, is a replay of another conversation.
     if (!nonce.starts_with(nonce_) || nonce.size() == nonce_.size()) {
         throw SaslError("the broker's SCRAM nonce does not continue this client's");
     }

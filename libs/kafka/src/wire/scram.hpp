@@ -21,6 +21,7 @@ public:
     /// @param nonce  printable, without commas, never used before
     ScramClient(Digest digest, std::string_view user, std::string password, std::string nonce);
 
+    /// The first message: user and nonce.
     [[nodiscard]] std::string first() const;
     /// @return the message that proves the password. @throws SaslError
     std::string answer(std::string_view server_first);

@@ -1,3 +1,6 @@
+// A plain TCP connection whose every wait ends at the caller's deadline. The name is resolved by
+// getaddrinfo, which alone may block for as long as the resolver takes.
+
 #include "wire/socket.hpp"
 
 #include "outbox/kafka/error.hpp"
@@ -53,6 +56,8 @@ void Socket::connect(const Address& broker, Deadline deadline) {
     }
     const Addresses addresses(raw);
     int refused = 0;
+    // A host may have several addresses, of which some lead nowhere; the first that answers is
+    // taken.
     for (const addrinfo* address = raw; address != nullptr; address = address->ai_next) {
         close(socket_);
         socket_ = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -1,3 +1,7 @@
+// TLS by OpenSSL through memory: the session never touches a socket, so every wait stays with the
+// caller and its deadline. OpenSSL keeps errors in a queue of the thread; it is emptied before each
+// call whose error counts, because a leftover would be taken for the reason.
+
 #include "wire/tls.hpp"
 
 #include <openssl/err.h>
@@ -19,6 +23,7 @@ std::string reason() {
     return text == nullptr ? "unknown reason" : text;
 }
 
+/// @throws TlsError with OpenSSL's reason
 void check(int result, const std::string& what) {
     if (result != 1) {
         throw TlsError(what + ": " + reason());
@@ -33,6 +38,7 @@ int give_password(char* to, int size, int, void* password) {
     return static_cast<int>(length);
 }
 
+/// Which certificates vouch for brokers: a file, a folder, or the system's.
 void trust(SSL_CTX* context, const std::string& ca) {
     if (ca.empty()) {
         check(SSL_CTX_set_default_verify_paths(context), "the system's certificates");
@@ -43,6 +49,8 @@ void trust(SSL_CTX* context, const std::string& ca) {
     }
 }
 
+/// This client's own certificate, where brokers ask for one. A key that does not belong to it is told
+/// here.
 void identify(SSL_CTX* context, const TlsOptions& options) {
     if (!options.certificate.empty()) {
         check(SSL_CTX_use_certificate_chain_file(context, options.certificate.c_str()), options.certificate);
@@ -121,6 +129,7 @@ bool TlsSession::handshake() {
         return true;
     }
     if (SSL_get_error(session_.get(), done) != SSL_ERROR_WANT_READ) {
+        // Anything but "more is needed" is final.
         fail("TLS handshake failed");
     }
     return false;
@@ -156,6 +165,7 @@ std::string TlsSession::read() {
             continue;
         }
         const int why = SSL_get_error(session_.get(), got);
+        // The peer has closed, but what it said before that is whole and counts.
         if (why == SSL_ERROR_WANT_READ || (why == SSL_ERROR_ZERO_RETURN && !text.empty())) {
             return text;
         }

@@ -16,11 +16,13 @@ namespace outbox::kafka {
 void destroy_session(ssl_st* session) noexcept;
 void destroy_context(ssl_ctx_st* context) noexcept;
 
+/// TLS was refused, by this side or the other; what() has the reason and no secret.
 class TlsError final : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
+/// What a TLS context is made of, from librdkafka's properties.
 struct TlsOptions {
     bool verify_chain = true;
     bool verify_host = true;      ///< counts only where the chain is verified
@@ -52,9 +54,12 @@ public:
     /// @return whether it is done; false: it needs what the peer says next. @throws TlsError
     bool handshake();
 
+    /// Bytes that came from the network.
     void put(std::string_view received);
+    /// Bytes that must go to the network now; may be empty.
     [[nodiscard]] std::string take();
 
+    /// Text to be sent encrypted; take() has the result.
     /// @throws TlsError
     void write(std::string_view text);
     /// What has come in whole so far. @throws TlsError, also when the peer closed the session

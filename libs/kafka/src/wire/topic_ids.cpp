@@ -1,3 +1,7 @@
+// Asks the brokers that lead a topic's partitions for the topic's id. Those are asked because they hear that
+// a topic is gone before its log is; others may hear it later. A broker that does not answer is left alone
+// for some seconds, so that one that is away does not hold up what others say.
+
 #include "outbox/kafka/topic_ids.hpp"
 
 #include "outbox/kafka/error.hpp"
@@ -64,6 +68,7 @@ std::set<std::int32_t> read_leaders(wire::Decoder& in) {
     return leaders;
 }
 
+/// The body of a Metadata request, version 10, which is the first whose answers carry ids.
 std::string question_about(const std::vector<std::string>& names) {
     wire::Encoder body;
     body.compact_size(names.size());
@@ -101,6 +106,7 @@ bool is_told(const TopicIdentity& topic) {
     return is_missing(topic.error) || topic.id != Uuid();
 }
 
+/// The error that says "not here": the caller does without ids, and says so once.
 KafkaError unable(const std::string& why) {
     return {unsupported, why};
 }
@@ -143,6 +149,7 @@ TopicIds::TopicIds(const Admin& admin, const ClientOptions& options)
 
 TopicIds::~TopicIds() = default;
 
+/// Connects, and asks the broker once whether it knows ids at all.
 std::unique_ptr<BrokerConnection> TopicIds::open(const Address& address, Deadline deadline) const {
     std::unique_ptr<BrokerConnection> connection(
         new BrokerConnection(connector_->open(address, deadline))); // it cannot be moved
@@ -189,6 +196,7 @@ std::optional<IdentityAnswer> TopicIds::ask(std::int32_t id, const std::string& 
     }
 }
 
+/// Who led these topics when a broker was last heard of; empty for topics that are new to us.
 std::set<std::int32_t> TopicIds::leaders_of(const std::vector<std::string>& names) const {
     std::set<std::int32_t> leaders;
     for (const std::string& name : names) {
@@ -225,6 +233,7 @@ Identities TopicIds::ask(const std::vector<std::string>& names, Deadline deadlin
             }
         }
     };
+    // First those who led the topics, then anybody for a start, then those whom the answers name.
     ask_new(leaders_of(names));
     if (!answered) {
         begin(deadline);

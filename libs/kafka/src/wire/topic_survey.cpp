@@ -1,3 +1,7 @@
+// Asks about many topics in one request of our own (Metadata, version 8), because librdkafka neither
+// asks which operations are allowed nor says how many replicas are in sync. Where that connection fails
+// librdkafka's metadata stand in, so a cluster that speaks less still works, with less said.
+
 #include "outbox/kafka/topic_survey.hpp"
 
 #include "outbox/kafka/error.hpp"
@@ -18,6 +22,7 @@ constexpr Api metadata{3, 8, false};
 /// Brokers before 2.3 hang up at the question; then librdkafka is asked for so long.
 constexpr std::chrono::seconds silence{10};
 
+/// Skips a list of numbers. @return how many there were
 std::int32_t count_int32s(wire::Decoder& in) {
     const std::int32_t count = in.int32();
     for (std::int32_t i = 0; i < count; ++i) {
@@ -50,6 +55,7 @@ void read_partition(wire::Decoder& in, TopicFacts& facts) {
     facts.replicas[index] = {all, in_sync};
 }
 
+/// Whether the bits of allowed operations hold WRITE; nullopt when the broker did not say.
 std::optional<bool> writable(std::int32_t operations) {
     constexpr unsigned write = 4; // of org.apache.kafka.common.acl.AclOperation
     if (operations == std::numeric_limits<std::int32_t>::min()) {
@@ -58,6 +64,7 @@ std::optional<bool> writable(std::int32_t operations) {
     return (static_cast<std::uint32_t>(operations) >> write & 1U) != 0;
 }
 
+/// The body of the request.
 std::string question(const std::vector<std::string>& names) {
     wire::Encoder body;
     body.int32(static_cast<std::int32_t>(names.size()));
@@ -122,6 +129,8 @@ void TopicSurvey::connect(Deadline deadline) {
     throw failed.value_or(KafkaError(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "no broker to ask about topics"));
 }
 
+/// Asks over the connection that was kept, and once more over a new one: brokers close idle
+/// connections.
 std::map<std::string, TopicFacts> TopicSurvey::ask_broker(const std::vector<std::string>& names,
                                                           Deadline deadline) {
     const bool kept = broker_ != nullptr;
@@ -189,6 +198,7 @@ std::map<std::string, TopicFacts> TopicSurvey::ask(const std::vector<std::string
             existing.push_back(name);
         }
     }
+    // Limits come from DescribeConfigs, which librdkafka does ask, for all topics in one request.
     for (auto& [name, config] : admin_.topic_configs(existing, deadline)) {
         all[name].config = std::move(config);
     }

@@ -1,4 +1,6 @@
-// Kafka's wire format, as far as requests need it that librdkafka does not have.
+// Kafka's wire format, as far as requests need it that librdkafka does not have. Old versions of
+// requests have fixed lengths and strings of 16 bits; flexible ones have "compact" lengths and tagged
+// fields at the end of each structure, of which we send none and read past any.
 #pragma once
 
 #include <cstdint>
@@ -15,19 +17,23 @@ public:
     void int16(std::int16_t value) { integer(value); }
     void int32(std::int32_t value) { integer(value); }
     void int64(std::int64_t value) { integer(value); }
+    /// A string with a length of 16 bits.
     void string(std::string_view text) {
         int16(static_cast<std::int16_t>(text.size()));
         bytes_ += text;
     }
+    /// Bytes with a length of 32 bits.
     void byte_string(std::string_view bytes) {
         int32(static_cast<std::int32_t>(bytes.size()));
         bytes_ += bytes;
     }
+    /// A list's length in flexible versions; 0 would mean null.
     void compact_size(std::size_t size) { varint(size + 1); }
     void compact_string(std::string_view text) {
         compact_size(text.size());
         bytes_ += text;
     }
+    /// The end of a structure in flexible versions: no tagged fields.
     void no_tags() { varint(0); }
 
     [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
@@ -69,15 +75,18 @@ public:
         const auto size = int16();
         return size < 0 ? std::string_view() : take(static_cast<std::size_t>(size));
     }
+    /// Bytes with a length of 32 bits; null and empty are one.
     std::string_view byte_string() {
         const auto size = int32();
         return size < 0 ? std::string_view() : take(static_cast<std::size_t>(size));
     }
+    /// A list's length; null and empty are one.
     std::size_t compact_size() {
         const auto size = varint();
         return size == 0 ? 0 : size - 1;
     }
     std::string_view compact_string() { return take(compact_size()); }
+    /// Reads past the tagged fields of a structure.
     void tags() {
         for (auto count = varint(); count > 0; --count) {
             varint();

@@ -1,3 +1,9 @@
+// Makes a batch of claimed rows. For each row in order: what does the service's hook make of it, which
+// topic does it go to, what does that topic accept, and can the row be a record at all? A row that
+// cannot go now keeps the later rows of its key back, in this batch and in the table, because order per
+// key is promised. An attempt is spent only on what is the event's own fault, and only on an answer
+// that the broker gave now.
+
 #include "batch/batch_builder.hpp"
 
 #include "outbox/delivery/retry_policy.hpp"
@@ -16,6 +22,7 @@
 namespace outbox::relay {
 namespace {
 
+/// By this machine's clock, since the Unix epoch.
 std::int64_t now_ms() {
     return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
@@ -23,6 +30,8 @@ std::int64_t now_ms() {
 
 } // namespace
 
+/// What is known of a topic. Control topics are refused here, before anybody asks the brokers about
+/// them.
 delivery::TopicVerdict BatchBuilder::ask(const std::string& topic, Deadline deadline,
                                          SteadyClock::time_point not_before) const {
     delivery::TopicVerdict verdict;
@@ -42,6 +51,8 @@ delivery::TopicVerdict BatchBuilder::ask(const std::string& topic, Deadline dead
     return verdict;
 }
 
+/// The verdict for this batch, the same for all its rows: two rows of one key must not meet two
+/// answers.
 const delivery::TopicVerdict& BatchBuilder::verdict_for(std::string_view topic, Deadline deadline) {
     auto found = verdicts_.find(topic);
     if (found == verdicts_.end()) {
@@ -78,6 +89,7 @@ std::optional<delivery::Refusal> unfit_for(const kafka::Record& record, const de
     return std::nullopt;
 }
 
+/// Why the row cannot be sent: it failed alone before, or the topic does not take the record.
 std::optional<delivery::Refusal> BatchBuilder::why_not(const store::Row& row, const kafka::Record& record,
                                                        const delivery::TopicVerdict& verdict) const {
     if (const auto found = blamed_.find(row.seq);
@@ -98,6 +110,8 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
     BuiltBatch built;
     built.batch = std::make_unique<delivery::Batch>();
     std::unordered_set<std::string_view> blocked; // keys of rows that do not go now
+    // One claim may hold rows of which some have waited for others: in their order, nothing
+    // overtakes.
     std::vector<store::Row> going;
     const auto trial = find_trial(claimed);
     const bool alone = trial || claimed.rows.size() == 1;
@@ -114,6 +128,7 @@ BuiltBatch BatchBuilder::build(store::RowSet claimed, Deadline deadline) {
             blocked.insert(row.key);
         }
     }
+    // Nothing to send: what was sorted out is written down all the same.
     if (going.empty()) {
         built.batch.reset();
         return built;
@@ -180,6 +195,8 @@ const char* damaged_column(const store::Row& row) {
     return found == std::end(columns) ? nullptr : found->first;
 }
 
+/// Decides where one row goes. Everything that is cheap comes first, and brokers are asked at most once
+/// for each topic.
 BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, BuiltBatch& built,
                                              Deadline deadline) {
     const messages::Messages& messages = options_.messages;
@@ -192,6 +209,7 @@ BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, 
     if (const char* const column = damaged_column(event.row)) {
         event.failed = fmt::format("its {} cannot be read: it holds bytes that are no UTF-8 text", column);
     }
+    // The topic follows from what the hook left, not from the row.
     const std::string_view topic = messages.topic.topic_of(event.row, batch.arena);
     const delivery::TopicVerdict* verdict = &verdict_for(topic, deadline);
     const auto waits = [&] {
@@ -199,10 +217,12 @@ BatchBuilder::Place BatchBuilder::find_place(const store::Row& row, bool alone, 
         built.put_back.push_back(row);
         return Place::held;
     };
+    // A parked topic takes nothing at the moment: the row waits as it is, and spends no attempt.
     if (verdict->kind == delivery::TopicVerdict::Kind::parked) {
         return waits();
     }
     kafka::Record record = record_of(event, topic, *verdict, batch.arena);
+    // The limit that is remembered may have been raised since; nothing is refused on an old answer.
     if (verdict->kind == delivery::TopicVerdict::Kind::open && exceeds(record, *verdict)) {
         verdict = &verdict_afresh(topic, deadline);
         if (verdict->kind == delivery::TopicVerdict::Kind::parked) {

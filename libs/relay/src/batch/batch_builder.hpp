@@ -60,14 +60,18 @@ public:
     BuiltBatch build(store::RowSet claimed, Deadline deadline);
 
 private:
+    /// What becomes of a row, and of the later rows of its key.
     enum class Place {
         in_batch,
         last_of_key, ///< in the batch, and blocks its key
         held,        ///< not now, and its key's later rows neither
         out          ///< it is skipped
     };
+    /// Decides about one row, which may be `alone` in its batch.
     Place find_place(const store::Row& row, bool alone, BuiltBatch& built, Deadline deadline);
+    /// The row that is to try a topic for all shards; nullopt when no row of the claim goes there.
     std::optional<std::int64_t> find_trial(const store::RowSet& claimed);
+    /// Spends an attempt, and gives the row up when it was the last.
     Place refuse(const store::Row& row, bool alone, bool outage, kafka::Record record,
                  const delivery::Refusal& refusal, BuiltBatch& built, Deadline deadline);
     [[nodiscard]] std::optional<delivery::Refusal> why_not(const store::Row& row, const kafka::Record& record,

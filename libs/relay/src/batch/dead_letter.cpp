@@ -1,5 +1,7 @@
-// An event that is given up goes to the dead-letter topic as it would have been sent, with the headers that
-// Kafka Connect gives a dead letter.
+// An event that is given up goes to the dead-letter topic as it would have been sent, with the headers
+// that Kafka Connect gives a dead letter, so that tools for those can read it. It travels in an
+// ordinary batch, whose manifest says so: a relay that dies in between finds out like for any other
+// event.
 #include "batch/batch_builder.hpp"
 #include "outbox/messages/headers.hpp"
 
@@ -14,6 +16,7 @@
 namespace outbox::relay {
 namespace {
 
+/// The headers, in the order in which readers expect them at the end of the record.
 void add_error_headers(delivery::Batch& batch, kafka::Record& record, const delivery::Refusal& refusal,
                        const std::string& name, int shard) {
     const std::array<std::string_view, messages::headers::dead_letter.size()> values{
@@ -31,6 +34,7 @@ void add_error_headers(delivery::Batch& batch, kafka::Record& record, const deli
     }
 }
 
+/// By this machine's clock, since the Unix epoch.
 std::int64_t now_ms() {
     return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
@@ -45,6 +49,8 @@ bool BatchBuilder::dead_letter(delivery::Batch& batch, const store::Row& row, ka
                                Deadline deadline) {
     constexpr milliseconds leader_wait{1'000};
     const delivery::TopicVerdict& verdict = verdict_for(options_.dead_letter_topic, deadline);
+    // While letters cannot be sent the event waits for one, unless its key is no text and cannot
+    // wait.
     if (verdict.kind == delivery::TopicVerdict::Kind::parked && is_storable(row.key)) {
         attempt.give_up = false;
         attempt.block_key = false;
@@ -71,6 +77,7 @@ bool BatchBuilder::dead_letter(delivery::Batch& batch, const store::Row& row, ka
         attempt.error += "; not in the dead-letter topic: " + why;
         return false;
     }
+    // A strategy that cannot read the event must not cost it its letter.
     const auto chosen = partition_of(row, record, verdict);
     record.partition = chosen ? *chosen
                               : *partition::HashPartitionStrategy().choose(

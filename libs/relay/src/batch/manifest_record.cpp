@@ -1,3 +1,7 @@
+// The manifest of a batch, made when everything else in it is known. It is the last record, so whoever
+// sees it sees a complete batch, and it travels in the same transaction, so it is visible exactly when
+// the events are.
+
 #include "batch/manifest_record.hpp"
 
 #include <outbox/core/event.hpp>
@@ -47,8 +51,10 @@ private:
 
 } // namespace
 
+/// Names every row with its number, the digest of its id and what became of it, and the topics with
+/// their ids.
 void add_manifest(delivery::Batch& batch, const std::string& control_topic, const Uuid& outbox_id,
-                  int shard_count, const store::Ownership& ownership, std::int64_t number) {
+                  int shard_count, const store::Ownership& ownership, const store::Slot& slot, std::int64_t number) {
     delivery::Manifest manifest{outbox_id, ownership.relay, ownership.epoch, number, {}};
     const auto& rows = batch.claimed.rows;
     TopicNumbers numbers(batch.identities, manifest.topics);
@@ -71,6 +77,8 @@ void add_manifest(delivery::Batch& batch, const std::string& control_topic, cons
     control.partition = ownership.shard;
     control.key = kept.key;
     control.value = kept.value;
+    kept.slot = delivery::encode_slot(slot);
+    control.headers.push_back({delivery::slot_header, kept.slot});
     if (!manifest.topics.empty()) {
         kept.topics = encode_topics(manifest);
         control.headers.push_back({delivery::topics_header, kept.topics});

@@ -1,3 +1,6 @@
+// What remains of a batch once Kafka has it: which rows, where each record stands. Rows and records are
+// given back at once, for the next batch is under way already and memory is bounded.
+
 #include "batch/published.hpp"
 
 #include <outbox/delivery/batch_policy.hpp>

@@ -35,6 +35,7 @@ RelayOptions relay_options(const Settings& settings) {
                         options.dead_letter_topic));
     }
     options.first_shards = static_cast<int>(settings.integer("RELAY_SHARDS"));
+    options.pipelines = static_cast<int>(settings.integer("RELAY_PIPELINES"));
     options.claim.rows = static_cast<std::size_t>(settings.integer("RELAY_TRANSACTION_EVENTS"));
     options.claim.rows_a_statement = static_cast<std::size_t>(settings.integer("RELAY_BATCH_SIZE"));
     options.claim.track_processing = settings.on("RELAY_TRACK_PROCESSING");

@@ -21,6 +21,9 @@ milliseconds waited_longest(const store::RowSet& claimed) {
     return std::chrono::duration_cast<milliseconds>(now - std::chrono::microseconds(oldest));
 }
 
+/// What is locked may be so still, and meanwhile the others wait.
+constexpr milliseconds wait_when_tried{200};
+
 } // namespace
 
 void Claims::begin() {
@@ -33,6 +36,9 @@ store::ClaimLimits Claims::limits() const {
     limits.rows = std::min(limits.rows, suspects_.most_rows());
     limits.rows_a_statement = suspects_.most_rows_a_statement();
     limits.bytes = budget_.share();
+    if (refused_.tried()) {
+        limits.lock_wait = wait_when_tried;
+    }
     return limits;
 }
 
@@ -47,7 +53,9 @@ store::RowSet Claims::turn(const Pass& pass, const std::vector<std::string>& par
         if (!pass.claim) {
             throw;
         }
-        if (!store::may_be_refused(error.sqlstate()) || !leave_out_refused()) {
+        const bool perhaps =
+            store::may_be_refused(error.sqlstate()) || store::may_be_locked(error.sqlstate());
+        if (!perhaps || !leave_out_refused()) {
             look_for_unreadable(error);
         }
     }

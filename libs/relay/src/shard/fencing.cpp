@@ -34,88 +34,19 @@ void Fencing::between_markers(const std::string& ids, const std::optional<store:
     }
 }
 
-Step Fencing::begin() {
-    store::ShardDatabase& database = session_.database();
-    publisher_.stop();
-    const store::Slot leased = database.lease_slot(settings_.relay, had_);
-    had_ = leased.number;
-    const std::string ids = delivery::slot_ids(leased.number);
-    publisher_.rename(prefix(ids));
-    const Patience patience{Deadline::in(begin_timeout),
-                            [&] { return session_.database().slot_epoch(leased.number) == leased.epoch; }};
-    between_markers(ids, leased, patience, [&] {
-        publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
-                         patience.go_on);
-    });
-    pay_debts(ids, patience);
-    slot_ = faults::cure("slot-epoch") ? database.raise_slot(leased) : std::optional(leased);
-    note_raised(ids, slot_);
-    if (!slot_) {
-        return {Step::Kind::again,
-                fmt::format("another relay fenced the producers of slot {} meanwhile", leased.number)};
+/// Raises the slot's epoch when both its producers are initialised, and not before.
+template <class Initialise>
+std::optional<store::Slot> Fencing::raise_after(const store::Slot& slot, Initialise initialise) {
+    std::optional<store::Slot> raised;
+    if (!faults::cure("slot-epoch")) {
+        raised = session_.database().raise_slot(slot);
+        initialise();
+    } else {
+        initialise();
+        raised = session_.database().raise_slot(slot);
     }
-    faults::point("after-init");
-    return {};
-}
-
-/// Of slots and shards whose producers this pipeline has fenced before. Whoever has raised such a slot since
-/// may have a transaction under way there, and has noted the same markers: they are his to write.
-void Fencing::pay_debts(const std::string& own, const Patience& patience) {
-    const auto debts = debts_;
-    for (const auto& [ids, debt] : debts) {
-        if (ids == own) {
-            continue;
-        }
-        if (!debt.slot) {
-            fence_ids(ids, {}, patience);
-        } else if (session_.database().slot_epoch(debt.slot->number) == debt.slot->epoch) {
-            fence_and_raise(*debt.slot, patience);
-        } else {
-            debts_.erase(ids);
-        }
-    }
-}
-
-bool Fencing::stands() {
-    return slot_ && session_.database().slot_epoch(slot_->number) == slot_->epoch;
-}
-
-void Fencing::fence(const store::SentUnder& before, int shard, const Patience& patience) {
-    using Kind = store::SentUnder::Kind;
-    switch (before.kind) {
-    case Kind::nobody:
-        break;
-    case Kind::slot:
-        fence_slot(before.slot, patience);
-        break;
-    case Kind::shard:
-        fence_ids(delivery::shard_ids(shard), {}, patience);
-        break;
-    case Kind::unknown:
-        for (const int number : session_.database().slots()) {
-            if (number != slot_->number) {
-                fence_slot({number, session_.database().slot_epoch(number)}, patience);
-            }
-        }
-        fence_ids(delivery::shard_ids(shard), {}, patience);
-        break;
-    }
-}
-
-void Fencing::fence_slot(const store::Slot& then, const Patience& patience) {
-    store::ShardDatabase& database = session_.database();
-    const store::Slot now{then.number, database.slot_epoch(then.number)};
-    const bool own = now == *slot_ && then.epoch <= now.epoch; // which holds nothing of the shard
-    if (own || (now.epoch > then.epoch && faults::cure("slot-epoch"))) {
-        return;
-    }
-    fence_and_raise(now, patience);
-}
-
-void Fencing::fence_and_raise(const store::Slot& now, const Patience& patience) {
-    const std::string ids = delivery::slot_ids(now.number);
-    fence_ids(ids, now, patience);
-    note_raised(ids, session_.database().raise_slot(now));
+    note_raised(delivery::slot_ids(slot.number), raised);
+    return raised;
 }
 
 /// @param raised  null: somebody else has raised the slot, and its producers are fenced all the same
@@ -129,6 +60,86 @@ void Fencing::note_raised(const std::string& ids, const std::optional<store::Slo
     } else {
         debts_.erase(debt);
     }
+}
+
+Step Fencing::begin() {
+    store::ShardDatabase& database = session_.database();
+    publisher_.stop();
+    const store::Slot leased = database.lease_slot(settings_.relay, had_);
+    had_ = leased.number;
+    const std::string ids = delivery::slot_ids(leased.number);
+    publisher_.rename(prefix(ids));
+    const Patience patience{Deadline::in(begin_timeout),
+                            [&] { return session_.database().slot_epoch(leased.number) == leased.epoch; }};
+    slot_ = raise_after(leased, [&] {
+        between_markers(ids, leased, patience, [&] {
+            publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
+                             patience.go_on);
+        });
+        pay_debts(ids, patience);
+    });
+    if (!slot_) {
+        return {Step::Kind::again,
+                fmt::format("another relay fenced the producers of slot {} meanwhile", leased.number)};
+    }
+    faults::point("after-init");
+    return {};
+}
+
+/// Of slots and shards whose producers this pipeline has fenced before. Whoever has raised such a slot since
+/// may have a transaction under way there, and has noted the same markers: they are his to write.
+void Fencing::pay_debts(const std::string& own, const Patience& patience) {
+    const auto debts = debts_;
+    for (const auto& each : debts) {
+        const std::string& ids = each.first;
+        const auto& slot = each.second.slot;
+        if (ids == own) {
+            continue;
+        }
+        if (!slot) {
+            fence_ids(ids, {}, patience);
+        } else if (session_.database().slot_epoch(slot->number) == slot->epoch) {
+            raise_after(*slot, [&] { fence_ids(ids, slot, patience); });
+        } else {
+            debts_.erase(ids);
+        }
+    }
+}
+
+bool Fencing::stands() {
+    return slot_ && session_.database().slot_epoch(slot_->number) == slot_->epoch;
+}
+
+bool Fencing::fence(const store::SentUnder& before, int shard, const Patience& patience) {
+    using Kind = store::SentUnder::Kind;
+    switch (before.kind) {
+    case Kind::nobody:
+        break;
+    case Kind::slot:
+        return fence_slot(before.slot, patience);
+    case Kind::unknown:
+        for (const int number : session_.database().slots()) {
+            if (number != slot_->number) {
+                fence_slot({number, session_.database().slot_epoch(number)}, patience);
+            }
+        }
+        [[fallthrough]];
+    case Kind::shard:
+        fence_ids(delivery::shard_ids(shard), {}, patience);
+        return true;
+    }
+    return false;
+}
+
+bool Fencing::fence_slot(const store::Slot& then, const Patience& patience) {
+    const store::Slot now{then.number, session_.database().slot_epoch(then.number)};
+    // The lanes of this one's own slot are new, and hold nothing of the shard.
+    if (now == *slot_ || now.epoch > then.epoch) {
+        return false;
+    }
+    // Where somebody else has raised it they are fenced all the same.
+    raise_after(now, [&] { fence_ids(delivery::slot_ids(then.number), now, patience); });
+    return true;
 }
 
 void Fencing::fence_ids(const std::string& ids, const std::optional<store::Slot>& slot,

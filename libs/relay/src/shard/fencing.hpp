@@ -48,8 +48,8 @@ public:
     [[nodiscard]] bool stands();
 
     /// Events of the shard may be under way under these: they are not any more when this returns.
-    /// @pre slot()
-    void fence(const store::SentUnder& before, int shard, const Patience& patience);
+    /// @pre slot() @return whether some were fenced now
+    bool fence(const store::SentUnder& before, int shard, const Patience& patience);
 
     /// Topics where a lost marker is to be written, of partitions that have no leader to ask now.
     [[nodiscard]] std::set<std::string> unmarked_topics() const;
@@ -61,12 +61,13 @@ private:
         std::optional<store::Slot> slot; ///< as it was left; null: of a shard
     };
 
-    void fence_slot(const store::Slot& then, const Patience& patience);
+    bool fence_slot(const store::Slot& then, const Patience& patience);
     void fence_ids(const std::string& ids, const std::optional<store::Slot>& slot, const Patience& patience);
     template <class Initialise>
     void between_markers(const std::string& ids, const std::optional<store::Slot>& slot,
                          const Patience& patience, Initialise initialise);
-    void fence_and_raise(const store::Slot& now, const Patience& patience);
+    template <class Initialise>
+    std::optional<store::Slot> raise_after(const store::Slot& slot, Initialise initialise);
     void note_raised(const std::string& ids, const std::optional<store::Slot>& raised);
     void pay_debts(const std::string& own, const Patience& patience);
     [[nodiscard]] std::string prefix(const std::string& ids) const;

@@ -1,6 +1,7 @@
 #include "shard/pipeline_loop.hpp"
 
 #include <outbox/delivery/retry_policy.hpp>
+#include <outbox/faults/faults.hpp>
 #include <outbox/kafka/error.hpp>
 
 #include <algorithm>
@@ -327,7 +328,7 @@ void PipelineLoop::settle_wishes() {
             continue;
         }
         const Wishes wishes = wishes_of(shard);
-        member.machine.pass_ended(work_.holds(shard), wishes);
+        member.machine.pass_ended(work_.holds(shard) && faults::cure("clean-release"), wishes);
         const auto state = member.machine.state();
         if (state == ShardState::releasing) {
             release(member);

@@ -2,6 +2,7 @@
 
 #include <outbox/faults/faults.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace outbox::relay {
@@ -22,23 +23,39 @@ Patience Recovery::patience() {
 }
 
 Step Recovery::fence() {
+    fenced_ = {acquired_->before};
     fencing_.fence(acquired_->before, shard_, patience());
     return {};
 }
 
 Step Recovery::read() {
-    const auto tail = brokers_.read_manifests(*acquired_, patience());
-    observer_.control_lag({shard_, tail.records.size()});
-    auto plan = plan_recovery(settings_.identity.outbox_id, *acquired_, tail);
-    if (auto* const stop = std::get_if<StopShard>(&plan)) {
-        if (!session_.database().owns(acquired_->ownership)) { // a successor's manifests are no alarm
-            return {Step::Kind::lost, "another relay took it while this one read the manifests"};
+    do {
+        const auto tail = brokers_.read_manifests(*acquired_, patience());
+        observer_.control_lag({shard_, tail.records.size()});
+        auto plan = plan_recovery(settings_.identity.outbox_id, *acquired_, tail);
+        if (auto* const stop = std::get_if<StopShard>(&plan)) {
+            if (!session_.database().owns(acquired_->ownership)) { // a successor's manifests are no alarm
+                return {Step::Kind::lost, "another relay took it while this one read the manifests"};
+            }
+            return {Step::Kind::stopped, std::move(stop->reason)};
         }
-        return {Step::Kind::stopped, std::move(stop->reason)};
-    }
-    settle_ = std::move(std::get<Settle>(plan));
+        settle_ = std::move(std::get<Settle>(plan));
+    } while (fence_unknown());
     brokers_.find_gone(session_.database(), shard_, settle_, patience());
     return {};
+}
+
+/// A failover or a backup may have lost under whose producers events of the shard are under way. Manifests name
+/// them, for each owner begins with one. @return whether some were fenced: there may be more manifests then
+bool Recovery::fence_unknown() {
+    bool some = false;
+    for (const store::SentUnder& under : settle_.sent_under) {
+        if (std::find(fenced_.begin(), fenced_.end(), under) == fenced_.end() && faults::cure("slot-in-manifest")) {
+            fenced_.push_back(under);
+            some = fencing_.fence(under, shard_, patience()) || some;
+        }
+    }
+    return some;
 }
 
 Step Recovery::settle() {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace outbox::relay {
 
@@ -61,6 +62,7 @@ public:
 
 private:
     [[nodiscard]] Patience patience();
+    bool fence_unknown();
     void tell(const store::Settled& settled) const;
 
     int shard_;
@@ -72,7 +74,8 @@ private:
     std::optional<store::Acquired> acquired_;
     SteadyClock::time_point began_{};
     milliseconds most_{0}; ///< it may last
-    Settle settle_; ///< what the manifests ask for
+    std::vector<store::SentUnder> fenced_; ///< since take()
+    Settle settle_;                        ///< what the manifests ask for
 };
 
 } // namespace outbox::relay

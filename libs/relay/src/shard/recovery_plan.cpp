@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace outbox::relay {
 namespace {
 
@@ -33,6 +35,22 @@ std::string_view state_of(delivery::Outcome outcome) {
 std::string_view topics_of(const kafka::ControlRecord& record) {
     const auto found = record.headers.find(std::string(delivery::topics_header));
     return found == record.headers.end() ? std::string_view() : found->second;
+}
+
+store::SentUnder sent_under(const kafka::ControlRecord& record) {
+    using Kind = store::SentUnder::Kind;
+    const auto found = record.headers.find(std::string(delivery::slot_header));
+    if (found == record.headers.end()) {
+        return {Kind::shard, {}}; // an earlier build knew no slots
+    }
+    const auto slot = delivery::decode_slot(found->second);
+    return slot ? store::SentUnder{Kind::slot, *slot} : store::SentUnder{Kind::unknown, {}};
+}
+
+void add(std::vector<store::SentUnder>& all, const store::SentUnder& one) {
+    if (std::find(all.begin(), all.end(), one) == all.end()) {
+        all.push_back(one);
+    }
 }
 
 } // namespace
@@ -80,6 +98,9 @@ RecoveryPlan plan_recovery(const Uuid& outbox_id, const store::Acquired& acquire
         settle.raise_epoch =
             manifest->epoch == acquired.ownership.epoch && manifest->owner != acquired.ownership.relay;
         settle.newest = {manifest->batch, record.offset};
+        if (manifest->batch > marked.batch) {
+            add(settle.sent_under, sent_under(record));
+        }
         if (manifest->batch > marked.batch && faults::cure("manifests")) {
             for (const delivery::ManifestRow& row : manifest->rows) {
                 if (row.topic != delivery::ManifestRow::no_topic &&

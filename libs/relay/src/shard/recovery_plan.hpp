@@ -18,6 +18,8 @@ struct Settle {
     std::vector<store::GoneRows> gone; ///< of those: their topic was made again, and they are not in it
     /// Rows by the topic where their records went, and its id before, as far as manifests say. Indices.
     std::map<std::pair<std::string, Uuid>, std::vector<std::size_t>> by_topic;
+    /// Under whose producers the manifests were sent that are not marked, each once.
+    std::vector<store::SentUnder> sent_under;
     store::MarkedUpTo newest;
     bool raise_epoch =
         false; ///< the newest manifest carries our epoch but another owner: a failover lost a bump

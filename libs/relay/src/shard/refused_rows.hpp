@@ -13,9 +13,9 @@
 namespace outbox::relay {
 
 /// Events of one shard that the database does not let a relay change: a trigger or a constraint of the user's
-/// refuses the update, or somebody has changed their state. They can be neither sent nor given up, so their
-/// buckets are left out, and no later event of their keys overtakes them; all others go on. Now and then they
-/// are tried again. No I/O, no clock of its own.
+/// refuses the update, somebody has locked them, or has changed their state. They can be neither sent nor
+/// given up, so their buckets are left out, and no later event of their keys overtakes them; all others go
+/// on. Now and then they are tried again. No I/O, no clock of its own.
 class RefusedRows {
 public:
     using Time = SteadyClock::time_point;
@@ -36,6 +36,9 @@ public:
     bool try_again(Time now);
     /// How long they are left out yet; nullopt: none is.
     [[nodiscard]] std::optional<milliseconds> until_tried(Time now) const;
+
+    /// The next claim is the first that meets them again.
+    [[nodiscard]] bool tried() const { return tried_; }
 
     /// A claim succeeded. @return whether they were tried with it, and none is refused any more
     bool over();

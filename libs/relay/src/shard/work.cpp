@@ -50,6 +50,7 @@ void Work::drop() {
     crew_.clear();
     ownerships_.clear();
     beginners_.clear();
+    unannounced_.clear();
     served_.clear();
 }
 
@@ -71,8 +72,9 @@ void Work::join(const Recovered& recovered) {
     const auto place = std::find_if(ownerships_.begin(), ownerships_.end(),
                                     [shard](const auto& other) { return other.shard > shard; });
     ownerships_.insert(place, recovered.ownership);
-    if (recovered.next_batch == 1 && faults::cure("first-manifest")) {
+    if (faults::cure(recovered.next_batch == 1 ? "first-manifest" : "first-of-owner")) {
         beginners_.insert(shard);
+        unannounced_.insert(shard);
     }
     unmarked_.reset(fencing_.unmarked_topics());
     keys_.reset();
@@ -83,6 +85,7 @@ void Work::leave(int shard) {
     crew_.erase(shard);
     std::erase_if(ownerships_, [shard](const auto& each) { return each.shard == shard; });
     beginners_.erase(shard);
+    unannounced_.erase(shard);
 }
 
 Work::Passed Work::pass(const std::set<int>& wanted) {
@@ -162,16 +165,10 @@ void Work::tend_waiting() {
 /// A batch of manifests alone, where one is due: of shards that begin, or of any, to show that the control
 /// topic takes records. Nothing is claimed until it is marked. @return whether one was made
 bool Work::finish_first() {
-    const InHand hand = pipeline_.in_hand();
-    std::set<int> first;
-    for (const int shard : beginners_) {
-        if (crew_.at(shard) == 1) { // else it is on its way
-            first.insert(shard);
-        }
-    }
-    if (hand.ready || (first.empty() && !proof_due_)) {
+    if (pipeline_.in_hand().ready || (unannounced_.empty() && !proof_due_)) {
         return false;
     }
+    std::set<int> first = std::exchange(unannounced_, {});
     if (first.empty()) {
         first.insert(crew_.begin()->first);
     }
@@ -271,8 +268,9 @@ void Work::build(store::RowSet claimed, delivery::ClaimBudget::Held held, const 
 }
 
 /// Which topics it goes to is known before any of its records is sent: what brokers said last, or asked now.
-/// One without events is manifests alone. Once a shard's first one is marked, a control topic that was lost
-/// is missed; a later one shows whether the control topic takes records.
+/// One without events is manifests alone. Once a shard's first one is marked, a control topic that was lost is
+/// missed; an owner's first one tells under which slot its events are sent, should the database lose that; a later
+/// one shows whether the control topic takes records.
 /// @param shards  that get a manifest
 void Work::finish(std::unique_ptr<delivery::Batch> batch, const std::set<int>& shards) {
     constexpr std::chrono::seconds patience{5};
@@ -283,9 +281,10 @@ void Work::finish(std::unique_ptr<delivery::Batch> batch, const std::set<int>& s
         seams_.topics.forget(); // some of them may not be asked for any more: that parks them, by name
     }
     for (const store::Ownership& ownership : ownerships_) {
-        if (shards.contains(ownership.shard)) {
+        const bool lacks_one = batch->manifests.empty() || faults::cure("manifest-a-shard");
+        if (shards.contains(ownership.shard) && lacks_one) {
             add_manifest(*batch, control_.name(), settings_.outbox_id, settings_.shard_count, ownership,
-                         crew_.at(ownership.shard)++);
+                         *fencing_.slot(), crew_.at(ownership.shard)++);
         }
     }
     pipeline_.hold(std::move(batch));

@@ -48,8 +48,7 @@ public:
     void begin();
     /// Recoveries decide about what is in hand.
     void drop();
-    /// A shard is recovered. Its first manifest, where it has none yet, is marked before anything of it is
-    /// claimed.
+    /// A shard is recovered. Its first manifest under this owner is marked before anything of it is claimed.
     void join(const Recovered& recovered);
     /// It is served no more. @pre !holds(shard)
     void leave(int shard);
@@ -107,7 +106,8 @@ private:
     Aftermath aftermath_;
     std::map<int, std::int64_t> crew_; ///< the shards that are served, with the number of their next batch
     store::Ownerships ownerships_;     ///< of the same
-    std::set<int> beginners_;          ///< whose first manifest is not marked yet
+    std::set<int> beginners_;          ///< whose first manifest under this owner is not marked yet
+    std::set<int> unannounced_;        ///< those of them whose first manifest is not made yet
     std::set<int> served_;             ///< the database knows that claims are about these
     bool proof_due_ = false;           ///< that the control topic takes records
     std::set<std::string, std::less<>> noted_topics_; ///< the database knows that events go there

@@ -17,6 +17,7 @@ public:
     /// Whether the next events may go.
     [[nodiscard]] bool open(SteadyClock::time_point now) const noexcept { return now >= next_; }
     [[nodiscard]] SteadyClock::time_point opens_at() const noexcept { return next_; }
+    /// So many events went now; the next wait follows from them.
     void spend(std::size_t events, SteadyClock::time_point now);
     /// Events that go at once: a fifth of a second's, so that the rate holds within the second.
     [[nodiscard]] std::size_t portion(std::size_t most) const noexcept;
@@ -31,6 +32,7 @@ class Progress {
 public:
     Progress(std::int64_t total, std::int64_t done, SteadyClock::time_point now);
 
+    /// So many are done by now.
     void update(std::int64_t done, SteadyClock::time_point now);
 
     [[nodiscard]] bool complete() const noexcept { return samples_.back().done >= total_; }

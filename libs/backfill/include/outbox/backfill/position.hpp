@@ -24,6 +24,7 @@ struct LanePosition {
     bool operator==(const LanePosition&) const = default;
 };
 
+/// A control record: which run, which lane, and where it stands.
 struct ControlEntry {
     Uuid run;
     int lane = 0;
@@ -40,6 +41,7 @@ std::optional<ControlEntry> decode(std::string_view text);
 /// Beside it, in a header: the topics that the events went to, with Kafka's ids of them. Those of which none
 /// is known are left out.
 inline constexpr std::string_view topics_header = "topics";
+/// The topics as the header's text.
 std::string encode_topics(const delivery::TopicIdentities& topics);
 /// What it cannot read is left out.
 delivery::TopicIdentities decode_topics(std::string_view text);
@@ -49,6 +51,7 @@ struct Resume {
     std::vector<LanePosition> lanes;
     delivery::TopicIdentities topics = {}; ///< that hold what is published
 
+    /// Events of all lanes that are published.
     [[nodiscard]] std::int64_t published() const noexcept;
     /// Nothing at or below it is left to do.
     [[nodiscard]] std::int64_t settled() const noexcept;

@@ -32,11 +32,13 @@ struct Surroundings {
 
 /// Partitions of the control topic; a run has one of them.
 inline constexpr std::int32_t control_partitions = 16;
+/// By the run's id, so that runs spread over the partitions.
 std::int32_t control_partition(const Uuid& run) noexcept;
 
 /// Lanes of a new run.
 inline constexpr int default_lanes = 4;
 
+/// How a run ended, when nothing went wrong.
 enum class Ending { done, stopped, cancelled };
 
 /// What somebody who waits is told.
@@ -61,6 +63,7 @@ public:
     /// @throws Error for what does not pass: the same command resumes when it is mended
     Ending run();
 
+    /// Events that Kafka has of this run, by all processes that worked on it.
     [[nodiscard]] std::int64_t published() const noexcept { return published_; }
 
 private:

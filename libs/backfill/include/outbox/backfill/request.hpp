@@ -36,8 +36,10 @@ struct ReadHost {
     std::optional<std::string> port; ///< nothing: that of the primary
 };
 
+/// What the first word asks for; without one, a replay.
 enum class Verb { replay, list, show, cancel };
 
+/// All that the command line says, checked.
 struct Request {
     Verb verb = Verb::replay;
     std::optional<std::string> run;

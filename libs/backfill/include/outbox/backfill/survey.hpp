@@ -28,6 +28,7 @@ struct Survey {
     Days days;
     std::map<std::string, Days> topic_days; ///< of each topic
 
+    /// Adds a window's counts. Windows come in the order of seq.
     void add(const store::WindowCounts& window, const messages::TopicTemplate& topic);
 };
 

@@ -24,6 +24,7 @@ struct Arguments {
         const auto found = options.find(name);
         return found == options.end() ? std::nullopt : std::optional(found->second);
     }
+    /// Whether an extra option, or a switch, was given.
     [[nodiscard]] bool given(const std::string& name) const { return options.contains(name); }
 };
 
@@ -47,6 +48,8 @@ struct Verb {
     std::string example;         ///< one command as typed, or several lines of them
 };
 
+/// All that a program's command line may hold, and all that its help says: one constant for each
+/// program. Parser, --help, manual page and completions are made from it, so they cannot disagree.
 struct CommandLineSpec {
     Program program{};
     std::string name;                 ///< "outbox-relay"

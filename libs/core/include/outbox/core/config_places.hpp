@@ -16,6 +16,7 @@ struct ConfigPlace {
 /// "partition_strategies.user.created", "[table] name".
 using ConfigPlaces = std::map<std::string, ConfigPlace, std::less<>>;
 
+/// Where each value of the file stands; the file is read once more for it, before any thread starts.
 /// @throws UsageError as read_config_file() does
 ConfigPlaces read_config_places(const std::string& path);
 

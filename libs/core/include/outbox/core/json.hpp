@@ -12,6 +12,7 @@ namespace outbox::json {
 /// max_stack_depth.
 inline constexpr std::size_t max_depth = 10'000;
 
+/// What a scalar is; arrays and objects are told by functions of their own.
 enum class Kind { null, boolean, number, string };
 
 /// What a text is made of, in the order in which it stands there. Each function returns false to end the

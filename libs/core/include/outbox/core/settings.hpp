@@ -13,12 +13,15 @@ namespace outbox {
 /// Programs a setting belongs to; a bit set.
 enum class Program : unsigned { server = 1, relay = 2, migrate = 4, backfill = 8, everything = 15 };
 
+/// The programs of both.
 constexpr Program operator|(Program a, Program b) {
     return static_cast<Program>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
 
 /// One environment variable, which is also a flag: DB_HOST and --db-host.
 struct Setting {
+    /// What texts the setting may hold: each kind has its own check, and its own wording in
+    /// refusals.
     enum class Kind { text, secret, uri, brokers, hosts, integer, seconds, choice };
 
     std::string_view name;
@@ -43,6 +46,7 @@ std::span<const Setting> all_settings();
 
 /// What the file of --config says.
 struct ConfigFile {
+    /// Values by the part of their name that is free: LINGER_MS of KAFKA_PRODUCER_LINGER_MS.
     using Group = std::map<std::string, std::string, std::less<>>;
 
     std::map<std::string, std::string> settings;      ///< by setting name
@@ -70,9 +74,14 @@ public:
     static Settings load(Program program, const std::map<std::string, std::string>& flags,
                          const char* (*environment)(const char*), const ConfigFile& file = {});
 
+    /// The value as it was written. For all four: @throws std::logic_error for a name that is no
+    /// setting of this program, which is a mistake in the code.
     [[nodiscard]] const std::string& text(std::string_view name) const;
+    /// The value of a setting of kind integer; its bounds were checked by load().
     [[nodiscard]] std::int64_t integer(std::string_view name) const;
+    /// The value of a setting of kind seconds, which may have a fraction.
     [[nodiscard]] std::chrono::milliseconds seconds(std::string_view name) const;
+    /// True for "on", of a setting whose choices are on and off.
     [[nodiscard]] bool on(std::string_view name) const { return text(name) == "on"; }
     /// False while the value is the empty default.
     [[nodiscard]] bool has(std::string_view name) const { return !text(name).empty(); }

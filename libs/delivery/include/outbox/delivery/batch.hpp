@@ -21,6 +21,7 @@ struct BatchManifest {
     std::string key;
     std::string value;
     std::string topics;
+    std::string slot;
 };
 
 /// One Kafka transaction: claimed rows, their records, and behind them a manifest for each shard that has some.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <outbox/core/uuid.hpp>
+#include <outbox/store/shard_database.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -13,6 +14,7 @@ namespace outbox::delivery {
 /// What became of a row in its Kafka transaction.
 enum class Outcome : std::uint8_t { sent = 0, dead_lettered = 1, skipped = 2 };
 
+/// What a manifest says about one row: which it is, and what became of it.
 struct ManifestRow {
     std::int16_t bucket = 0;
     std::int64_t seq = 0;
@@ -60,6 +62,12 @@ std::string encode_topics(const Manifest& manifest);
 
 /// Name of that header.
 inline constexpr std::string_view topics_header = "topics";
+
+/// Name of the header that says under which slot's producers a batch was sent; what earlier builds wrote has none.
+inline constexpr std::string_view slot_header = "slot";
+std::string encode_slot(const store::Slot& slot);
+/// @return nullopt for what cannot be one
+std::optional<store::Slot> decode_slot(std::string_view text);
 
 /// @param topics  of the header, empty: there is none
 /// @return nullopt for what cannot be a manifest; numbers may be written longer than encode() does.

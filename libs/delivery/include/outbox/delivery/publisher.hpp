@@ -15,6 +15,7 @@
 
 namespace outbox::delivery {
 
+/// A batch that was sent, and how its transaction ended; the batch keeps the records' memory alive.
 struct BatchEnd {
     std::unique_ptr<Batch> batch;
     kafka::TransactionEnd end;
@@ -30,6 +31,7 @@ struct UnderWay {
     SteadyClock::time_point began;
 };
 
+/// What a publisher is made with. Tests give another lane or no thread.
 struct PublisherOptions {
     kafka::ClientOptions client;
     std::string transactional_prefix; ///< "outbox-<id>-<ids>"; a lane adds its number
@@ -84,6 +86,7 @@ public:
     /// Destroys both lanes, after the batch under way has ended. What it left is dropped.
     void stop();
 
+    /// Whether a batch is being sent, or waits to be. False again before its end can be taken.
     [[nodiscard]] bool busy() const;
     /// @pre !busy() and no end waits to be taken
     void submit(std::unique_ptr<Batch> batch);

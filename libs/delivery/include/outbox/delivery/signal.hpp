@@ -11,6 +11,7 @@ namespace outbox::delivery {
 /// Wakes the loop of one shard: something came that it should look at. Thread-safe.
 class Signal {
 public:
+    /// Wakes whoever waits, or lets the next wait return at once. Ringing twice is as good as once.
     void notify() {
         const std::lock_guard lock(mutex_);
         rung_ = true;

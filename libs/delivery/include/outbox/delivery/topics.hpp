@@ -21,6 +21,7 @@
 
 namespace outbox::delivery {
 
+/// How topics are made and judged, from the settings; it does not change while a relay runs.
 struct TopicPolicy {
     std::string brokers; ///< for commands that a person shall type
     bool create = true;

@@ -15,6 +15,7 @@ namespace outbox::http {
 class Dependency {
 public:
     virtual ~Dependency() = default;
+    /// "database": the name under which the answer and the log speak of it.
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
     /// True when no request can be served without it; false when only what comes after the answer waits for
     /// it.

@@ -15,12 +15,14 @@ class Headers {
 public:
     using Field = std::pair<std::string, std::string>;
 
+    /// Adds a field behind the others; one of the same name stays.
     void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
 
     /// The first value of this name.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
     /// Every value of this name, joined by commas (RFC 9110, 5.3); empty when there is none.
     [[nodiscard]] std::string joined(std::string_view name) const;
+    /// How many fields have this name.
     [[nodiscard]] std::size_t count(std::string_view name) const;
 
     [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
@@ -40,6 +42,7 @@ struct Request {
     Deadline deadline;
 };
 
+/// One whole answer.
 struct Response {
     int status = 200;
     std::string content_type = "application/json";

@@ -15,6 +15,7 @@ class WorkerPool;
 /// Answers one request. May throw ProblemError or outbox::Error; called from several threads at once.
 using Handler = std::function<Response(const Request&)>;
 
+/// Where a request goes: its method, the shape of its path, who answers it and on which thread.
 struct Route {
     std::string method;  ///< "GET" answers HEAD as well
     std::string pattern; ///< "/users/{id}": a placeholder stands for one non-empty segment
@@ -35,8 +36,10 @@ public:
     };
     using Found = std::variant<Match, NoSuchPath, NoSuchMethod>;
 
+    /// Adds a route; of two that fit the same request the first answers.
     void add(Route route) { routes_.push_back(std::move(route)); }
 
+    /// Looks for a route. The path is as it was sent; its segments are decoded one by one.
     [[nodiscard]] Found find(std::string_view method, std::string_view path) const;
 
 private:

@@ -9,6 +9,7 @@
 
 namespace outbox::http {
 
+/// Where a server listens, and what it bounds. Every limit has an answer of its own.
 struct ServerOptions {
     std::string address = "127.0.0.1";   ///< IPv4 or IPv6 address, or localhost
     std::uint16_t port = 0;              ///< 0: any free one

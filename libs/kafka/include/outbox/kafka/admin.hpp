@@ -24,12 +24,14 @@ struct TopicLimits {
     std::int64_t kept_ms = std::numeric_limits<std::int64_t>::max();
 };
 
+/// A topic's partitions, as brokers see them now.
 struct TopicState {
     std::vector<std::int32_t> leaders; ///< by partition; -1: none at the moment
 
     [[nodiscard]] std::int32_t partitions() const noexcept {
         return static_cast<std::int32_t>(leaders.size());
     }
+    /// Whether every partition has a leader.
     [[nodiscard]] bool led() const noexcept;
 };
 
@@ -39,6 +41,7 @@ struct Address {
     int port = 0;
 };
 
+/// A topic to be made.
 struct NewTopic {
     std::string name;
     std::int32_t partitions = 1;

@@ -16,7 +16,7 @@ void rd_kafka_topic_destroy(rd_kafka_topic_s*);
 
 namespace outbox::kafka {
 
-/// Of librdkafka: name -> value.
+/// Properties of librdkafka by name.
 using Properties = std::map<std::string, std::string>;
 
 /// How to reach the cluster.

@@ -13,6 +13,7 @@
 
 namespace outbox::kafka {
 
+/// A committed record of a control partition, copied.
 struct ControlRecord {
     std::int64_t offset = 0;
     std::string value;

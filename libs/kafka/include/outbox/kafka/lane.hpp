@@ -14,7 +14,7 @@
 
 namespace outbox::kafka {
 
-/// Of a record. Views.
+/// A header of a record. Both are views, which live as long as their record's.
 struct Header {
     std::string_view name;  ///< UTF-8
     std::string_view value; ///< any bytes

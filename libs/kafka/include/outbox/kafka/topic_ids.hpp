@@ -25,6 +25,7 @@ struct TopicIdentity {
     std::set<std::int32_t> leaders;
 };
 
+/// What one broker answered: whom there is to ask, and what it says about each topic.
 struct IdentityAnswer {
     std::map<std::int32_t, Address> brokers;
     std::map<std::string, TopicIdentity> topics;

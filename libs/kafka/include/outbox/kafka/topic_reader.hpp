@@ -13,7 +13,7 @@
 
 namespace outbox::kafka {
 
-/// Views live during the call.
+/// A committed record. Its views live during the call.
 struct CommittedRecord {
     std::int32_t partition = 0;
     std::int64_t offset = 0;

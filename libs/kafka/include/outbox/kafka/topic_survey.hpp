@@ -16,7 +16,7 @@ namespace outbox::kafka {
 class Connector;
 class BrokerConnection;
 
-/// Of a partition.
+/// How many replicas a partition has, and how many of them are up to date.
 struct Replicas {
     std::int32_t all = 0;
     std::int32_t in_sync = 0;
@@ -33,6 +33,7 @@ struct TopicFacts {
     [[nodiscard]] std::int32_t partitions() const noexcept {
         return static_cast<std::int32_t>(leaders.size());
     }
+    /// Whether every partition has a leader.
     [[nodiscard]] bool led() const noexcept;
 };
 

@@ -36,6 +36,7 @@ struct OpenTransaction {
     std::int32_t coordinator_epoch = 0;
 };
 
+/// A partition of a topic, or all of them.
 struct Partition {
     static constexpr std::int32_t every = -1; ///< stands for all partitions of the topic
 
@@ -43,6 +44,7 @@ struct Partition {
     std::int32_t number = every;
 };
 
+/// What was found where transactions were looked for, and where nobody could look.
 struct OpenTransactions {
     std::vector<OpenTransaction> found;
     std::vector<Partition> unasked; ///< their leader is away

@@ -11,6 +11,7 @@ public:
     /// Room for `bytes` characters, to be written by the caller.
     char* take(std::size_t bytes) { return static_cast<char*>(memory_.allocate(bytes + 1, 1)); }
 
+    /// A copy that lives as long as the arena. No NUL follows it.
     std::string_view keep(std::string_view text) {
         char* copy = take(text.size());
         text.copy(copy, text.size());

@@ -40,6 +40,7 @@ public:
     [[nodiscard]] virtual bool embeds_data() const { return false; }
 };
 
+/// What a format needs to know beyond the row, from RELAY_FORMAT and its neighbours.
 struct FormatOptions {
     std::string name = "cloudevents"; ///< cloudevents, cloudevents-structured, debezium or raw
     std::string source;               ///< ce_source

@@ -11,6 +11,7 @@ namespace outbox::migrations {
 
 /// The steps to take, first one first. They point into the list the plan was made from.
 using Steps = std::vector<const Migration*>;
+/// The steps, or why nothing must be done.
 using Plan = tl::expected<Steps, Refusal>;
 
 /// What `up` has to do. Pure, as all of this file.
@@ -32,6 +33,7 @@ struct StatusLine {
     std::string applied_at; ///< empty: not applied
 };
 
+/// Every step that is applied or could be, in the order of versions.
 std::vector<StatusLine> status_of(const std::vector<Migration>& files, const std::vector<Applied>& history);
 
 /// What is pending of this set is left out.

@@ -8,6 +8,7 @@
 
 namespace outbox::migrations {
 
+/// What the first word asks for.
 enum class Command { up, down, status, version, unmap, sql };
 
 /// How a table of the user's own begins to be served.

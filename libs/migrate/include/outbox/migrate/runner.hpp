@@ -33,6 +33,8 @@ public:
     /// Hears one line for each thing done or waited for.
     using Progress = std::function<void(std::string_view)>;
 
+    /// @param files     of both sets, in the order of versions; checksums are filled in when they
+    ///   are needed
     Runner(postgres::ConnectOptions options, std::vector<Migration> files, Progress progress,
            Patience patience = {});
 

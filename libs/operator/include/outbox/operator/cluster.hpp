@@ -19,6 +19,7 @@ struct ControlEnd {
     std::int64_t largest_seq = 0; ///< that a manifest of the partition names
 };
 
+/// Where the control topic ends, shard by shard.
 struct ControlEnds {
     std::vector<ControlEnd> ours;
     std::optional<Uuid> foreign; ///< another outbox whose manifests stand there as well
@@ -56,6 +57,7 @@ class Cluster {
 public:
     virtual ~Cluster() = default;
 
+    /// The id of the cluster that answers. @throws Error when no broker does
     virtual std::string id() = 0;
     /// Which outbox the name belongs to, and what else is known of it; nullopt: nobody uses it.
     virtual std::optional<Holder> holder() = 0;

@@ -27,6 +27,7 @@ struct FailedGroup {
     std::optional<std::string> event_type; ///< when all have the same
 };
 
+/// All FAILED events, the largest groups first.
 struct FailedReport {
     std::int64_t events = 0;
     std::int64_t groups = 0;

@@ -10,6 +10,7 @@
 
 namespace outbox::verbs {
 
+/// One shard, as the database and the living relays know it.
 struct ShardStatus {
     int shard = 0;
     std::optional<std::string> owner; ///< the relay's name; while it is not alive the shard counts as unowned
@@ -30,9 +31,11 @@ struct ShardStatus {
     bool paused = false; ///< itself, or everything
     bool quiet = false;  ///< paused, and nothing is in flight
 
+    /// "running", "recovering", "pausing", "quiet", "unowned" or "stopped"; the worst that is true.
     [[nodiscard]] const char* state() const;
 };
 
+/// A relay that is alive.
 struct RelayStatus {
     std::string name;
     std::string id;
@@ -41,6 +44,7 @@ struct RelayStatus {
     milliseconds heartbeat_age{0};
 };
 
+/// Something that an operator has paused, by whom and why.
 struct PauseStatus {
     std::string scope; ///< all, topic or shard
     std::string name;
@@ -65,6 +69,7 @@ struct OutageStatus {
     std::int64_t relays = 0; ///< that see it so
 };
 
+/// All that `status` shows, at one moment.
 struct Status {
     std::string outbox;
     std::optional<std::string> name;    ///< none before the first start

@@ -63,6 +63,7 @@ private:
     std::optional<std::string> text_;
 };
 
+/// In the order of $1, $2, ...
 using Params = std::vector<Param>;
 
 /// A statement that is prepared on first use of a connection, where that is its own. `name` is unique in the
@@ -72,6 +73,8 @@ struct Statement {
     const char* sql;
 };
 
+/// How columns come back. Binary is cheaper for numbers and bytes, and needs a reader that knows the
+/// types.
 enum class Format { text, binary };
 
 /// `name` as an SQL identifier, always quoted.
@@ -113,9 +116,12 @@ public:
     /// @return payloads that have come. Close or error of the connection throws.
     std::vector<std::string> wait_notifications(int wake_fd, Deadline deadline);
 
+    /// False once the session was lost or closed: nothing can be asked of it any more.
     [[nodiscard]] bool usable() const noexcept;
     /// What a transaction has to begin with where the session cannot keep it; else empty.
     [[nodiscard]] const std::string& transaction_settings() const noexcept { return transaction_settings_; }
+    /// Ends the session; what was not committed is rolled back by the server. No effect when it is
+    /// closed already.
     void close() noexcept { handle_.reset(); }
 
 private:

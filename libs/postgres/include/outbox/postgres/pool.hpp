@@ -33,6 +33,7 @@ public:
         Connection connection_;
     };
 
+    /// @param size  connections at most; none is opened before it is asked for
     Pool(ConnectOptions options, std::size_t size) : options_(std::move(options)), size_(size) {}
 
     /// @throws Error(retry) when every connection is still on loan at the deadline; DatabaseError when none
@@ -40,6 +41,7 @@ public:
     Loan borrow(Deadline deadline);
 
 private:
+    /// Takes a connection back, or closes it and its idle neighbours when it is broken.
     void give_back(Connection connection) noexcept;
 
     const ConnectOptions options_;

@@ -40,6 +40,8 @@ public:
         flush();
         return connection_.run(statement, params, deadline_, format);
     }
+    /// Runs text that no name stands for, after what was added: a statement that is made up as it
+    /// is needed.
     Result query(const std::string& sql, const Params& params = {}) {
         flush();
         return connection_.query(sql, params, deadline_);

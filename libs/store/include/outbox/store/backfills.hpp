@@ -68,6 +68,8 @@ public:
         : connection_(connection),
           timeout_(timeout) {}
 
+    /// Who this outbox is, for programs beside the relay. @throws Error(stop) where outbox_meta has
+    /// no row.
     OutboxIdentity identity();
     /// Whether a relay has ever sent an event of this outbox there.
     bool was_sent_to(const std::string& topic);
@@ -90,6 +92,7 @@ public:
     /// @return false when something that excludes it, such as a VACUUM, has the table
     bool summarize(std::int64_t first_page, std::int64_t end_page);
 
+    /// The run of that name, in any state; nullopt when there is none.
     std::optional<BackfillRun> find(const std::string& run);
     /// The newest one of a generated name that was meant to do the same and is not finished.
     std::optional<BackfillRun> find_unfinished(const std::string& selection, const std::string& target);
@@ -100,6 +103,7 @@ public:
                                       const std::string& archived);
     /// Of what the filter chooses in the archive those ids that stand there under several numbers.
     IdCount ids_twice_in_archive(const HistoryFilter& filter, std::int64_t after, std::int64_t upto);
+    /// All runs, for `outbox-backfill list`.
     std::vector<BackfillRun> all();
 
     /// Keeps others from registering what is found by the same words, until the connection ends.
@@ -114,6 +118,7 @@ public:
 
     /// @return whether the run has been cancelled
     bool note_progress(const BackfillRun& run, std::int64_t published);
+    /// The run is complete: it cannot be gone on with or cancelled any more.
     void finish(const BackfillRun& run, std::int64_t published);
     /// @return false when it is finished or cancelled already
     bool cancel(const BackfillRun& run, const std::string& who);

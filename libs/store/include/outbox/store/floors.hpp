@@ -27,6 +27,7 @@ public:
         }
         topics_ = std::move(now);
     }
+    /// Everything up to `seq` is left out in this bucket; a floor never sinks by this.
     void raise(int bucket, std::int64_t seq) { floors_[bucket] = std::max(floor_of(bucket), seq); }
     /// A row becomes ready again.
     void lower(int bucket, std::int64_t seq) {
@@ -34,12 +35,16 @@ public:
             found->second = std::min(found->second, seq - 1);
         }
     }
+    /// Every bucket begins at its head again.
     void clear() { floors_.clear(); }
 
+    /// The largest number up to which nothing is ready; the lowest there is where nobody has looked
+    /// yet.
     [[nodiscard]] std::int64_t floor_of(int bucket) const {
         const auto found = floors_.find(bucket);
         return found == floors_.end() ? lowest : found->second;
     }
+    /// The floors of several buckets, in their order, as a statement takes them.
     [[nodiscard]] std::vector<std::int64_t> of(std::span<const int> buckets) const {
         std::vector<std::int64_t> floors;
         for (const int bucket : buckets) {

@@ -36,6 +36,7 @@ struct Condition {
 /// The filter, within `after` < seq <= `upto`.
 Condition condition(const HistoryFilter& filter, std::int64_t after, std::int64_t upto);
 
+/// How much one page may hold. The first event counts for nothing: it is always taken.
 struct PageLimits {
     std::size_t rows = 6'000;
     std::size_t bytes = 6'000'000; ///< in memory; a single number may take more
@@ -79,6 +80,7 @@ struct HistoryCount {
     std::int64_t bytes = 0; ///< of keys, values and headers, roughly
 };
 
+/// What a window of numbers holds, summed up, and how far it reaches.
 struct WindowCounts {
     std::vector<HistoryCount> counts;
     std::int64_t events = 0;

@@ -26,6 +26,8 @@ struct Numbered {
     std::string id = {};
     std::int64_t seq = 0;
 };
+/// The event of the largest number where that is too near the end of the numbering; nullopt where none
+/// is.
 std::optional<Numbered> event_at_the_end(postgres::Connection& connection, Deadline deadline);
 
 /// Moves the identity past `seq`, unless that is near the end. @return whether it stood below

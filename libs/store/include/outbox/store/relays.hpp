@@ -39,6 +39,7 @@ Uuid renew_copied_id(postgres::Connection& connection, milliseconds timeout);
 /// @throws Error(stop) when name or cluster are others than the database's.
 Identity establish_identity(postgres::Connection& connection, const Identity& first, milliseconds timeout);
 
+/// One shard in the register: who owns it, and whether that relay lives.
 struct ShardView {
     int shard = 0;
     std::optional<Uuid> owner;
@@ -99,6 +100,7 @@ public:
     /// Makes the rows of shards that somebody deleted; recovery knows from the manifests where they stood.
     /// @return which
     std::vector<int> make_missing_shards();
+    /// This relay is gone: its shards are free at once. Others are told.
     void leave(const Uuid& relay);
     /// Forgets relays that have been dead for long and own nothing.
     void forget_dead();

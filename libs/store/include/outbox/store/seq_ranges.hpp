@@ -20,6 +20,7 @@ using SeqRanges = std::vector<SeqRange>;
 
 /// As PostgreSQL writes an int8multirange: "{[1,5),[8,9)}". @throws std::invalid_argument for any other text
 SeqRanges parse_ranges(std::string_view text);
+/// The text that parse_ranges() reads, for a parameter of a statement.
 std::string ranges_text(const SeqRanges& ranges);
 
 /// Those that hold a number above `after` and up to `upto`.

@@ -13,6 +13,8 @@ struct Unserved {
     std::string why;   ///< one line, which names the table and says what to type
 };
 
+/// The tables that are served and in trouble, empty when all is well; a line too when the role may not
+/// look.
 std::vector<Unserved> unserved_tables(postgres::Connection& connection, Deadline deadline);
 
 } // namespace outbox::store

@@ -127,6 +127,7 @@ private:
     void mark_processing(const RowSet& claimed);
     void mark_moved(const std::vector<SentRow>& rows, std::size_t marked);
     void note_processing(const RowSet& claimed);
+    void wait_for_locks(const ClaimLimits& limits);
     void give_back(const std::vector<Row>& missed, const std::vector<Row>& followers);
     void expect_none(const postgres::Result& left);
 

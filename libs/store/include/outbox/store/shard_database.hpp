@@ -159,6 +159,8 @@ struct ClaimLimits {
     std::size_t rows_a_statement = 100;
     std::size_t bytes = 512 << 10; ///< about; at least one statement is taken
     bool track_processing = true;
+    std::optional<milliseconds> lock_wait =
+        {}; ///< for rows that others have locked; nullopt: as for any lock
 };
 
 /// One guarded transaction about some shards: their locks in shared mode, in order, then the ownership check,

@@ -25,6 +25,7 @@ std::string array_of(const Range& range, Print print) {
     return text;
 }
 
+/// '{1,2,3}' from numbers.
 template <class Range>
 std::string numbers(const Range& range) {
     return array_of(range, [](std::string& text, auto number) {
@@ -32,6 +33,7 @@ std::string numbers(const Range& range) {
     });
 }
 
+/// A ctid as an array's element: in quotes, because it has a comma.
 inline void print_tid(std::string& text, const Tid& tid) {
     fmt::format_to(std::back_inserter(text), "\"({},{})\"", tid.block, tid.offset);
 }

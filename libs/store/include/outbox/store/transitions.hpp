@@ -35,6 +35,7 @@ inline constexpr std::string_view adopt = "adopt";
 inline constexpr std::array all_actors{actor::relay, actor::recovery,  actor::retry,
                                        actor::skip,  actor::reconcile, actor::adopt};
 
+/// One row of the table: who may change an event from one state to another, and when.
 struct Transition {
     std::string_view from;
     std::string_view to;

@@ -36,6 +36,7 @@ enum class Suspect {
     rows,    ///< one of them is damaged, or larger than the server can hand out
     too_many ///< all together took too much time or memory, or one of them does
 };
+/// By the SQLSTATE of the error that it failed with; empty means that no answer came.
 Suspect suspect_of(std::string_view sqlstate);
 
 /// Seeks those among the chosen rows that cannot be read, by reading ever smaller parts. Empty when the

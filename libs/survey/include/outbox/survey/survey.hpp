@@ -17,8 +17,10 @@ enum class Severity {
 /// The `mend` of what `outbox-migrate up` sets right by itself.
 constexpr const char* mended_by_up = "outbox-migrate up";
 
+/// "refuse", "error" or "warn", as the JSON of `outbox-relay status` has it.
 const char* name_of(Severity severity);
 
+/// One thing that is to be said: about what, why, and what to type.
 struct Finding {
     Severity severity = Severity::warn;
     std::string object = {};  ///< which it is about

@@ -26,13 +26,17 @@ struct Field {
     std::variant<std::int64_t, double, std::string> value;
 };
 
+/// Written in braces at the call; lives until the call returns.
 using Fields = std::initializer_list<Field>;
 
 /// Sets level and form from LOG_LEVEL and LOG_FORMAT. Thread-safe.
 /// @param sink  where lines go; empty: to stderr
 void configure(const Settings& settings, std::string_view program, Sink sink = {});
 
-/// A line a thing: `log::info("shard taken", {{"shard", 3}, {"epoch", 7}})`. Thread-safe.
+/// Writes one line, which tells one thing: `log::info("shard taken", {{"shard", 3}, {"epoch", 7}})`.
+/// All four are thread-safe and never throw for what the line holds. Debug is what only a developer
+/// needs, info the ordinary course of things, warn what mends itself but is odd, error what somebody
+/// must look at.
 void debug(std::string_view message, Fields fields = {});
 void info(std::string_view message, Fields fields = {});
 void warn(std::string_view message, Fields fields = {});

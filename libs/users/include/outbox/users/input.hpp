@@ -24,7 +24,9 @@ http::JsonObject read_body(const http::Request& request);
 // Each of these reads one body. Members that are not known are ignored.
 // They throw http::ProblemError 422, which names every field that is wrong.
 
+/// A new user: both members, checked.
 NewUser read_new_user(const http::JsonObject& body);
+/// A change: at least one member, checked.
 UserChange read_user_change(const http::JsonObject& body);
 
 /// `crash_after_db` of POST /test/crash; true when it is left out.
