@@ -29,10 +29,12 @@ protected:
         database().calls.clear();
         kafka_.calls.clear();
     }
-    void fence(const SentUnder& before) {
-        fencing_.fence(before, 7, {Deadline::in(milliseconds(0)), [] { return true; }});
+    bool fence(const SentUnder& before) {
+        return fencing_.fence(before, 7, {Deadline::in(milliseconds(0)), [] { return true; }});
     }
-    void fence_slot(int number, std::int64_t epoch) { fence({SentUnder::Kind::slot, {number, epoch}}); }
+    bool fence_slot(int number, std::int64_t epoch) {
+        return fence({SentUnder::Kind::slot, {number, epoch}});
+    }
     /// Lanes are made under these ids, initialised and let go, between the two halves of the care for
     /// markers.
     static auto fences(const std::string& ids) {
@@ -101,8 +103,8 @@ TEST_F(FencingTest, StandsNoMoreWhenAnotherRelayHasRaisedItsSlot) {
 
 TEST_F(FencingTest, ASlotThatWasRaisedSinceNeedsNoFencing) {
     begin();
-    fence_slot(1, 4);
-    fence({});
+    EXPECT_FALSE(fence_slot(1, 4));
+    EXPECT_FALSE(fence({}));
     EXPECT_THAT(kafka_.calls, IsEmpty());
     EXPECT_THAT(database().calls, IsEmpty());
 }
@@ -111,7 +113,7 @@ TEST_F(FencingTest, ASlotThatWasNotRaisedSinceIsFencedAndRaised) {
     for (const std::int64_t epoch : {5, 9}) { // 9: the database has lost some
         begin();
         database().slot_epochs[1] = 5;
-        fence_slot(1, epoch);
+        EXPECT_TRUE(fence_slot(1, epoch));
         EXPECT_THAT(kafka_.calls, fences("p1")) << epoch;
         EXPECT_THAT(database().calls, ElementsAre("raise slot 1")) << epoch;
         EXPECT_EQ(database().slot_epochs[1], 6) << epoch;
@@ -130,22 +132,23 @@ TEST_F(FencingTest, ASlotWhoseFencingFailedIsNotRaised) {
 
 TEST_F(FencingTest, ItsOwnSlotIsNeverFenced) {
     begin();
-    fence_slot(0, 2);
-    fence_slot(0, 1);
+    EXPECT_FALSE(fence_slot(0, 2));
+    EXPECT_FALSE(fence_slot(0, 1));
+    EXPECT_FALSE(fence_slot(0, 9)) << "the database has lost some";
     EXPECT_THAT(kafka_.calls, IsEmpty());
     EXPECT_TRUE(fencing_.stands());
 }
 
 TEST_F(FencingTest, ProducersThatAShardHadForItselfAreFencedUnderItsNumber) {
     begin();
-    fence({SentUnder::Kind::shard, {}});
+    EXPECT_TRUE(fence({SentUnder::Kind::shard, {}}));
     EXPECT_THAT(kafka_.calls, fences("7"));
     EXPECT_THAT(database().calls, IsEmpty());
 }
 
 TEST_F(FencingTest, WhereNobodyKnowsAllOthersAreFencedAndItsOwnAreNot) {
     begin();
-    fence({SentUnder::Kind::unknown, {}});
+    EXPECT_TRUE(fence({SentUnder::Kind::unknown, {}}));
     EXPECT_THAT(database().calls, ElementsAre("raise slot 1", "raise slot 2"));
     for (const char* const call :
          {"init p1-0", "init p1-1", "init p2-0", "init p2-1", "init 7-0", "init 7-1"}) {
