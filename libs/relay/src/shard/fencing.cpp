@@ -18,7 +18,8 @@ std::string Fencing::prefix(const std::string& ids) const {
 /// What brokers know of the last transactions is written down before the producers are initialised, for then
 /// they forget it; lost markers are written after it, when nobody else can begin a transaction.
 template <class Initialise>
-void Fencing::between_markers(const std::string& ids, const Patience& patience, Initialise initialise) {
+void Fencing::between_markers(const std::string& ids, const std::optional<store::Slot>& slot,
+                              const Patience& patience, Initialise initialise) {
     const auto markers =
         brokers_.markers(session_.database(), ids, delivery::lane_ids(prefix(ids)), patience);
     markers->note();
@@ -29,7 +30,7 @@ void Fencing::between_markers(const std::string& ids, const Patience& patience, 
     }
     debts_.erase(ids);
     if (!waiting.empty()) {
-        debts_[ids] = std::move(waiting);
+        debts_[ids] = {std::move(waiting), slot};
     }
 }
 
@@ -40,10 +41,25 @@ std::optional<store::Slot> Fencing::raise_after(const store::Slot& slot, Initial
     if (!faults::cure("slot-epoch")) {
         raised = session_.database().raise_slot(slot);
         initialise();
-        return raised;
+    } else {
+        initialise();
+        raised = session_.database().raise_slot(slot);
     }
-    initialise();
-    return session_.database().raise_slot(slot);
+    note_raised(delivery::slot_ids(slot.number), raised);
+    return raised;
+}
+
+/// @param raised  null: somebody else has raised the slot, and its producers are fenced all the same
+void Fencing::note_raised(const std::string& ids, const std::optional<store::Slot>& raised) {
+    const auto debt = debts_.find(ids);
+    if (debt == debts_.end()) {
+        return;
+    }
+    if (raised) {
+        debt->second.slot = raised;
+    } else {
+        debts_.erase(debt);
+    }
 }
 
 Step Fencing::begin() {
@@ -53,11 +69,10 @@ Step Fencing::begin() {
     had_ = leased.number;
     const std::string ids = delivery::slot_ids(leased.number);
     publisher_.rename(prefix(ids));
-    const Patience patience{Deadline::in(begin_timeout), [&] {
-                                return session_.database().slot_epoch(leased.number) == leased.epoch;
-                            }};
+    const Patience patience{Deadline::in(begin_timeout),
+                            [&] { return session_.database().slot_epoch(leased.number) == leased.epoch; }};
     slot_ = raise_after(leased, [&] {
-        between_markers(ids, patience, [&] {
+        between_markers(ids, leased, patience, [&] {
             publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
                              patience.go_on);
         });
@@ -71,12 +86,22 @@ Step Fencing::begin() {
     return {};
 }
 
-/// Of slots and shards whose producers this pipeline has fenced before.
+/// Of slots and shards whose producers this pipeline has fenced before. Whoever has raised such a slot since
+/// may have a transaction under way there, and has noted the same markers: they are his to write.
 void Fencing::pay_debts(const std::string& own, const Patience& patience) {
     const auto debts = debts_;
-    for (const auto& [ids, topics] : debts) {
-        if (ids != own) {
-            between_markers(ids, patience, [] {});
+    for (const auto& each : debts) {
+        const std::string& ids = each.first;
+        const auto& slot = each.second.slot;
+        if (ids == own) {
+            continue;
+        }
+        if (!slot) {
+            fence_ids(ids, {}, patience);
+        } else if (session_.database().slot_epoch(slot->number) == slot->epoch) {
+            raise_after(*slot, [&] { fence_ids(ids, slot, patience); });
+        } else {
+            debts_.erase(ids);
         }
     }
 }
@@ -100,7 +125,7 @@ bool Fencing::fence(const store::SentUnder& before, int shard, const Patience& p
         }
         [[fallthrough]];
     case Kind::shard:
-        fence_ids(delivery::shard_ids(shard), patience);
+        fence_ids(delivery::shard_ids(shard), {}, patience);
         return true;
     }
     return false;
@@ -113,23 +138,24 @@ bool Fencing::fence_slot(const store::Slot& then, const Patience& patience) {
         return false;
     }
     // Where somebody else has raised it they are fenced all the same.
-    raise_after(now, [&] { fence_ids(delivery::slot_ids(then.number), patience); });
+    raise_after(now, [&] { fence_ids(delivery::slot_ids(then.number), now, patience); });
     return true;
 }
 
-void Fencing::fence_ids(const std::string& ids, const Patience& patience) {
+void Fencing::fence_ids(const std::string& ids, const std::optional<store::Slot>& slot,
+                        const Patience& patience) {
     if (!faults::cure("fence-others")) {
         return;
     }
-    between_markers(ids, patience, [&] {
+    between_markers(ids, slot, patience, [&] {
         delivery::fence_lanes(publisher_.options(), prefix(ids), patience.deadline, patience.go_on);
     });
 }
 
 std::set<std::string> Fencing::unmarked_topics() const {
     std::set<std::string> topics;
-    for (const auto& [ids, waiting] : debts_) {
-        topics.insert(waiting.begin(), waiting.end());
+    for (const auto& [ids, debt] : debts_) {
+        topics.insert(debt.topics.begin(), debt.topics.end());
     }
     return topics;
 }

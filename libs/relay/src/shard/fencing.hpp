@@ -55,12 +55,20 @@ public:
     [[nodiscard]] std::set<std::string> unmarked_topics() const;
 
 private:
+    /// Of a slot it is owed by whoever has raised it last.
+    struct Debt {
+        std::vector<std::string> topics; ///< wait for markers
+        std::optional<store::Slot> slot; ///< as it was left; null: of a shard
+    };
+
     bool fence_slot(const store::Slot& then, const Patience& patience);
-    void fence_ids(const std::string& ids, const Patience& patience);
+    void fence_ids(const std::string& ids, const std::optional<store::Slot>& slot, const Patience& patience);
     template <class Initialise>
-    void between_markers(const std::string& ids, const Patience& patience, Initialise initialise);
+    void between_markers(const std::string& ids, const std::optional<store::Slot>& slot,
+                         const Patience& patience, Initialise initialise);
     template <class Initialise>
     std::optional<store::Slot> raise_after(const store::Slot& slot, Initialise initialise);
+    void note_raised(const std::string& ids, const std::optional<store::Slot>& raised);
     void pay_debts(const std::string& own, const Patience& patience);
     [[nodiscard]] std::string prefix(const std::string& ids) const;
 
@@ -71,8 +79,8 @@ private:
     delivery::Publisher& publisher_;
     Observer& observer_;
     std::optional<store::Slot> slot_;
-    int had_ = -1; ///< number of the slot that was leased last
-    std::map<std::string, std::vector<std::string>> debts_; ///< by ids: topics that wait for markers
+    int had_ = -1;                      ///< number of the slot that was leased last
+    std::map<std::string, Debt> debts_; ///< by ids
 };
 
 } // namespace outbox::relay

@@ -36,22 +36,24 @@ inline store::RowSet rows_of(const std::vector<std::int64_t>& seqs, std::int16_t
     return set;
 }
 
-/// What is called, in order. A test may let one fail.
+/// What is called, in order.
 struct Calls : std::vector<std::string> {
+    /// Before the next one of this name is done.
+    void when(const std::string& name, std::function<void()> act) { acts_[name] = std::move(act); }
     /// The next one of this name fails so.
     template <class Failure>
     void fail(const std::string& name, Failure failure) {
-        failures_[name] = [failure] { throw Failure(failure); };
+        when(name, [failure] { throw Failure(failure); });
     }
     void note(const std::string& call) {
-        if (auto failure = failures_.extract(call)) {
-            failure.mapped()();
+        if (auto act = acts_.extract(call)) {
+            act.mapped()();
         }
         push_back(call);
     }
 
 private:
-    std::map<std::string, std::function<void()>> failures_;
+    std::map<std::string, std::function<void()>> acts_;
 };
 
 struct Database;

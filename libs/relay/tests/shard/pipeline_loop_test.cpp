@@ -1,10 +1,8 @@
-#include "fakes.hpp"
-#include "shard/pipeline_loop.hpp"
+#include "loop_fixture.hpp"
 
 #include <outbox/kafka/error.hpp>
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 namespace outbox::relay {
 namespace {
@@ -13,72 +11,18 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-/// The loop as it is, stepped by hand, without servers; it serves one shard.
-class PipelineLoopTest : public testing::Test {
+/// It serves one shard.
+class PipelineLoopTest : public LoopTest {
 protected:
-    PipelineLoopTest() : options_(fakes::options()) { identity_.outbox_id = Uuid::random(); }
+    PipelineLoopTest() : LoopTest({0}) {}
 
-    PipelineLoop& loop() {
-        if (!loop_) {
-            loop_.emplace(
-                PipelineLoop::Settings{Uuid::random(), identity_, returns_, [this] { ++told_gone_; }},
-                Work::Settings{0, 1, options_, identity_.outbox_id, pauses_, budget_, outlived_},
-                Seams{session_, kafka_, topics_, identities_, clock_, observer_}, fakes::publisher(kafka_));
-            loop_->bell().take(0);
-        }
-        return *loop_;
-    }
-    /// Steps it until the shard is there.
-    testing::AssertionResult until(ShardState state) {
-        return until([&] { return loop().state(0) == state; });
-    }
-    testing::AssertionResult until(const std::function<bool()>& there) {
-        constexpr int patience = 50;
-        for (int i = 0; i < patience; ++i) {
-            if (there()) {
-                return testing::AssertionSuccess();
-            }
-            step();
-        }
-        const auto now = loop().state(0);
-        return testing::AssertionFailure() << "it is in state " << (now ? static_cast<int>(*now) : -1);
-    }
-    void step() {
-        loop().step();
-        loop().publisher().work();
-    }
-    void steps(int count) {
-        for (int i = 0; i < count; ++i) {
-            step();
-        }
-    }
-    /// Works, and the first manifest is marked.
-    void be_at_work() {
-        ASSERT_TRUE(until(ShardState::working));
-        steps(4);
-        ASSERT_EQ(database().marked(0), 1);
-        database().calls.clear();
-    }
+    using LoopTest::until;
+    testing::AssertionResult until(ShardState state) { return until(0, state); }
+
     [[nodiscard]] std::optional<Hindrance::Told> hindrance() {
         const auto views = loop().views();
         return views.empty() ? std::nullopt : views.front().hindrance;
     }
-    fakes::Database& database() { return session_.fake; }
-
-    RelayOptions options_;
-    store::Identity identity_;
-    std::atomic<unsigned> returns_{0};
-    Pauses pauses_;
-    delivery::ClaimBudget budget_{1U << 20U};
-    Observer observer_;
-    Outlived outlived_{observer_};
-    fakes::Session session_;
-    fakes::Kafka kafka_;
-    fakes::Topics topics_;
-    fakes::Identities identities_;
-    fakes::Time clock_;
-    int told_gone_ = 0;
-    std::optional<PipelineLoop> loop_;
 };
 
 TEST_F(PipelineLoopTest, TakesItsShardAndMarksTheFirstManifestBeforeItClaims) {
