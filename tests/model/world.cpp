@@ -74,9 +74,13 @@ void World::step(std::uint32_t word) {
     world_.time += between_steps;
     const int what = dice.below(100);
     if (what < 45) {
-        relay_step(dice);
+        do {
+            relay_step(dice);
+        } while (dice.one_in(2));
     } else if (what < 80) {
-        network_step(dice);
+        do {
+            network_step(dice);
+        } while (!dice.one_in(3));
     } else if (what < 91) {
         writer_step(dice);
     } else {
@@ -87,9 +91,10 @@ void World::step(std::uint32_t word) {
 void World::relay_step(Dice& dice) {
     // Mostly one that has something to do: others would only look who the owners are.
     const int first = dice.below(relay_count);
+    const bool others = dice.one_in(4);
     for (int i = 0; i < relay_count; ++i) {
         Relay& relay = relays_[static_cast<std::size_t>((first + i) % relay_count)];
-        if (!relay.hung && (relay.has_work() || i == relay_count - 1)) {
+        if (!relay.hung && (relay.serves() || (others && relay.may_take_one()) || i == relay_count - 1)) {
             return relay.step();
         }
     }
