@@ -14,7 +14,7 @@ enum class Cure {
     row_set,          ///< it names each row; a row in flight that it does not name was not sent
     gapless,          ///< manifests follow each other from the last durable mark on, else the shard stops
     first_manifest,   ///< a shard's first manifest is marked before anything is claimed
-    first_of_owner,   ///< and so is the first of each of its owners
+    first_of_owner,   ///< and so is the first of each of its owners, so that Kafka knows their slots
     slot_in_manifest, ///< it names its slot; recovery fences those that the shard's row does not know
     high_watermark,   ///< the end to read to is the high watermark, not the last stable offset
     digest,           ///< a row whose id is not the one that the manifest names stops the shard

@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <bitset>
 #include <string>
 #include <vector>
 
@@ -35,6 +34,7 @@ struct Surroundings {
     const Cures& cures;
     bool track_processing = true;
     bool faults = true;                            ///< statements fail, and answers to COMMIT are lost
+    bool slow_topics = false;                      ///< brokers hardly ever say whether topics are the same
     int clients = 0;                               ///< producers made so far
     std::vector<std::string> manifests{};          ///< texts, by number
     std::vector<std::string> slot_of_manifest{};   ///< headers, by number
@@ -57,9 +57,7 @@ struct Life {
     std::vector<ModelLane*> lanes{};    ///< those that there are
     const ModelLane* sending = nullptr; ///< waits for an answer to a batch of its own
     std::uint8_t served = 0;            ///< shards that are claimed of, bits
-    std::bitset<most_rows> in_hand{};   ///< claimed and not marked, by seq
-    int unmarked = 0;                   ///< batches that were published since the last mark
-    bool first_only = false;            ///< the newest of them names no event
+    bool first_only = false;            ///< the newest batch that was published names no event
 
     [[nodiscard]] bool serves(int key) const { return (served >> shard_of(key) & 1) != 0; }
 

@@ -56,8 +56,6 @@ public:
                                                     SteadyClock::time_point) const override;
 
 private:
-    [[nodiscard]] bool more_to_claim() const;
-
     Life& life_;
 };
 

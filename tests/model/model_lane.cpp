@@ -96,7 +96,6 @@ kafka::TransactionEnd ModelLane::send(const std::vector<kafka::Record>& records,
     if (!end.failure) {
         end.strays = end.strays && life_.world.have(Cure::strays);
         ++life_.world.counts.batches;
-        ++life_.unmarked;
         life_.first_only = events == 0;
         life_.say("has published on lane ", number_);
     }

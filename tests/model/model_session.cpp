@@ -139,8 +139,6 @@ store::Slot ModelDatabase::lease_slot(const Uuid&, int had) {
     });
     ++life_.world.counts.recoveries;
     life_.say("leases slot ", slot.number, " of epoch ", slot.epoch);
-    life_.unmarked = 0;
-    life_.in_hand.reset();
     return slot;
 }
 
@@ -323,19 +321,9 @@ void ModelTurn::commit(store::RowSet& claimed) {
             write_claim(now, claimed);
         },
         database_.life().world.have(Cure::flush_first));
-    for (const store::Row& row : claimed.rows) {
-        database_.life().in_hand.set(static_cast<std::size_t>(row.seq));
-    }
-    for (const store::Row& row : put_back_) {
-        database_.life().in_hand.reset(static_cast<std::size_t>(row.seq));
-    }
     for (const Marked& each : marked_) {
         for (const store::ShardMark& mark : each.upto) {
             database_.life().say("marks batch ", mark.upto.batch, " of shard ", mark.shard);
-        }
-        database_.life().unmarked = 0;
-        for (const store::SentRow& row : each.rows) {
-            database_.life().in_hand.reset(static_cast<std::size_t>(row.seq));
         }
     }
 }

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t first_seed = 1;
 
 TEST(Model, EveryEventIsVisibleOnceAndInOrderWhateverTheSchedule) {
-    const Campaign campaign = run_campaign(first_seed, {}, {0, 300'000});
+    const Campaign campaign = run_campaign(first_seed, {}, {0, 150'000});
     const std::string text = report(campaign, {});
     fmt::print("{}", text);
     EXPECT_FALSE(campaign.failed) << text;

@@ -138,9 +138,9 @@ bool Relay::may_take(int shard) const {
     return owner == nobody || owner == identity() || !world_.database.lives(owner);
 }
 
-bool Relay::has_work() const {
+bool Relay::may_take_one() const {
     for (int shard = 0; shard < shard_count; ++shard) {
-        if (shards_[static_cast<std::size_t>(shard)] || may_take(shard)) {
+        if (may_take(shard)) {
             return true;
         }
     }
@@ -154,7 +154,7 @@ void Relay::take_shares() {
     }
     for (int shard = 0; shard < shard_count; ++shard) {
         const auto place = static_cast<std::size_t>(shard);
-        if (!shards_[place] && may_take(shard) && world_.dice.one_in(2)) {
+        if (!shards_[place] && may_take(shard) && (!world_.faults || world_.dice.one_in(2))) {
             shards_.set(place);
             loop_->bell().take(shard);
         }
@@ -202,7 +202,6 @@ void Relay::crash() {
     world_.database.disconnect(life_.relay);
     loop_.reset();
     life_.identity += relay_count;
-    life_.unmarked = 0;
     life_.served = 0;
     session_.emplace(life_);
     hung = false;

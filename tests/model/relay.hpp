@@ -38,8 +38,9 @@ public:
     void doubt();      ///< a heartbeat sees other owners
     bool hung = false; ///< SIGSTOP
 
-    /// It serves a shard, or may take one.
-    [[nodiscard]] bool has_work() const;
+    /// Some shard.
+    [[nodiscard]] bool serves() const { return shards_.any(); }
+    [[nodiscard]] bool may_take_one() const;
     /// The shard stands still here.
     [[nodiscard]] bool stopped(int shard) const;
     [[nodiscard]] const std::string& reason(int shard) const { return session_->database().reason(shard); }

@@ -30,12 +30,14 @@ World::World(const Schedule& schedule, const Cures& cures, Trace* trace)
     : schedule_(schedule),
       setup_(schedule.seed),
       mood_(static_cast<Mood>(setup_.below(static_cast<int>(Mood::count)))),
-      special_(setup_.one_in(4) ? static_cast<Special>(setup_.below(static_cast<int>(Special::count)))
-                                : Special::none),
+      special_(setup_.one_in(3)
+                   ? static_cast<Special>(1 + setup_.below(static_cast<int>(Special::count) - 1))
+                   : Special::none),
       asynchronous_(setup_.one_in(3)),
       kafka_(setup_.one_in(4)),
       world_{database_, kafka_, network_, cures} {
     world_.track_processing = !setup_.one_in(3);
+    world_.slow_topics = mood_ == Mood::slow_topics;
     world_.trace = trace;
     cures.use();
     kafka_.refusals.resize(16);
@@ -72,9 +74,13 @@ void World::step(std::uint32_t word) {
     world_.time += between_steps;
     const int what = dice.below(100);
     if (what < 45) {
-        relay_step(dice);
+        do {
+            relay_step(dice);
+        } while (dice.one_in(2));
     } else if (what < 80) {
-        network_step(dice);
+        do {
+            network_step(dice);
+        } while (!dice.one_in(3));
     } else if (what < 91) {
         writer_step(dice);
     } else {
@@ -85,9 +91,10 @@ void World::step(std::uint32_t word) {
 void World::relay_step(Dice& dice) {
     // Mostly one that has something to do: others would only look who the owners are.
     const int first = dice.below(relay_count);
+    const bool others = dice.one_in(4);
     for (int i = 0; i < relay_count; ++i) {
         Relay& relay = relays_[static_cast<std::size_t>((first + i) % relay_count)];
-        if (!relay.hung && (relay.has_work() || i == relay_count - 1)) {
+        if (!relay.hung && (relay.serves() || (others && relay.may_take_one()) || i == relay_count - 1)) {
             return relay.step();
         }
     }
@@ -144,6 +151,13 @@ void World::fault(Dice& dice) {
     }
     if (mood_ == Mood::takeovers && dice.one_in(2)) {
         return relay_fault(dice);
+    }
+    if (mood_ == Mood::slow_topics && !dice.one_in(3)) {
+        return dice.one_in(2) ? kafka_.compact_control(dice.below(shard_count), world_.batch_of_manifest)
+                              : writer_step(dice);
+    }
+    if (special_ != Special::none && dice.one_in(4)) {
+        return special_fault(dice);
     }
     switch (dice.below(8)) {
     case 0:

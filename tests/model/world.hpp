@@ -30,7 +30,7 @@ public:
 
 private:
     /// What happens more often than else.
-    enum class Mood { any, late_requests, takeovers, count };
+    enum class Mood { any, late_requests, takeovers, slow_topics, count };
     enum class Special { none, restore, empty_control, foreign, count };
 
     void step(std::uint32_t word);

@@ -52,6 +52,15 @@ TEST(Manifest, TellsTheTopicsOfItsRowsBesideIt) {
     EXPECT_EQ(decode(encode(manifest), encode_topics(manifest)), manifest);
 }
 
+TEST(Manifest, TellsItsSlotBesideIt) {
+    const store::Slot slot{3, 1'700'000'000};
+    EXPECT_EQ(encode_slot(slot), "3 1700000000");
+    EXPECT_EQ(decode_slot("3 1700000000"), slot);
+    for (const char* other : {"", "3", "3 ", " 3", "3 x", "3 4 5", "3,4"}) {
+        EXPECT_FALSE(decode_slot(other)) << other;
+    }
+}
+
 TEST(Manifest, OfARelayThatKnewNoIdsOfTopicsIsRead) {
     Manifest manifest = with_topics();
     const auto bytes = encode(manifest);

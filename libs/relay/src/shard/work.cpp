@@ -281,7 +281,8 @@ void Work::finish(std::unique_ptr<delivery::Batch> batch, const std::set<int>& s
         seams_.topics.forget(); // some of them may not be asked for any more: that parks them, by name
     }
     for (const store::Ownership& ownership : ownerships_) {
-        const bool lacks_one = batch->manifests.empty() || faults::cure("manifest-a-shard");
+        const bool lacks_one =
+            batch->claimed.empty() || batch->manifests.empty() || faults::cure("manifest-a-shard");
         if (shards.contains(ownership.shard) && lacks_one) {
             add_manifest(*batch, control_.name(), settings_.outbox_id, settings_.shard_count, ownership,
                          *fencing_.slot(), crew_.at(ownership.shard)++);

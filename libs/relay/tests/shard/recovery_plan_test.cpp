@@ -43,6 +43,22 @@ TEST_F(Recovery, SettlesTheBatchesAfterTheLastDurableMark) {
     EXPECT_FALSE(settle.raise_epoch);
 }
 
+TEST_F(Recovery, NamesTheSlotsUnderWhichUnmarkedManifestsWereSentOnce) {
+    add(100, 10, 4, before); // is marked
+    add(105, 11, 4, before);
+    add(110, 12, 4, before);
+    add(115, 13, 4, before);
+    add(120, 14, 4, before);
+    const std::string header(delivery::slot_header);
+    tail.records[0].headers[header] = delivery::encode_slot({7, 1});
+    tail.records[1].headers[header] = delivery::encode_slot({3, 17});
+    tail.records[2].headers[header] = delivery::encode_slot({3, 17});
+    tail.records[3].headers[header] = "three"; // of a newer relay
+    using Kind = store::SentUnder::Kind;
+    EXPECT_EQ(settled().sent_under,
+              (std::vector<store::SentUnder>{{Kind::slot, {3, 17}}, {Kind::unknown, {}}, {Kind::shard, {}}}));
+}
+
 TEST_F(Recovery, ARowBecomesWhatItsManifestSays) {
     add(100, 10, 4, before);
     const std::vector<delivery::ManifestRow> rows{{1, 110, 7, delivery::Outcome::sent},
