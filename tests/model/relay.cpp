@@ -152,12 +152,11 @@ void Relay::take_shares() {
     for (const int shard : loop_->take_gone()) {
         shards_.reset(static_cast<std::size_t>(shard));
     }
-    for (int shard = 0; shard < shard_count; ++shard) {
-        const auto place = static_cast<std::size_t>(shard);
-        if (!shards_[place] && may_take(shard) && (!world_.faults || world_.dice.one_in(2))) {
-            shards_.set(place);
-            loop_->bell().take(shard);
-        }
+    const int shard = world_.dice.below(shard_count);
+    const auto place = static_cast<std::size_t>(shard);
+    if (!shards_[place] && may_take(shard)) {
+        shards_.set(place);
+        loop_->bell().take(shard);
     }
 }
 

@@ -229,13 +229,19 @@ void World::special_fault(Dice& dice) {
         say("the control topic is deleted and made anew");
         kafka_.empty_control();
         special_played_ = true;
-    } else if (special_ == Special::restore && !database_.has_backup()) {
+    } else if (special_ == Special::restore && (what == 2 || !database_.has_backup())) {
         say("a backup is kept");
         database_.keep_backup();
-    } else if (special_ == Special::restore && what == 3) {
+    } else if (special_ == Special::restore) {
         say("the database is restored from its backup");
         database_.restore();
         writers_.roll_back_all(database_);
+        for (int number = 0; number < relay_count; ++number) {
+            if (dice.one_in(2)) { // cut off from it as well
+                relays_[static_cast<std::size_t>(number)].hung = true;
+                database_.let_lease_expire(number);
+            }
+        }
         special_played_ = true;
         restored_ = true;
     }
