@@ -20,8 +20,10 @@ TEST(HappenedEvents, AreReadWhereTheyLie) {
     row.headers = R"({"traceparent":"00-1-2-01"})";
     batch.claimed.rows = {row, store::Row{}};
     batch.claimed.rows[1].seq = 8;
-    batch.records = {
-        {.topic = "users", .partition = 2, .key = "42"}, {.topic = "letters"}, {.topic = "control"}};
+    batch.records.resize(3);
+    batch.records[0].topic = "users";
+    batch.records[0].partition = 2;
+    batch.records[0].key = "42";
     batch.dead_letters[8] = {};
 
     const Events events(batch);
