@@ -98,7 +98,7 @@ TEST_F(Interference, ADeletedIdentityIsNamedWithItsStatementAndWaitedFor) {
     database.query("DELETE FROM outbox_meta");
     const auto statement =
         "INSERT INTO outbox_meta (outbox_id, name, cluster_id, shard_count) VALUES " + identity;
-    EXPECT_TRUE(wait_until([&] { return relay.count(Signal("found").saying(statement)) > 0; }, 30s))
+    EXPECT_TRUE(wait_until([&] { return relay.count(Signal("waits").saying(statement)) > 0; }, 30s))
         << relay.errors();
     EXPECT_THAT(relay_status().output, HasSubstr("refuse: outbox_meta: is empty"));
     database.query(statement);
