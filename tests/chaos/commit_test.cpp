@@ -66,7 +66,7 @@ TEST_F(HungRelay, ChangesNoRowOfItsSuccessorByAClaimThatComesLate) {
     support::Process successor(
         {{support::program("outbox-relay-faults")},
          through_proxies({{"RELAY_LEASE", "15"}, {"OUTBOX_FAULT", "after-settle:1:stop"}})});
-    ASSERT_TRUE(successor.wait_for_text("relay starts", soon())) << successor.errors();
+    ASSERT_TRUE(successor.wait_for(support::Signal("started"), soon())) << successor.errors();
     const auto claim =
         postgres->inject({.match = {"COMMIT", "\noutbox_to_processing\n"}, .fault = {Kind::stall}});
     write_events();
@@ -77,7 +77,7 @@ TEST_F(HungRelay, ChangesNoRowOfItsSuccessorByAClaimThatComesLate) {
     ASSERT_TRUE(support::wait_until([&] { return successor.stopped(); }, 30s)) << successor.errors();
     postgres->lift(claim);
     relay->signal(SIGCONT);
-    EXPECT_TRUE(relay->wait_for_text("shard lost", soon()));
+    EXPECT_TRUE(relay->wait_for(support::Signal("lost"), soon()));
     successor.signal(SIGCONT);
     expect_exactly_once();
 }

@@ -113,8 +113,10 @@ TEST_F(AControlTopic, ThatRefusesRecordsCostsNoEventAnAttempt) {
                                      .fault = {.kind = Kind::replace_error, .error = not_authorised},
                                      .times = 1'000});
     write_events();
-    EXPECT_TRUE(relay->wait_for_text(
-        "the control topic outbox." + database.name() + ".control refuses records", soon()));
+    EXPECT_TRUE(
+        relay->wait_for(support::Signal("recovers")
+                            .saying("the control topic outbox." + database.name() + ".control refuses"),
+                        soon()));
     kafka->lift(rule);
     expect_exactly_once();
 }

@@ -18,14 +18,6 @@ std::uint16_t port_of_variable(const std::string& name) {
     return static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
 }
 
-int occurrences(const std::string& text, const std::string& word) {
-    int count = 0;
-    for (auto found = text.find(word); found != std::string::npos; found = text.find(word, found + 1)) {
-        ++count;
-    }
-    return count;
-}
-
 } // namespace
 
 Chaos::Chaos()
@@ -68,8 +60,8 @@ Variables Chaos::through_proxies(const Variables& changes) const {
 }
 
 void Chaos::start_relay(const Variables& changes) {
-    relay.emplace(support::Command{{support::program("outbox-relay")}, through_proxies(changes)});
-    if (!relay->wait_for_text("shard taken", soon())) {
+    relay.emplace(support::Command{{support::program("outbox-relay-faults")}, through_proxies(changes)});
+    if (!relay->wait_for(support::Signal("recovered"), soon())) {
         throw std::runtime_error("the relay does not take its shard");
     }
 }
@@ -121,7 +113,7 @@ std::ptrdiff_t Chaos::strays() const {
 }
 
 int Chaos::recoveries() const {
-    return occurrences(relay->errors(), "shard taken") - 1;
+    return relay->count(support::Signal("recovered")) - 1;
 }
 
 void PrintTo(const Passage& passage, std::ostream* out) {

@@ -75,7 +75,7 @@ protected:
 
     /// One record; `look` is called before the commit.
     TransactionEnd send(const std::function<void()>& look) {
-        Producer producer({plain, id});
+        Producer producer({plain, id, {}});
         producer.init(soon(), [] { return true; });
         const std::vector<Record> records{{topic, 0, "key", "value", {}, 0}};
         return producer.send(records, soon(), [&] {

@@ -5,6 +5,7 @@
 #include "count.hpp"
 
 #include "source.hpp"
+#include "times.hpp"
 
 #include <outbox/core/error.hpp>
 
@@ -19,8 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::int64_t pages_at_once = 8'192; // 64 MB: a statement of less than a second
-constexpr auto patience = 60s;                // with a VACUUM, which summarises as well, and with writers
-constexpr milliseconds statement_time{60'000};
+constexpr auto vacuum_patience = 60s;         // with a VACUUM, which summarises as well, and with writers
 
 /// @throws UsageError for what PostgreSQL does not read as a time
 std::string time_of(store::Backfills& runs, const char* option, const std::string& text) {
@@ -92,12 +92,12 @@ void summarize(store::Backfills& runs, const Selection& selection, const Reporte
         return;
     }
     const std::int64_t pages = runs.pages();
-    Deadline deadline = Deadline::in(patience);
+    Deadline deadline = Deadline::in(vacuum_patience);
     for (std::int64_t at = 0; at < pages;) {
         keep_on(go_on);
         if (runs.summarize(at, std::min(at + pages_at_once, pages))) {
             at += pages_at_once;
-            deadline = Deadline::in(patience);
+            deadline = Deadline::in(vacuum_patience);
             reporter.preparing(
                 fmt::format("looking where events lie, {} %", std::min(at, pages) * 100 / pages));
         } else if (deadline.passed()) {
@@ -138,7 +138,7 @@ Members find_members(const Surroundings& surroundings, store::Backfills& runs, p
     // Only so that counting is quick; it changes nothing that a reader sees.
     summarize(runs, members.selection, reporter, go_on);
     // From here on the range stands still: what is counted now is what will be sent.
-    members.still = runs.stand_still(filter.archived, Deadline::in(patience));
+    members.still = runs.stand_still(filter.archived, Deadline::in(vacuum_patience));
     filter.waiting = members.still.waiting.value_or(store::SeqRanges());
     require_one_number_each(runs, members.selection, members.still.last_seq);
 

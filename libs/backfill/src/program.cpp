@@ -10,6 +10,7 @@
 #include "registration.hpp"
 #include "runs_text.hpp"
 #include "source.hpp"
+#include "times.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/core/user.hpp>
@@ -32,7 +33,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto program = "outbox-backfill";
-constexpr milliseconds statement_time{60'000};
 
 /// Database, replica, Kafka and names, from settings and request, checked against each other.
 Surroundings surroundings_of(const Settings& settings, const Request& request) {

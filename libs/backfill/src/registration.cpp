@@ -8,6 +8,7 @@
 #include "count.hpp"
 #include "shaper.hpp"
 #include "source.hpp"
+#include "times.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/delivery/control_topic.hpp>
@@ -24,8 +25,6 @@ namespace outbox::backfill {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr milliseconds statement_time{60'000};
 
 /// "replay-20260102-030405-1a2b"
 std::string generated_name(const Uuid& id) {

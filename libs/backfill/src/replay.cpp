@@ -10,6 +10,7 @@
 #include "resume.hpp"
 #include "shaper.hpp"
 #include "source.hpp"
+#include "times.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/delivery/retry_policy.hpp>
@@ -31,8 +32,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr milliseconds statement_time{60'000};
-constexpr auto patience = 60s;        ///< with Kafka, when a run begins or goes on
+constexpr auto run_patience = 60s;    ///< with Kafka, when a run begins or goes on
 constexpr auto tend_interval = 1s;    ///< between looks at what others do
 constexpr std::size_t open_pages = 2; ///< in memory: one is published while the next is read
 constexpr int most_failures = 5;      ///< in a row without progress
@@ -147,7 +147,7 @@ void Replay::State::start_lanes() {
             owner.admin_, owner.watch_, signal);
     }
     for (Lane& lane : lanes) {
-        lane.start(batch_bytes, Deadline::in(patience), owner.go_on_);
+        lane.start(batch_bytes, Deadline::in(run_patience), owner.go_on_);
     }
     faults::point("after-init");
     // Only now, when every earlier transaction of the run is decided.

@@ -11,8 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 60s; ///< with the control topic
-constexpr auto answer = 10s;   ///< with brokers that are asked which topics there are
+constexpr auto control_patience = 60s; ///< with the control topic
+constexpr auto answer = 10s;           ///< with brokers that are asked which topics there are
 
 } // namespace
 
@@ -24,7 +24,7 @@ Resume read_position(const Surroundings& surroundings, const kafka::Admin& admin
                      const store::BackfillRun& run, const std::function<bool()>& go_on) {
     const auto tail =
         kafka::read_control(surroundings.kafka, admin, surroundings.prefix(), control_partition(run.id),
-                            run.control_offset, Deadline::in(patience), go_on);
+                            run.control_offset, Deadline::in(control_patience), go_on);
     auto plan = plan_resume(run.id, run.lanes, run.control_offset, run.published, tail);
     if (const auto* cannot = std::get_if<CannotResume>(&plan)) {
         throw Error(Action::stop, fmt::format("run {} cannot go on: {}", run.run, cannot->reason));

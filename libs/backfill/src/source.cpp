@@ -4,6 +4,8 @@
 
 #include "source.hpp"
 
+#include "times.hpp"
+
 #include <outbox/core/error.hpp>
 
 #include <fmt/format.h>
@@ -14,13 +16,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr milliseconds statement_time{60'000};
-constexpr auto patience = 60s;
+constexpr auto catch_up_patience = 60s;
 
 /// Waits until the replica shows the log up to the position. @throws Error(retry) at the deadline
 void wait_replayed(postgres::Connection& source, const std::string& log_position,
                    const std::function<bool()>& go_on) {
-    const Deadline deadline = Deadline::in(patience);
+    const Deadline deadline = Deadline::in(catch_up_patience);
     while (!store::has_replayed(source, log_position, statement_time)) {
         if (deadline.passed()) {
             throw Error(Action::retry, "the replica does not show yet what the run is about");

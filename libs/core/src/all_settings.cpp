@@ -5,7 +5,9 @@
 
 #include "outbox/core/event.hpp"
 #include "outbox/core/settings.hpp"
+#include "setting_names.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace outbox {
@@ -338,6 +340,10 @@ constexpr std::array settings = std::to_array<Setting>({
 
 std::span<const Setting> all_settings() {
     return settings;
+}
+
+bool is_setting(std::string_view name) {
+    return std::ranges::any_of(settings, [&](const Setting& setting) { return setting.name == name; });
 }
 
 } // namespace outbox

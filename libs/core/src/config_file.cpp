@@ -8,6 +8,7 @@
 #include "outbox/core/nearest.hpp"
 #include "outbox/core/settings.hpp"
 #include "read_file.hpp"
+#include "setting_names.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -31,11 +32,6 @@ std::string variable_name(std::string_view key) {
         return static_cast<char>(c == '-' || c == '.' ? '_' : c >= 'a' && c <= 'z' ? c - 32 : c);
     });
     return name;
-}
-
-/// True for a setting of any program: one file may serve all four.
-bool is_setting(std::string_view name) {
-    return std::ranges::any_of(all_settings(), [&](const Setting& setting) { return setting.name == name; });
 }
 
 /// The keys that [table] knows; migrate::Mapping says what each means.

@@ -8,6 +8,7 @@
 
 #include "outbox/core/nearest.hpp"
 #include "outbox/core/settings.hpp"
+#include "setting_names.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -42,11 +43,6 @@ constexpr auto synonyms = std::to_array<std::pair<std::string_view, std::string_
 
 bool begins_with_one_of(std::string_view name, std::span<const std::string_view> beginnings) {
     return std::ranges::any_of(beginnings, [&](std::string_view each) { return name.starts_with(each); });
-}
-
-/// A variable is a setting when any of the four programs has it: they often share one environment.
-bool is_setting(std::string_view name) {
-    return std::ranges::any_of(all_settings(), [&](const Setting& setting) { return setting.name == name; });
 }
 
 bool is_secret(std::string_view name) {

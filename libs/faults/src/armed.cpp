@@ -1,5 +1,9 @@
 #include "outbox/faults/faults.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <csignal>
@@ -34,6 +38,18 @@ Plan plan_from(const std::string& text) {
     return plan;
 }
 
+/// Each line is one write at the end of the file, so lines of several threads do not mix.
+int file_from(const std::string& path) {
+    return path.empty() ? -1 : open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC); // NOLINT(*-vararg)
+}
+
+std::string on_one_line(std::string_view text) {
+    std::string line(text);
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return c == '\t' || c == '\n'; }, ' ');
+    return line;
+}
+
 } // namespace
 
 void point(const char* name) {
@@ -48,6 +64,22 @@ void point(const char* name) {
 bool cure(const char* name) {
     static const std::string without = variable("OUTBOX_WITHOUT");
     return without != name;
+}
+
+void signal(const char* name, std::initializer_list<Value> values) {
+    static const int file = file_from(variable("OUTBOX_FAULT_SIGNALS"));
+    if (file < 0) {
+        return;
+    }
+    std::string line = name;
+    for (const Value& value : values) {
+        line += '\t';
+        line += value.name;
+        line += '=';
+        line += value.is_text ? on_one_line(value.text) : std::to_string(value.number);
+    }
+    line += '\n';
+    [[maybe_unused]] const auto written = write(file, line.data(), line.size());
 }
 
 } // namespace outbox::faults

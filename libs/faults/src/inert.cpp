@@ -8,4 +8,6 @@ bool cure(const char* /*name*/) {
     return true;
 }
 
+void signal(const char* /*name*/, std::initializer_list<Value> /*values*/) {}
+
 } // namespace outbox::faults

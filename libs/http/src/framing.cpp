@@ -5,6 +5,8 @@
 
 #include "framing.hpp"
 
+#include "ascii.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,19 +31,6 @@ constexpr std::string_view digits = "0123456789";
 /// As ASCII.
 bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-std::string lowered(std::string_view text) {
-    std::string copy(text);
-    std::ranges::transform(copy, copy.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return copy;
-}
-
-std::string_view trimmed(std::string_view text) {
-    const auto begin = std::min(text.find_first_not_of(" \t"), text.size());
-    text.remove_prefix(begin);
-    return text.substr(0, text.find_last_not_of(" \t") + 1);
 }
 
 /// True when one of the comma-separated words is `word`, which is in lower case.

@@ -4,6 +4,7 @@
 
 #include "outbox/http/json_body.hpp"
 
+#include "ascii.hpp"
 #include "outbox/http/problem.hpp"
 
 #include <outbox/core/json.hpp>
@@ -15,22 +16,6 @@
 
 namespace outbox::http {
 namespace {
-
-/// Without blanks and tabs at its ends.
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view blank = " \t";
-    text.remove_prefix(std::min(text.find_first_not_of(blank), text.size()));
-    text.remove_suffix(text.size() - (text.find_last_not_of(blank) + 1));
-    return text;
-}
-
-/// In lower case, as ASCII; media types have no other letters.
-std::string lowered(std::string_view text) {
-    std::string copy(text);
-    std::ranges::transform(copy, copy.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return copy;
-}
 
 /// A parameter of the media type is fine unless it names a charset other than UTF-8.
 bool is_utf8_json(std::string_view content_type) {

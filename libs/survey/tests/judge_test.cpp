@@ -16,7 +16,8 @@ Facts adoptable() {
     Facts facts{.role = "owner",
                 .database = "shop",
                 .encoding = "UTF8",
-                .events = Table{.name = "public.outbox_events"}};
+                .events = Table{.name = "public.outbox_events"},
+                .mute_roles = {}};
     const auto add = [&](const char* name, const char* type, int length = 0) {
         facts.columns.push_back({.name = name, .type = type, .length = length});
     };
@@ -76,7 +77,8 @@ std::string only(const Facts& facts, Severity severity = Severity::refuse) {
 TEST(SurveyJudge, SaysNothingOfADatabaseAsItShouldBe) {
     EXPECT_THAT(judge(adoptable()), IsEmpty());
     EXPECT_THAT(judge(ours()), IsEmpty());
-    EXPECT_THAT(judge({.role = "owner", .database = "shop", .encoding = "UTF8"}), IsEmpty());
+    EXPECT_THAT(judge({.role = "owner", .database = "shop", .encoding = "UTF8", .mute_roles = {}}),
+                IsEmpty());
 }
 
 TEST(SurveyJudge, AColumnOfTheUsersOwnMayNotHaveANameThatTheOutboxIsAboutToUse) {

@@ -32,7 +32,7 @@ protected:
         return variables;
     }
 
-    Process relay() { return Process({{support::program("outbox-relay")}, environment()}); }
+    Process relay() { return Process({{support::program("outbox-relay-faults")}, environment()}); }
 
     Process relay_with_fault(const std::string& fault) {
         auto variables = environment();
@@ -107,8 +107,8 @@ TEST_F(Crash, ThreeRelaysUnderRandomKillsDeliverEachEventOnce) {
     const Deadline campaign = Deadline::in(30s);
     while (!campaign.passed()) {
         auto& victim = relays[random() % relays.size()];
-        victim.wait_for_text("never written",
-                             Deadline::in(milliseconds(200 + random() % 1'500))); // a random moment
+        victim.wait_for(support::Signal("never"),
+                        Deadline::in(milliseconds(200 + random() % 1'500))); // a random moment
         victim.kill();
         ++kills;
         victim = relay();
@@ -126,7 +126,7 @@ TEST_F(Crash, ARelayStoppedBetweenEpochAndInitDoesNoHarmWhenItGoesOn) {
     EXPECT_GT(database.number("SELECT count(*) FROM outbox_shards WHERE epoch > 0"), 0);
     Process successor = relay();
     Process writer(load(4'000, 400));
-    ASSERT_TRUE(successor.wait_for_text("shard taken", Deadline::in(60s))) << successor.errors();
+    ASSERT_TRUE(successor.wait_for(support::Signal("recovered"), Deadline::in(60s))) << successor.errors();
     hung.signal(SIGCONT);
     EXPECT_EQ(writer.wait(Deadline::in(60s)).exit_code, 0);
     expect_exactly_once(60s);
@@ -147,7 +147,7 @@ TEST_F(Crash, ARelayHungInMidTransactionIsReplacedAndItsEventsAreSeenOnce) {
 
 TEST_F(Crash, SigtermDrainsAndLeavesNothingInFlight) {
     Process stopping = relay();
-    ASSERT_TRUE(stopping.wait_for_text("shard taken", Deadline::in(60s)));
+    ASSERT_TRUE(stopping.wait_for(support::Signal("recovered"), Deadline::in(60s)));
     ASSERT_EQ(support::run(load(20'000)).exit_code, 0);
     stopping.signal(SIGTERM);
     const auto outcome = stopping.wait(Deadline::in(20s));

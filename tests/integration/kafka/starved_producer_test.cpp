@@ -97,7 +97,7 @@ protected:
 
     /// @param starve  called when the broker has the record and nothing is committed
     TransactionEnd commit(const std::function<void()>& starve) {
-        Producer producer({.client = client, .transactional_id = topic + "-id"});
+        Producer producer({.client = client, .transactional_id = topic + "-id", .transactional_family = {}});
         producer.init(soon(), [] { return true; });
         return producer.send(records, soon(), starve);
     }

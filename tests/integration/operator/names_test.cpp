@@ -24,7 +24,7 @@ protected:
     }
 
     [[nodiscard]] Process start_second(const Variables& changes = {}) const {
-        return Process({{support::program("outbox-relay")}, second(changes)});
+        return Process({{support::program("outbox-relay-faults")}, second(changes)});
     }
 
     [[nodiscard]] support::Outcome second_verb(const Words& words, const Variables& changes = {}) const {
@@ -107,7 +107,7 @@ TEST_F(OneName, OfTwoThatStartInOneMomentOneGetsItAndNothingIsLostOrRepeated) {
     Process here = start_relay();
     Process there = start_second();
     const auto ended = [](Process& relay) {
-        return lines_with("another outbox uses the name", relay.errors()) > 0;
+        return relay.count(Signal("gave_up").saying("another outbox uses the name")) > 0;
     };
     ASSERT_TRUE(wait_until([&] { return ended(here) || ended(there); }, 60s))
         << here.errors() << there.errors();

@@ -16,9 +16,10 @@ protected:
             10s);
     }
     static bool knows(Process& relay, int paused_shards, int paused_topics) {
-        return relay.wait_for_text(fmt::format(R"("pauses changed","paused_shards":{},"paused_topics":{})",
-                                               paused_shards, paused_topics),
-                                   Deadline::in(5s));
+        return relay.wait_for(Signal("pauses_changed")
+                                  .with("shards", std::to_string(paused_shards))
+                                  .with("topics", std::to_string(paused_topics)),
+                              Deadline::in(5s));
     }
     /// A key of another shard than this one's.
     std::string key_beside(const std::string& key) {
@@ -64,7 +65,7 @@ TEST_F(Pause, ResumeTriesAStoppedShardAgainWithoutARestart) {
     const auto id = insert({.key = "a"});
     EXPECT_EQ(done({"resume", "--shard", shard}),
               fmt::format("resume: tried again: shard {}, which was stopped\n", shard));
-    EXPECT_TRUE(relay.wait_for_text("shard is tried again", Deadline::in(10s)));
+    EXPECT_TRUE(relay.wait_for(Signal("tried_again", shard_of("a")), Deadline::in(10s)));
     EXPECT_TRUE(wait_until(is_stopped, 60s)) << "the cause is still there" << relay.errors();
     database.query("UPDATE outbox_shards SET marked_batch = marked_batch - 7 WHERE shard = " + shard);
     expect_none_sent(fmt::format("id = '{}'", id), 2s);

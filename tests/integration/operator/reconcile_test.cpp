@@ -90,7 +90,8 @@ TEST_F(Reconcile, SettlesByTheTopicsWhatALostControlTopicCannotTell) {
     delete_topic(control());
     {
         Process puzzled = start_relay();
-        ASSERT_TRUE(puzzled.wait_for_text("is not at offset", Deadline::in(30s))) << puzzled.errors();
+        ASSERT_TRUE(puzzled.wait_for(Signal("stopped").saying("is not at offset"), Deadline::in(30s)))
+            << puzzled.errors();
         puzzled.kill();
     }
     ASSERT_TRUE(wait_dead());

@@ -34,7 +34,7 @@ protected:
         auto variables = orders();
         variables["DB_USER"] = role;
         variables["DB_PASSWORD"] = "secret";
-        return Process({{support::program("outbox-relay")}, variables});
+        return Process({{support::program("outbox-relay-faults")}, variables});
     }
     std::int64_t statements_of(const std::string& who) {
         return database.number(
@@ -57,9 +57,8 @@ private:
 
 TEST_F(TwoSchemas, DoNotWakeEachOther) {
     const Process relay = ready_relay({{"RELAY_SHARDS", "8"}});
-    const Process second = relay_of_orders();
-    ASSERT_TRUE(wait_until([&] { return lines_with("shard taken", second.errors()) == 4; }, 60s))
-        << second.errors();
+    Process second = relay_of_orders();
+    ASSERT_TRUE(second.wait_for(Signal("recovered"), Deadline::in(60s), 4)) << second.errors();
     ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
     stay_quiet(5s);
 

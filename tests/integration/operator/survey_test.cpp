@@ -26,8 +26,8 @@ protected:
         EXPECT_EQ(outcome.exit_code, exit_code) << outcome.errors;
         return outcome.errors;
     }
-    static bool said(Process& relay, const std::string& words) {
-        return wait_until([&] { return lines_with(words, relay.errors()) > 0; }, 90s);
+    static bool finds(Process& relay, const std::string& what) {
+        return relay.wait_for(Signal("found").saying(what), Deadline::in(90s));
     }
 };
 
@@ -35,9 +35,8 @@ TEST_F(Surveyed, NumbersOutOfOrderStopEveryShardUntilTheyAreMended) {
     Process relay = ready_relay();
     ASSERT_TRUE(wait_sent(insert({.key = "a"}))) << relay.errors();
     database.query("ALTER SEQUENCE outbox_events_seq_seq CACHE 10");
-    ASSERT_TRUE(said(relay, "nothing is sent until the database is mended")) << relay.errors();
-    ASSERT_TRUE(wait_until([&] { return lines_with("shard released", relay.errors()) == shards; }, 30s))
-        << relay.errors();
+    ASSERT_TRUE(finds(relay, "gives each session 10 numbers")) << relay.errors();
+    ASSERT_TRUE(relay.wait_for(Signal("released"), Deadline::in(30s), shards)) << relay.errors();
     const auto waiting = insert({.key = "a"});
     EXPECT_THAT(findings(1),
                 HasSubstr("refuse: public.outbox_events_seq_seq: gives each session 10 numbers at once"));
@@ -79,7 +78,7 @@ TEST_F(Surveyed, NumbersThatComeFromElsewhereAreNamedAndWhatWaitsIsSentOnceTheyA
                    " ALTER TABLE outbox_events ALTER seq SET DEFAULT nextval('other')");
     insert({.key = "a"});
     Process relay = start_relay();
-    ASSERT_TRUE(said(relay, "is not numbered by an identity any more")) << relay.errors();
+    ASSERT_TRUE(finds(relay, "is not numbered by an identity any more")) << relay.errors();
     EXPECT_THAT(findings(1), HasSubstr("refuse: column seq of public.outbox_events: is not numbered"));
     const std::string mend = "ALTER TABLE public.outbox_events ALTER COLUMN seq DROP DEFAULT, ALTER COLUMN "
                              "seq ADD GENERATED ALWAYS AS IDENTITY;";
@@ -112,7 +111,7 @@ TEST_F(Hidden, RowsAreToldOfBeforeTheFirstStartAndSentOnceTheyShow) {
     const auto id = insert({.key = "a"});
     database.query("ALTER TABLE outbox_events ENABLE ROW LEVEL SECURITY");
     Process relay = start_relay(role.variables());
-    ASSERT_TRUE(said(relay, "has row-level security that hides rows")) << relay.errors();
+    ASSERT_TRUE(finds(relay, "has row-level security that hides rows")) << relay.errors();
     EXPECT_THAT(findings(1, role.variables()), HasSubstr("ALTER ROLE " + role.name() + " BYPASSRLS"));
     EXPECT_TRUE(relay.running());
     database.query("ALTER TABLE outbox_events DISABLE ROW LEVEL SECURITY");
@@ -122,7 +121,7 @@ TEST_F(Hidden, RowsAreToldOfBeforeTheFirstStartAndSentOnceTheyShow) {
 TEST_F(Hidden, RowsAreToldOfUnderARunningRelay) {
     Process relay = ready_relay(role.variables());
     database.query("ALTER TABLE outbox_shards ENABLE ROW LEVEL SECURITY");
-    ASSERT_TRUE(said(relay, "has row-level security that hides rows")) << relay.errors();
+    ASSERT_TRUE(finds(relay, "has row-level security that hides rows")) << relay.errors();
     const auto id = insert({.key = "a"});
     EXPECT_THAT(findings(1, role.variables()), HasSubstr("public.outbox_shards: has row-level security"));
     EXPECT_THAT(verb({"status"}).output, HasSubstr("warn: public.outbox_shards")); // a superuser sees all

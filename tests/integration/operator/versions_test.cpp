@@ -18,8 +18,8 @@ protected:
 
     /// A relay waits, says what to type, and sends once that was typed.
     void expect_waits_for_up(support::TestDatabase& other, const std::string& says) {
-        Process relay({{support::program("outbox-relay")}, in(other)});
-        ASSERT_TRUE(wait_until([&] { return lines_with(says, relay.errors()) > 0; }, 60s)) << relay.errors();
+        Process relay = start_relay(in(other));
+        ASSERT_TRUE(relay.wait_for(Signal("waits").saying(says), Deadline::in(60s))) << relay.errors();
         EXPECT_THAT(relay.errors(), HasSubstr("outbox-migrate up"));
         other.migrate({"up"});
         const auto id = other.value(insert_sql({.key = "a"}) + " RETURNING id");

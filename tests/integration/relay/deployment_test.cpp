@@ -24,7 +24,7 @@ protected:
     [[nodiscard]] Process relay_of(const support::TestDatabase& of) const {
         auto variables = environment();
         variables["DB_NAME"] = of.name();
-        return Process({{support::program("outbox-relay")}, variables});
+        return Process({{support::program("outbox-relay-faults")}, variables});
     }
 
     [[nodiscard]] Process writer_of(const support::TestDatabase& of, int events, int rate = 0) const {
@@ -146,8 +146,7 @@ protected:
     void expect_named(const Variables& changes, const std::string& address, const std::string& cause) {
         Process relay = start_relay(changes);
         const std::string reason = "no Kafka broker answered in time at " + address + ": " + address;
-        ASSERT_TRUE(wait_until([&] { return lines_with(reason, relay.errors()) > 0; }, 60s))
-            << relay.errors();
+        ASSERT_TRUE(relay.wait_for(Signal("waits").saying(reason), Deadline::in(60s))) << relay.errors();
         const auto log = stop(relay).errors;
         EXPECT_THAT(log, HasSubstr(cause));
         EXPECT_LE(lines_with(reason, log), 2);

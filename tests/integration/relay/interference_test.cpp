@@ -34,16 +34,16 @@ protected:
 class UserTrigger : public Interference, public testing::WithParamInterface<const char*> {};
 
 TEST_P(UserTrigger, WhoseUpdatesHaveNoEffectIsNamedAndNothingIsSentTwice) {
-    const Process relay = ready_relay();
+    Process relay = ready_relay();
     ASSERT_TRUE(wait_sent(insert({.key = "k0"}))) << relay.errors();
     database.query(fmt::format(
         "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$", GetParam()));
     database.query(
         "CREATE TRIGGER meddles BEFORE UPDATE ON outbox_events FOR EACH ROW EXECUTE FUNCTION meddle()");
     insert_some();
-    EXPECT_TRUE(wait_until(
-        [&] { return lines_with("trigger meddles on outbox_events cancels or undoes", relay.errors()) >= 2; },
-        30s))
+    EXPECT_TRUE(
+        relay.wait_for(Signal("recovers").saying("trigger meddles on outbox_events cancels or undoes"),
+                       Deadline::in(30s), 2))
         << relay.errors();
     EXPECT_TRUE(wait_until([&] { return relay_status().exit_code == 1; }, 30s));
     EXPECT_THAT(relay_status().output, HasSubstr("type DROP TRIGGER meddles ON outbox_events;"));
@@ -86,7 +86,7 @@ TEST_F(Interference, DeletedShardsAreMadeAnewByARunningRelay) {
     insert_some();
     expect_all_sent(relay);
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_shards"), shards);
-    EXPECT_GE(lines_with("somebody deleted a shard from outbox_shards", relay.errors()), shards);
+    EXPECT_GE(relay.count(Signal("shard_made")), shards);
 }
 
 TEST_F(Interference, ADeletedIdentityIsNamedWithItsStatementAndWaitedFor) {
@@ -98,7 +98,8 @@ TEST_F(Interference, ADeletedIdentityIsNamedWithItsStatementAndWaitedFor) {
     database.query("DELETE FROM outbox_meta");
     const auto statement =
         "INSERT INTO outbox_meta (outbox_id, name, cluster_id, shard_count) VALUES " + identity;
-    EXPECT_TRUE(wait_until([&] { return lines_with(statement, relay.errors()) > 0; }, 30s)) << relay.errors();
+    EXPECT_TRUE(wait_until([&] { return relay.count(Signal("waits").saying(statement)) > 0; }, 30s))
+        << relay.errors();
     EXPECT_THAT(relay_status().output, HasSubstr("refuse: outbox_meta: is empty"));
     database.query(statement);
     EXPECT_TRUE(wait_sent(insert({.key = "k0"}), 10s)) << relay.errors();
@@ -110,7 +111,8 @@ TEST_F(Interference, WhatAConstraintRefusesIsSaidWithoutWhatTheEventHolds) {
     database.query("ALTER TABLE outbox_events ADD CONSTRAINT narrow CHECK (kafka_offset IS NULL OR "
                    "processed_at IS NULL)");
     const auto id = insert({.key = "k0", .data = R"({"card":"4111-1111"})"});
-    EXPECT_TRUE(wait_until([&] { return lines_with("violates check constraint", relay.errors()) > 0; }, 30s));
+    EXPECT_TRUE(wait_until(
+        [&] { return relay.count(Signal("recovers").saying("violates check constraint")) > 0; }, 30s));
     EXPECT_THAT(relay.errors(), HasSubstr("narrow"));
     EXPECT_THAT(relay.errors(), Not(HasSubstr("4111")));
     EXPECT_THAT(relay_status().output, HasSubstr("warn: constraint narrow of public.outbox_events"));
@@ -140,8 +142,8 @@ TEST_F(Interference, RowsThatSomebodySetProcessingOrHeldAsideAreSentAllTheSame) 
                    "'");
     EXPECT_TRUE(wait_until([&] { return count("status <> 'SENT'") == 0; }, 80s)) << relay.errors();
     EXPECT_EQ(count("true"), 82);
-    EXPECT_GE(lines_with("by somebody else's hand", relay.errors()), 1);
-    EXPECT_EQ(lines_with(" recovers", relay.errors()), 0);
+    EXPECT_GE(relay.count(Signal("strays_freed")), 1);
+    EXPECT_EQ(relay.count(Signal("recovers")), 0);
     expect_exactly_once();
 }
 

@@ -100,14 +100,6 @@ protected:
             fmt::print("{}", relay.errors());
         }
     }
-    /// A shard says so, and then the mend is enough.
-    void expect_waits_for(const std::string& mend, const std::string& reason, const Process& relay) {
-        EXPECT_TRUE(wait_until([&] { return lines_with(reason, relay.errors()) > 0; }, 30s))
-            << relay.errors();
-        const auto before = count("status = 'SENT'");
-        change({mend});
-        EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") > before; }, 30s)) << relay.errors();
-    }
 };
 
 struct Change {

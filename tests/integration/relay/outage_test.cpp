@@ -109,8 +109,8 @@ protected:
         }
         expect_exactly_once();
         EXPECT_EQ(count("status = 'FAILED' OR retry_count > 0"), 0);
-        std::cout << lines_with("without its marker", relay.errors()) << " lost markers written in "
-                  << rounds() << " rounds\n";
+        std::cout << relay.count(Signal("marker_written")) << " lost markers written in " << rounds()
+                  << " rounds\n";
     }
 };
 
@@ -219,7 +219,7 @@ TEST_F(Outage, AControlTopicThatWasReplacedStopsTheShardsWithTheReason) {
         60s))
         << second.errors();
     EXPECT_THAT(database.value("SELECT min(stopped) FROM outbox_shards"), HasSubstr("control topic"));
-    EXPECT_THAT(second.errors(), HasSubstr("shard stopped"));
+    EXPECT_EQ(second.count(Signal("stopped")), shards);
     EXPECT_EQ(read_topic(topic).size(), 500U);
     EXPECT_EQ(stop(second).exit_code, 0);
 }
@@ -339,7 +339,7 @@ TEST_F(Outage, AnotherClusterAtTheSameAddressIsSaidAndSentNothing) {
     Process relay = ready_relay();
     ASSERT_TRUE(wait_sent(insert({.key = "first"}))) << relay.errors();
     const auto first = database.value("SELECT cluster_id FROM outbox_meta");
-    const auto made = lines_with("topic created", relay.errors());
+    const auto made = relay.count(Signal("topic_created"));
     stack->run({"stop-kafka"});
     std::filesystem::remove(stack->folder() / "kafka.initialised");
     stack->run({"start-kafka"}); // empty, on the same port
@@ -358,7 +358,7 @@ TEST_F(Outage, AnotherClusterAtTheSameAddressIsSaidAndSentNothing) {
                                        " WHERE id = $1",
                                        {id});
     EXPECT_THAT(unsent, testing::AnyOf("NEW 0", "PROCESSING 0")) << "no event is blamed";
-    EXPECT_EQ(lines_with("topic created", relay.errors()), made) << "nothing is made there";
+    EXPECT_EQ(relay.count(Signal("topic_created")), made) << "nothing is made there";
     stop(relay);
 
     Process again = start_relay();

@@ -65,14 +65,14 @@ TEST_F(TwoWriters, OfOneKeyStayInOrderWhileItsOwnersAreKilledAndRelieved) {
         const auto right = writer("right");
         for (int change = 0; change < changes; ++change) {
             Process next = start_relay(one_shard);
-            ASSERT_TRUE(next.wait_for_text("relay starts", Deadline::in(60s)));
+            ASSERT_TRUE(next.wait_for(Signal("started"), Deadline::in(60s)));
             ASSERT_TRUE(wait_some_sent(20)) << owner.errors();
             if (change % 2 == 0) {
                 owner.kill();
             } else {
                 EXPECT_EQ(stop(owner).exit_code, 0);
             }
-            ASSERT_TRUE(next.wait_for_text("shard taken", Deadline::in(60s))) << next.errors();
+            ASSERT_TRUE(next.wait_for(Signal("recovered"), Deadline::in(60s))) << next.errors();
             owner = std::move(next);
         }
     }
@@ -92,7 +92,7 @@ TEST_P(HungAt, PastItsLeaseAndTheBrokersPatienceARelayLeavesItsSuccessorAlone) {
     const auto taken = epoch();
     stay_quiet(broker_gives_up);
     hung.signal(SIGCONT);
-    EXPECT_TRUE(hung.wait_for_text("shard lost", Deadline::in(60s))) << hung.errors();
+    EXPECT_TRUE(hung.wait_for(Signal("lost"), Deadline::in(60s))) << hung.errors();
     write(100);
     expect_exactly_once();
     EXPECT_EQ(epoch(), taken) << successor.errors();
@@ -118,7 +118,7 @@ TEST_F(Succession, ATableThatIsEmptiedWhileItsRelayDiesLosesNoneOfTheNewEventsAn
     ASSERT_EQ(database.number("SELECT min(seq) FROM outbox_events"), 1);
     const Process relay = ready_relay(one_shard);
     EXPECT_TRUE(wait_until([&] { return count("status = 'SENT'") == 5; }, 30s)) << relay.errors();
-    EXPECT_EQ(lines_with("outbox_events was emptied", relay.errors()), 1) << relay.errors();
+    EXPECT_EQ(relay.count(Signal("recovered").with("emptied", "1")), 1) << relay.errors();
     EXPECT_EQ(read_topic(topic).size(), 8U);
     EXPECT_EQ(database.number("SELECT count(*) FROM outbox_shards WHERE stopped IS NOT NULL"), 0);
 }

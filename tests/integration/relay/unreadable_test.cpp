@@ -52,7 +52,7 @@ TEST_F(Unreadable, ARowWithoutAFormInUtf8AloneIsFailedAndTheOthersGo) {
     for (const auto& id : bad) {
         expect_failed(id, "its event_data cannot be read: invalid byte sequence");
     }
-    EXPECT_EQ(lines_with(" recovers", relay.errors()), 0) << relay.errors();
+    EXPECT_EQ(relay.count(Signal("recovers")), 0) << relay.errors();
     const auto late = insert_bytes("'b'", "e9", "SQL_ASCII");
     expect_failed(late, "event_data");
     EXPECT_TRUE(wait_sent(insert({.key = "b"}))) << relay.errors();
@@ -80,7 +80,7 @@ TEST_F(Unreadable, AKeyOfSuchBytesWaitsForAnOperatorAndGoesOn) {
     database.query("UPDATE outbox_events SET status = 'SKIPPED' WHERE id = $1", {first});
     expect_failed(second, "its aggregate_id cannot be read");
     EXPECT_TRUE(wait_sent(insert({.key = "b"}))) << relay.errors();
-    EXPECT_EQ(lines_with(" recovers", relay.errors()), 0) << relay.errors();
+    EXPECT_EQ(relay.count(Signal("recovers")), 0) << relay.errors();
 }
 
 TEST_F(Unreadable, DamagedTextFailsItsEventAloneWhicheverColumnItStandsIn) {
@@ -126,7 +126,7 @@ TEST_F(Unreadable, DamagedTextFailsItsEventAloneWhicheverColumnItStandsIn) {
     for (const auto& id : good) {
         EXPECT_TRUE(wait_sent(id)) << relay.errors();
     }
-    EXPECT_EQ(lines_with(" recovers", relay.errors()), 0) << relay.errors();
+    EXPECT_EQ(relay.count(Signal("recovers")), 0) << relay.errors();
 }
 
 TEST_F(Unreadable, ManyLargeEventsTakeNeitherTheMemoryNorTheTimeOfAllTogether) {
@@ -149,7 +149,7 @@ TEST_F(Unreadable, ManyLargeEventsTakeNeitherTheMemoryNorTheTimeOfAllTogether) {
     const Process relay = ready_relay({{"RELAY_SHARDS", "1"}});
     EXPECT_TRUE(wait_sent(last, 90s)) << relay.errors();
     EXPECT_EQ(count("status = 'SENT'"), 91);
-    EXPECT_EQ(lines_with(" recovers", relay.errors()), 0) << relay.errors();
+    EXPECT_EQ(relay.count(Signal("recovers")), 0) << relay.errors();
     std::ifstream status("/proc/" + std::to_string(relay.id()) + "/status");
     const std::string text{std::istreambuf_iterator<char>(status), {}};
     const auto peak = text.find("VmHWM:");
@@ -205,7 +205,7 @@ TEST_F(Unreadable, DamagedContentIsFoundThoughItEndsTheSession) {
     const Process relay = ready_relay();
     EXPECT_TRUE(wait_sent(good)) << relay.errors();
     expect_failed(bad, "its event_data cannot be read: unknown type of jsonb container");
-    EXPECT_LE(lines_with(" recovers", relay.errors()), 2) << relay.errors();
+    EXPECT_LE(lines_with("shard recovers", relay.errors()), 2) << relay.errors();
 }
 
 } // namespace

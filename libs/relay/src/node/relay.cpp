@@ -3,6 +3,7 @@
 #include "node/node.hpp"
 #include "observe/log_observer.hpp"
 #include "observe/observers.hpp"
+#include "observe/signal_observer.hpp"
 
 #include <outbox/core/error.hpp>
 #include <outbox/telemetry/log.hpp>
@@ -59,9 +60,11 @@ RelayOptions node_options(const Settings& settings, Options options) {
     return result;
 }
 
-std::vector<std::shared_ptr<Observer>> with_log(bool says_why_it_ends,
+std::vector<std::shared_ptr<Observer>> with_own(bool says_why_it_ends,
                                                 std::vector<std::shared_ptr<Observer>> others) {
-    others.insert(others.begin(), std::make_shared<LogObserver>(says_why_it_ends));
+    // The log speaks before a test hears, so that what a test waits for stands there.
+    others.insert(others.begin(),
+                  {std::make_shared<LogObserver>(says_why_it_ends), std::make_shared<SignalObserver>()});
     return others;
 }
 
@@ -69,7 +72,7 @@ std::vector<std::shared_ptr<Observer>> with_log(bool says_why_it_ends,
 
 struct Relay::Impl {
     Impl(RelayOptions options, bool says_why_it_ends, std::vector<std::shared_ptr<Observer>> others)
-        : observers(with_log(says_why_it_ends, std::move(others))),
+        : observers(with_own(says_why_it_ends, std::move(others))),
           node(std::move(options), observers) {}
 
     void run() noexcept {

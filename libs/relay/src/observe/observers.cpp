@@ -8,7 +8,7 @@ void Observers::tell(void (Class::*what)(Parameter...), const Value&... happened
     for (const auto& observer : all_) {
         try {
             (observer.get()->*what)(happened...);
-        } catch (...) { // NOLINT(bugprone-empty-catch): it says that it should not
+        } catch (...) { // it says that it should not
         }
     }
 }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -84,12 +85,15 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
 
 Process::Process(const Command& command) : program_(command.words.at(0)) {
     std::vector<std::string> words = command.words;
-    std::vector<std::string> variables = merged_environment(command.environment);
-    const auto arguments = pointers_to(words);
-    const auto environment = pointers_to(variables);
     output_fd_ = capture_file("stdout");
     errors_fd_ = capture_file("stderr");
+    signals_fd_ = capture_file("signals");
     const pid_t parent = getpid();
+    auto changes = command.environment;
+    changes["OUTBOX_FAULT_SIGNALS"] = fmt::format("/proc/{}/fd/{}", parent, signals_fd_);
+    std::vector<std::string> variables = merged_environment(changes);
+    const auto arguments = pointers_to(words);
+    const auto environment = pointers_to(variables);
     pid_ = fork();
     if (pid_ == 0) {
         become(arguments.data(), environment.data(), output_fd_, errors_fd_, parent);
@@ -105,6 +109,7 @@ Process::Process(Process&& other) noexcept
       pid_(std::exchange(other.pid_, -1)),
       output_fd_(std::exchange(other.output_fd_, -1)),
       errors_fd_(std::exchange(other.errors_fd_, -1)),
+      signals_fd_(std::exchange(other.signals_fd_, -1)),
       status_(std::exchange(other.status_, std::nullopt)) {}
 
 Process& Process::operator=(Process&& other) noexcept {
@@ -114,6 +119,7 @@ Process& Process::operator=(Process&& other) noexcept {
         pid_ = std::exchange(other.pid_, -1);
         output_fd_ = std::exchange(other.output_fd_, -1);
         errors_fd_ = std::exchange(other.errors_fd_, -1);
+        signals_fd_ = std::exchange(other.signals_fd_, -1);
         status_ = std::exchange(other.status_, std::nullopt);
     }
     return *this;
@@ -128,7 +134,7 @@ void Process::clear() noexcept {
         ::kill(pid_, SIGKILL);
         reap(true);
     }
-    for (int* fd : {&output_fd_, &errors_fd_}) {
+    for (int* fd : {&output_fd_, &errors_fd_, &signals_fd_}) {
         if (*fd >= 0) {
             close(std::exchange(*fd, -1));
         }
@@ -199,10 +205,31 @@ std::string Process::errors() const {
     return contents(errors_fd_);
 }
 
+std::vector<Signal> Process::signals() const {
+    return signals_of(contents(signals_fd_));
+}
+
+int Process::count(const Signal& wanted) const {
+    const auto all = signals();
+    return static_cast<int>(
+        std::count_if(all.begin(), all.end(), [&](const Signal& said) { return wanted.matches(said); }));
+}
+
+bool Process::wait_for(const Signal& wanted, Deadline deadline, int times) {
+    return wait_until_holds([&] { return count(wanted) >= times; }, deadline);
+}
+
 bool Process::wait_for_text(const std::string& text, Deadline deadline) {
+    return wait_until_holds(
+        [&] { return errors().find(text) != std::string::npos || output().find(text) != std::string::npos; },
+        deadline);
+}
+
+/// What it has said before its end counts.
+bool Process::wait_until_holds(const std::function<bool()>& condition, Deadline deadline) {
     while (true) {
         const bool ended = !running();
-        if (errors().find(text) != std::string::npos || output().find(text) != std::string::npos) {
+        if (condition()) {
             return true;
         }
         if (ended || deadline.passed()) {

@@ -56,6 +56,23 @@ TEST(Process, TellsTheSignalThatEndedIt) {
     EXPECT_FALSE(process.running());
 }
 
+TEST(Process, IsWaitedForByWhatItSignals) {
+    Process process(shell(
+        R"(printf 'lost\tshard=1\nlost\tshard=11\treason=another owns it\nlos' > $OUTBOX_FAULT_SIGNALS; exec sleep 60)"));
+    EXPECT_TRUE(process.wait_for(Signal("lost"), Deadline::in(10s), 2));
+    EXPECT_EQ(process.signals().size(), 2U) << "a line that is not whole does not count";
+    EXPECT_EQ(process.count(Signal("lost", 1)), 1);
+    EXPECT_EQ(process.count(Signal("lost").with("shard", "11").saying("owns")), 1);
+    EXPECT_EQ(process.count(Signal("lost", 1).saying("owns")), 0);
+    EXPECT_FALSE(process.wait_for(Signal("lost", 2), Deadline::in(50ms)));
+}
+
+TEST(Process, ThatEndsIsNotWaitedForAnyMore) {
+    Process process(shell("echo lost > $OUTBOX_FAULT_SIGNALS"));
+    EXPECT_FALSE(process.wait_for(Signal("found"), Deadline::in(10s)));
+    EXPECT_TRUE(process.wait_for(Signal("lost"), Deadline::in(10s)));
+}
+
 TEST(Process, EndsWithItsObject) {
     pid_t id = 0;
     {

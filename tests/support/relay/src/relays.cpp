@@ -11,14 +11,6 @@
 namespace outbox::relays {
 namespace {
 
-std::size_t occurrences(const std::string& text, const std::string& word) {
-    std::size_t count = 0;
-    for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + word.size())) {
-        ++count;
-    }
-    return count;
-}
-
 std::map<std::string, std::int64_t> statements_so_far(postgres::Connection& session) {
     const auto counts =
         session.query("SELECT regexp_replace(left(query, 100), '\\s+', ' ', 'g'), sum(calls)::bigint FROM "
@@ -61,18 +53,18 @@ Variables Relays::environment(const Variables& changes) const {
 }
 
 Process Relays::start_relay(const Variables& changes) const {
-    return Process({{support::program("outbox-relay")}, environment(changes)});
+    return Process({{support::program("outbox-relay-faults")}, environment(changes)});
 }
 
 Process Relays::start_relay_with_fault(const std::string& fault, Variables changes) const {
     changes["OUTBOX_FAULT"] = fault;
-    return Process({{support::program("outbox-relay-faults")}, environment(changes)});
+    return start_relay(changes);
 }
 
 Process Relays::ready_relay(const Variables& changes) const {
     Process relay = start_relay(changes);
-    const auto wanted = static_cast<std::size_t>(std::stoi(environment(changes)["RELAY_SHARDS"]));
-    if (!wait_until([&] { return occurrences(relay.errors(), "shard taken") >= wanted; }, 90s)) {
+    const int wanted = std::stoi(environment(changes)["RELAY_SHARDS"]);
+    if (!relay.wait_for(Signal("recovered"), Deadline::in(90s * slowness), wanted)) {
         throw std::runtime_error("the relay does not get ready: " + relay.errors());
     }
     return relay;

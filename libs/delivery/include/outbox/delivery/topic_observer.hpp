@@ -9,30 +9,30 @@ namespace outbox::delivery {
 
 /// A topic takes nothing. Told when that begins, and then ever more seldom as long as it lasts.
 struct TopicParked {
-    std::string_view topic;             ///< its name
+    std::string_view topic = {};        ///< its name
     int code = 0;                       ///< Kafka's error
-    std::string_view reason;            ///< and what to type
+    std::string_view reason = {};       ///< and what to type
     std::chrono::milliseconds lasts{0}; ///< since it began
     bool given_up = false;              ///< its events are FAILED; else they wait, and spend no attempt
 };
 
 /// A topic that was parked takes records again.
 struct TopicWell {
-    std::string_view topic;              ///< its name
+    std::string_view topic = {};         ///< its name
     std::chrono::milliseconds lasted{0}; ///< for how long it was parked
 };
 
 /// A topic did not exist, and was created.
 struct TopicCreated {
-    std::string_view topic;      ///< its name
+    std::string_view topic = {}; ///< its name
     std::int32_t partitions = 0; ///< how many it has
 };
 
 /// Whether brokers tell the id of a topic. Where they do not it is not noticed that somebody deletes it and
 /// makes it anew while a transaction is open.
 struct TopicIdTold {
-    std::string_view topic; ///< its name
-    bool told = false;      ///< they tell it
+    std::string_view topic = {}; ///< its name
+    bool told = false;           ///< they tell it
 };
 
 /// Is told what happens to topics. Every function does nothing until it is overridden. They are called from

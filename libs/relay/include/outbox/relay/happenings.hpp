@@ -24,12 +24,12 @@ using Moment = std::chrono::system_clock::time_point;
 
 /// One event of a batch, as its consumers get it.
 struct Event {
-    Uuid id;                          ///< the event's
+    Uuid id = {};                     ///< the event's
     std::int64_t seq = 0;             ///< the event's
-    std::string_view topic;           ///< its record's
+    std::string_view topic = {};      ///< its record's
     std::int32_t partition = 0;       ///< its record's
-    std::string_view key;             ///< its record's
-    std::string_view headers;         ///< of its row: a JSON object with `traceparent` and the like, or empty
+    std::string_view key = {};        ///< its record's
+    std::string_view headers = {};    ///< of its row: a JSON object with `traceparent` and the like, or empty
     std::optional<Moment> created_at; ///< by PostgreSQL's clock; nullopt: nobody knows
     int attempt = 1;                  ///< 1: it was never refused before
     bool dead_letter = false;         ///< it is FAILED, and this is the copy in the dead-letter topic
@@ -101,7 +101,7 @@ struct Transaction {
     std::size_t events = 0;                 ///< none: it held a manifest alone
     Span took{};                            ///< from its begin to the answer
     std::chrono::milliseconds throttled{0}; ///< for how long quotas held it back
-    std::string_view reason;                ///< of what failed; empty: nothing did
+    std::string_view reason = {};           ///< of what failed; empty: nothing did
 };
 
 /// Kafka has the events of a batch: consumers see them. There is one at least.
@@ -127,29 +127,29 @@ struct ControlLag {
 
 /// An event could not be sent.
 struct Attempt {
-    int shard = 0;                      ///< its number
-    Uuid id;                            ///< the event's
-    std::int64_t seq = 0;               ///< the event's
-    int attempt = 0;                    ///< this one included
-    std::string_view error;             ///< why not
-    std::string_view dead_letter_topic; ///< where those that are given up go; empty: nowhere
-    bool key_waits = false;             ///< given up: later events of its key wait for an operator
-    std::chrono::milliseconds wait{0};  ///< before it is tried again
+    int shard = 0;                           ///< its number
+    Uuid id = {};                            ///< the event's
+    std::int64_t seq = 0;                    ///< the event's
+    int attempt = 0;                         ///< this one included
+    std::string_view error = {};             ///< why not
+    std::string_view dead_letter_topic = {}; ///< where those that are given up go; empty: nowhere
+    bool key_waits = false;                  ///< given up: later events of its key wait for an operator
+    std::chrono::milliseconds wait{0};       ///< before it is tried again
 };
 
 /// Events were given up with their topic, which takes nothing: they are FAILED.
 struct FailedWithTopic {
-    int shard = 0;                      ///< its number
-    std::size_t events = 0;             ///< how many
-    Uuid last;                          ///< of them
-    std::string_view error;             ///< why not
-    std::string_view dead_letter_topic; ///< empty: nowhere
+    int shard = 0;                           ///< its number
+    std::size_t events = 0;                  ///< how many
+    Uuid last = {};                          ///< of them
+    std::string_view error = {};             ///< why not
+    std::string_view dead_letter_topic = {}; ///< empty: nowhere
 };
 
 /// Copies of FAILED events are in the dead-letter topic.
 struct DeadLettered {
     int pipeline = 0; ///< its number
-    std::string_view topic; ///< its name
+    std::string_view topic = {}; ///< its name
     std::size_t events = 0; ///< how many
 };
 
@@ -164,7 +164,7 @@ struct Backlog {
 
 /// Events of a topic are older than it keeps records, and so are sent with the time of sending.
 struct Outlived {
-    std::string_view topic;              ///< "(others)" where there are many
+    std::string_view topic = {};         ///< "(others)" where there are many
     std::int64_t events = 0;             ///< how many
     std::int64_t events_since_start = 0; ///< of all topics
 };
@@ -183,8 +183,8 @@ struct StateChanged {
 
 /// A relay that owned a shard is dead: it has lost its session, and its lease is over.
 struct LeaseExpired {
-    int shard = 0; ///< its number
-    Uuid owner;    ///< the id of that relay
+    int shard = 0;   ///< its number
+    Uuid owner = {}; ///< the id of that relay
 };
 
 /// This relay owns the shard under a new epoch. What the last owner left is looked up next.
@@ -209,9 +209,9 @@ struct Recovered {
 
 /// Records of committed events are gone with their topic: the events are FAILED.
 struct Gone {
-    int shard = 0;          ///< its number
-    std::size_t events = 0; ///< how many
-    std::string_view why;   ///< and what to type
+    int shard = 0;             ///< its number
+    std::size_t events = 0;    ///< how many
+    std::string_view why = {}; ///< and what to type
 };
 
 /// What a recovery is begun for.
@@ -225,10 +225,10 @@ enum class Cause {
 
 /// It is in doubt what was sent, so a shard recovers, now or after a while.
 struct Recovers {
-    int shard = 0;               ///< its number
-    std::string_view reason;     ///< in words
-    Cause cause = Cause::passes; ///< what kind of reason
-    int failures = 0;            ///< in a row; 0: none
+    int shard = 0;                ///< its number
+    std::string_view reason = {}; ///< in words
+    Cause cause = Cause::passes;  ///< what kind of reason
+    int failures = 0;             ///< in a row; 0: none
 };
 
 /// It is in doubt what was sent by a pipeline: its producers are made anew, and each of its shards recovers,
@@ -236,7 +236,7 @@ struct Recovers {
 struct PipelineRecovers {
     int pipeline = 0;            ///< its number
     std::size_t shards = 0;      ///< that it serves
-    std::string_view reason;     ///< in words
+    std::string_view reason = {};     ///< in words
     Cause cause = Cause::passes; ///< what kind of reason
     int failures = 0;            ///< in a row; 0: none
 };
@@ -251,21 +251,21 @@ struct Breaker {
 
 /// The shard is another relay's.
 struct Lost {
-    int shard = 0;            ///< its number
-    std::string_view reason;  ///< in words
-    bool stood_still = false; ///< it was stopped here
+    int shard = 0;                ///< its number
+    std::string_view reason = {}; ///< in words
+    bool stood_still = false;     ///< it was stopped here
 };
 
 /// Going on would be a guess: the shard stands still until an operator has acted.
 struct Stopped {
-    int shard = 0;           ///< its number
-    std::string_view reason; ///< in words
+    int shard = 0;                ///< its number
+    std::string_view reason = {}; ///< in words
 };
 
 /// A broker ended a transaction and left out its marker in one partition.
 struct LostMarker {
-    std::string_view ids; ///< under which it was begun: "p0" of slot 0, "3" of shard 3 by itself
-    std::string_view topic;     ///< its name
+    std::string_view ids = {}; ///< under which it was begun: "p0" of slot 0, "3" of shard 3 by itself
+    std::string_view topic = {};     ///< its name
     std::int32_t partition = 0; ///< of the topic
     std::int64_t offset = 0;    ///< where the transaction begins there
     bool committed = false;     ///< else aborted
@@ -287,13 +287,13 @@ struct TooMuch {
     int pipeline = 0; ///< its number
     std::size_t events = 0;  ///< of it; 0: not known
     std::size_t next = 0;    ///< at most
-    std::string_view reason; ///< in words
+    std::string_view reason = {}; ///< in words
 };
 
 /// An event can be neither sent nor given up, because the database refuses to change it.
 struct HeldUp {
     int pipeline = 0; ///< its number
-    std::string_view reason; ///< in words
+    std::string_view reason = {}; ///< in words
     bool repeated = false;   ///< this was said a short while ago
 };
 
@@ -312,13 +312,13 @@ struct PipelineCount {
 /// The same of a pipeline.
 struct PipelineReason {
     int pipeline = 0;        ///< its number
-    std::string_view reason; ///< in words
+    std::string_view reason = {}; ///< in words
 };
 
 /// Something of a shard, and why.
 struct Reason {
-    int shard = 0;           ///< its number
-    std::string_view reason; ///< in words
+    int shard = 0;                ///< its number
+    std::string_view reason = {}; ///< in words
 };
 ///@}
 
@@ -327,18 +327,18 @@ struct Reason {
 
 /// It knows its database and its cluster, and begins to take shards.
 struct Started {
-    std::string_view outbox;  ///< its id
-    std::string_view name;    ///< OUTBOX_NAME
-    std::string_view cluster; ///< its id
-    int shards = 0;           ///< of the outbox
-    std::string_view relay;   ///< the id of this one
+    std::string_view outbox = {};  ///< its id
+    std::string_view name = {};    ///< OUTBOX_NAME
+    std::string_view cluster = {}; ///< its id
+    int shards = 0;                ///< of the outbox
+    std::string_view relay = {};   ///< the id of this one
 };
 
 /// It waits for a server.
 struct Waits {
-    std::string_view reason; ///< in words
-    int failures = 0;        ///< in a row
-    bool refused = false;    ///< the brokers refuse this client: somebody has to act
+    std::string_view reason = {}; ///< in words
+    int failures = 0;             ///< in a row
+    bool refused = false;         ///< the brokers refuse this client: somebody has to act
 };
 
 /// An operator has paused or resumed something.
@@ -364,9 +364,9 @@ enum class Gravity { warning, error, refusal };
 /// The database is not as it has to be.
 struct Finding {
     Gravity gravity = Gravity::warning; ///< refusal: nothing is sent until it is mended
-    std::string_view object;            ///< which it is about
-    std::string_view what;              ///< what comes of it
-    std::string_view mend;              ///< what to type
+    std::string_view object = {};       ///< which it is about
+    std::string_view what = {};         ///< what comes of it
+    std::string_view mend = {};         ///< what to type
 };
 
 /// A server may lose what it has acknowledged.

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <outbox/core/deadline.hpp>
+#include <outbox/support/signal.hpp>
 
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -61,7 +63,15 @@ public:
     /// Waits until stderr or stdout holds `text`. @return false at the deadline or when it ended without.
     bool wait_for_text(const std::string& text, Deadline deadline);
 
+    /// What it has signalled so far, if it is an armed one.
+    [[nodiscard]] std::vector<Signal> signals() const;
+    /// How many of these it has signalled so far.
+    [[nodiscard]] int count(const Signal& wanted) const;
+    /// Waits until it has signalled so many of these. @return false at the deadline or when it ended without.
+    bool wait_for(const Signal& wanted, Deadline deadline, int times = 1);
+
 private:
+    bool wait_until_holds(const std::function<bool()>& condition, Deadline deadline);
     bool reap(bool block);
     void clear() noexcept;
 
@@ -69,6 +79,7 @@ private:
     pid_t pid_ = -1;
     int output_fd_ = -1;
     int errors_fd_ = -1;
+    int signals_fd_ = -1;
     std::optional<int> status_; ///< as waitpid() gave it
 };
 

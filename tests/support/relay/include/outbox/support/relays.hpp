@@ -30,6 +30,7 @@ using support::Process;
 using support::produce;
 using support::read_topic;
 using support::read_visible;
+using support::Signal;
 using support::slowness;
 using support::stay_quiet;
 using support::time_until;
@@ -59,6 +60,7 @@ protected:
     static constexpr auto broker_gives_up = 32s;
 
     [[nodiscard]] Variables environment(const Variables& changes = {}) const;
+    /// One that a test can wait for: what ships, linked with the armed faults.
     [[nodiscard]] Process start_relay(const Variables& changes = {}) const;
     [[nodiscard]] Process start_relay_with_fault(const std::string& fault, Variables changes = {}) const;
     /// One that has recovered all its shards.
