@@ -37,6 +37,9 @@ public:
     void recovers(const happened::Recovers& recovers) override {
         note(fmt::format("recovers: {}", recovers.reason));
     }
+    void pipeline_recovers(const happened::PipelineRecovers& recovers) override {
+        note(fmt::format("recovers: {}", recovers.reason));
+    }
     void state_changed(const happened::StateChanged& state) override {
         note(fmt::format("{} -> {}", name_of(state.from), name_of(state.to)));
     }
@@ -274,7 +277,7 @@ TEST_F(Observed, ARelayTellsWhatBecameOfALostAnswer) {
     EXPECT_THAT(listener_->heard(), Contains("breaker open"));
     EXPECT_THAT(listener_->heard(), Contains("breaker closed"));
     EXPECT_GE(listener_->sum("manifests"), 1U);
-    EXPECT_THAT(listener_->heard(), Contains("working -> backing_off"));
+    EXPECT_THAT(listener_->heard(), Contains("working -> unowned"));
     EXPECT_EQ(read_topic(topic).size(), 2U);
 }
 

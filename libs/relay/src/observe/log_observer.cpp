@@ -111,36 +111,35 @@ bool LogObserver::is_news(std::map<int, Said>& said, int number, std::string_vie
 
 namespace {
 
-/// "shard recovers", and the like.
-void say(const std::string& who, Cause cause, const log::Fields& fields) {
+/// "shard recovers", and the like, of what did not end well.
+void say(const std::string& who, Cause cause, log::Fields fields) {
     if (cause == Cause::unexpected) {
         log::error(who + " recovers from an unexpected error", fields);
     } else if (cause == Cause::asks_for_a_hand) {
         log::error(who + " waits: it goes on by itself once this is mended", fields);
-    } else if (cause == Cause::refused) {
-        log::error(who + " recovers", fields);
-    } else if (cause == Cause::passes) {
-        log::warn(who + " recovers", fields);
     } else {
-        log::info(who + " recovers", fields);
+        (cause == Cause::refused ? log::error : log::warn)(who + " recovers", fields);
     }
-}
-
-bool is_always_said(Cause cause) {
-    return cause == Cause::unexpected || cause == Cause::mended;
 }
 
 } // namespace
 
 void LogObserver::recovers(const happened::Recovers& recovers) {
-    if (is_always_said(recovers.cause) || is_news(said_, recovers.shard, recovers.reason)) {
+    if (recovers.cause == Cause::mended) {
+        log::info("shard recovers", {{"shard", recovers.shard}, {"reason", recovers.reason}});
+    } else if (recovers.cause == Cause::unexpected || is_news(said_, recovers.shard, recovers.reason)) {
         say("shard", recovers.cause,
             {{"shard", recovers.shard}, {"reason", recovers.reason}, {"failures", recovers.failures}});
     }
 }
 
 void LogObserver::pipeline_recovers(const happened::PipelineRecovers& recovers) {
-    if (is_always_said(recovers.cause) || is_news(of_pipelines_, recovers.pipeline, recovers.reason)) {
+    if (recovers.cause == Cause::mended) {
+        log::info("pipeline recovers", {{"pipeline", recovers.pipeline},
+                                        {"shards", recovers.shards},
+                                        {"reason", recovers.reason}});
+    } else if (recovers.cause == Cause::unexpected ||
+               is_news(of_pipelines_, recovers.pipeline, recovers.reason)) {
         say("pipeline", recovers.cause,
             {{"pipeline", recovers.pipeline},
              {"shards", recovers.shards},

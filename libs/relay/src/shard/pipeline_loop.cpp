@@ -330,11 +330,15 @@ void PipelineLoop::settle_wishes() {
         const Wishes wishes = wishes_of(shard);
         member.machine.pass_ended(work_.holds(shard) && faults::cure("clean-release"), wishes);
         const auto state = member.machine.state();
+        if (state != ShardState::working) {
+            tell_changes(member);
+        }
         if (state == ShardState::releasing) {
             release(member);
         } else if (member.rests != (state == ShardState::resting)) {
             note_quiet(member, state == ShardState::resting);
         }
+        tell_changes(member);
     }
 }
 

@@ -134,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(
              [](auto& it) {
                  it.held_up({3, "why", false});
              },
-             R"(error an event waits: it goes on by itself once this is mended shard=3 reason="why")"},
+             R"(error an event waits: it goes on by itself once this is mended pipeline=3 reason="why")"},
         Line{"Outlived",
              [](auto& it) {
                  it.outlived({"a", 5, 13});
@@ -146,18 +146,18 @@ INSTANTIATE_TEST_SUITE_P(
             [](auto& it) {
                 it.rows_changed({3, 2});
             },
-            "error events that were sent are not unsent rows any more: somebody changed them shard=3 rows=2"},
+            "error events that were sent are not unsent rows any more: somebody changed them pipeline=3 rows=2"},
         Line{"StraysFreed",
              [](auto& it) {
                  it.strays_freed({3, 2});
              },
              "warn events were PROCESSING or held aside by somebody else's hand: they are sent like others "
-             "shard=3 events=2"},
+             "pipeline=3 events=2"},
         Line{"StraysStuck",
              [](auto& it) {
                  it.strays_stuck({3, "why"});
              },
-             "warn events that are PROCESSING by somebody else's hand cannot be changed shard=3 "
+             "warn events that are PROCESSING by somebody else's hand cannot be changed pipeline=3 "
              "reason=\"why\""},
         Line{"Gone",
              [](auto& it) {
@@ -200,6 +200,16 @@ INSTANTIATE_TEST_SUITE_P(
                  it.recovers({3, "why", Cause::mended, 0});
              },
              R"(info shard recovers shard=3 reason="why")"},
+        Line{"PipelineRecovers",
+             [](auto& it) {
+                 it.pipeline_recovers({0, 8, "why", Cause::passes, 1});
+             },
+             R"(warn pipeline recovers pipeline=0 shards=8 reason="why" failures=1)"},
+        Line{"PipelineRecoversForGood",
+             [](auto& it) {
+                 it.pipeline_recovers({0, 8, "why", Cause::mended, 0});
+             },
+             R"(info pipeline recovers pipeline=0 shards=8 reason="why")"},
         Line{"Paused", [](auto& it) { it.paused(3); }, "info shard paused shard=3"},
         Line{"Resumed", [](auto& it) { it.resumed(3); }, "info shard resumed shard=3"},
         Line{"Released", [](auto& it) { it.released(3); }, "info shard released shard=3"},
@@ -228,37 +238,37 @@ INSTANTIATE_TEST_SUITE_P(
         Line{
             "MarkerWaits",
             [](auto& it) {
-                it.marker_waits({3, "a"});
+                it.marker_waits({"p3", "a"});
             },
-            "warn topic parked shard=3 topic=\"a\" reason=\"a partition that may lack a marker has no leader "
+            "warn topic parked ids=\"p3\" topic=\"a\" reason=\"a partition that may lack a marker has no leader "
             "to ask\""},
         Line{"MarkerWritten",
              [](auto& it) {
-                 it.marker_written({3, "a", 1, 99, true});
+                 it.marker_written({"p3", "a", 1, 99, true});
              },
              "warn a broker ended a transaction without its marker in every partition; the marker is written "
-             "now shard=3 topic=\"a\" partition=1 offset=99 outcome=\"commit\""},
+             "now ids=\"p3\" topic=\"a\" partition=1 offset=99 outcome=\"commit\""},
         Line{"Throttled",
              [](auto& it) {
                  it.throttled({3, 250ms, 100});
              },
-             "warn Kafka holds this relay back by a quota shard=3 throttle_ms=250 events_a_batch=100"},
+             "warn Kafka holds this relay back by a quota pipeline=3 throttle_ms=250 events_a_batch=100"},
         Line{"BatchTooLarge",
              [](auto& it) {
                  it.batch_too_large({3, 100, 50, "why"});
              },
-             "warn a batch took too much; the next one is smaller shard=3 events=100 next=50"},
+             "warn a batch took too much; the next one is smaller pipeline=3 events=100 next=50"},
         Line{"ClaimTooLarge",
              [](auto& it) {
                  it.claim_too_large({3, 0, 50, "why"});
              },
-             "warn a claim took too much; the next one asks for fewer events at once shard=3 next=50 "
+             "warn a claim took too much; the next one asks for fewer events at once pipeline=3 next=50 "
              "reason=\"why\""},
         Line{"TopicsUnknown",
              [](auto& it) {
                  it.topics_unknown({3, "why"});
              },
-             R"(debug topics could not be asked about shard=3 reason="why")"}),
+             R"(debug topics could not be asked about pipeline=3 reason="why")"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -379,7 +389,7 @@ TEST_F(LogObserverTest, TheWayOfABatchIsNoLine) {
     EXPECT_THAT(lines(), IsEmpty());
 }
 
-TEST_F(LogObserverTest, WhyAShardRecoversIsSaidEverMoreSeldomUntilItSendsAgain) {
+TEST_F(LogObserverTest, WhyAShardRecoversIsSaidEverMoreSeldomUntilItHasRecovered) {
     const auto recovers = [&](int shard) { observer().recovers({shard, "why", Cause::passes, 1}); };
     recovers(3);
     recovers(3);
@@ -388,11 +398,12 @@ TEST_F(LogObserverTest, WhyAShardRecoversIsSaidEverMoreSeldomUntilItSendsAgain) 
     now_ += 10s;
     recovers(3);
     EXPECT_EQ(lines().size(), 1U);
-    observer().transaction_ended({.shard = 4, .outcome = happened::Outcome::committed});
-    observer().transaction_ended({.shard = 3, .outcome = happened::Outcome::aborted});
+    observer().recovered({4});
+    lines();
     recovers(3);
     EXPECT_THAT(lines(), IsEmpty());
-    observer().transaction_ended({.shard = 3, .outcome = happened::Outcome::committed});
+    observer().recovered({3});
+    lines();
     recovers(3);
     EXPECT_EQ(lines().size(), 1U);
     observer().lost({3, "gone", false});
@@ -401,7 +412,27 @@ TEST_F(LogObserverTest, WhyAShardRecoversIsSaidEverMoreSeldomUntilItSendsAgain) 
     EXPECT_EQ(lines().size(), 1U) << "it may be another trouble by now";
 }
 
-TEST_F(LogObserverTest, AQuotaIsSaidOnceAMinuteOfEachShard) {
+TEST_F(LogObserverTest, WhyAPipelineRecoversIsSaidEverMoreSeldomUntilItSendsAgain) {
+    const auto recovers = [&](int pipeline) {
+        observer().pipeline_recovers({pipeline, 8, "why", Cause::passes, 1});
+    };
+    recovers(3);
+    recovers(3);
+    recovers(4); // speaks for itself
+    EXPECT_EQ(lines().size(), 2U);
+    now_ += 10s;
+    recovers(3);
+    EXPECT_EQ(lines().size(), 1U);
+    observer().transaction_ended({.pipeline = 4, .outcome = happened::Outcome::committed});
+    observer().transaction_ended({.pipeline = 3, .outcome = happened::Outcome::aborted});
+    recovers(3);
+    EXPECT_THAT(lines(), IsEmpty());
+    observer().transaction_ended({.pipeline = 3, .outcome = happened::Outcome::committed});
+    recovers(3);
+    EXPECT_EQ(lines().size(), 1U);
+}
+
+TEST_F(LogObserverTest, AQuotaIsSaidOnceAMinuteOfEachPipeline) {
     observer().throttled({3, 1ms, 1});
     observer().throttled({3, 1ms, 1});
     observer().throttled({4, 1ms, 1});
