@@ -16,13 +16,11 @@ class StoreTest : public testing::Test {
 protected:
     static constexpr milliseconds patience = 30s;
 
-    StoreTest() { ownership_ = store_.acquire(0, relay_, identity_)->ownership; }
-
-    [[nodiscard]] static ShardStore only_shard(postgres::Connection& session) {
-        ShardStore store(session, 1, patience);
-        store.serve({0});
-        return store;
+    StoreTest() {
+        store_.serve({0});
+        ownership_ = store_.acquire(0, relay_, identity_)->ownership;
     }
+
     static void script(postgres::Connection& session, const std::string& sql) {
         session.script(sql, Deadline::in(patience));
     }
@@ -31,7 +29,7 @@ protected:
     postgres::Connection session_ = database_.connect();
     const Identity identity_ = establish_identity(session_, {{}, "store-test", "no-cluster", 1}, patience);
     const Uuid relay_ = Uuid::random();
-    ShardStore store_ = only_shard(session_);
+    ShardStore store_{session_, 1, patience};
     Ownership ownership_;
     const Slot slot_ = store_.lease_slot(relay_, -1);
 };

@@ -27,7 +27,8 @@ TEST_F(OwnershipTest, IsReadAsItIsBehindTheLockWhateverTheDatabasesIsolation) {
     database_.query("ALTER DATABASE " + database_.name() +
                     " SET default_transaction_isolation = 'repeatable read'");
     auto session = database_.connect();
-    ShardStore store = only_shard(session);
+    ShardStore store(session, 1, patience);
+    store.serve({0});
     ASSERT_TRUE(claims(store));
     auto successor = database_.connect();
     script(successor, "BEGIN; " + filled(sql::lock_shard_alone, {{"shard", "0"}}) +
