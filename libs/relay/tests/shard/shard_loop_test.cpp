@@ -127,6 +127,29 @@ TEST_F(ShardLoopTest, AfterADoubtfulCommitItWaitsAndRecovers) {
     EXPECT_THAT(database().calls, Contains("acquire"));
 }
 
+TEST_F(ShardLoopTest, AClaimThatLosesItsConnectionIsTakenForTooLargeOnlyWhenTheNextOneDoesSoToo) {
+    be_at_work();
+    const auto before = database().limits.back().rows_a_statement;
+    const auto lose = [this](int claims) {
+        database().before_commit = [this, claims, lost = 0]() mutable {
+            if (database().calls.back() == "claim" && lost++ < claims) {
+                throw postgres::DatabaseError({}, "server closed the connection unexpectedly");
+            }
+        };
+        database().calls.clear();
+        for (int i = 0; i <= claims; ++i) {
+            database().ready.push_back(fakes::rows_of({1}));
+        }
+        steps(60);
+    };
+    lose(1);
+    EXPECT_EQ(database().limits.back().rows_a_statement, before) << "a server that restarts";
+    lose(1);
+    EXPECT_EQ(database().limits.back().rows_a_statement, before) << "much later";
+    lose(2);
+    EXPECT_LT(database().limits.back().rows_a_statement, before);
+}
+
 TEST_F(ShardLoopTest, ATopicThatCanBeAskedAgainLeadsToARecoveryAtOnceAndIsNoFailure) {
     kafka_.unmarked = {"events"};
     kafka_.leaderless = {"events"};
