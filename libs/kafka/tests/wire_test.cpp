@@ -1,3 +1,4 @@
+#include "wire/versions.hpp"
 #include "wire/wire.hpp"
 
 #include <gtest/gtest.h>
@@ -73,6 +74,24 @@ TEST(Wire, NullStringsAreEmpty) {
     EXPECT_EQ(Decoder("\xFF\xFF"s).string(), "");
     EXPECT_EQ(Decoder("\x00"s).compact_string(), "");
     EXPECT_EQ(Decoder("\xFF\xFF\xFF\xFF"s).byte_string(), "");
+}
+
+TEST(Versions, SayWhetherABrokerKnowsARequest) {
+    wire::Encoder answer;
+    answer.int16(0);
+    answer.int32(2);
+    for (const auto key : {std::int16_t{3}, std::int16_t{61}}) {
+        answer.int16(key);
+        answer.int16(2); // oldest
+        answer.int16(5);
+    }
+    EXPECT_TRUE(knows(answer.bytes(), {61, 2, true}));
+    EXPECT_TRUE(knows(answer.bytes(), {61, 5, true}));
+    EXPECT_FALSE(knows(answer.bytes(), {61, 1, true}));
+    EXPECT_FALSE(knows(answer.bytes(), {61, 6, true}));
+    EXPECT_FALSE(knows(answer.bytes(), {65, 2, true})) << "it would hang up";
+    EXPECT_FALSE(knows(std::string("\0\x23", 2), {61, 2, true})) << "an error is no list";
+    EXPECT_THROW(knows(answer.bytes().substr(0, 9), {61, 2, true}), wire::Malformed);
 }
 
 } // namespace

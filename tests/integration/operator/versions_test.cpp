@@ -2,7 +2,13 @@
 
 #include <outbox/support/relays.hpp>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
 
 namespace outbox::relays {
 namespace {
@@ -63,6 +69,69 @@ TEST_F(Versions, ARelayThatKnowsNothingOfVersionsCannotBegin) {
     const auto id = insert({.key = "a"});
     const Process relay = ready_relay();
     EXPECT_TRUE(wait_sent(id)) << relay.errors();
+}
+
+/// The files of 0.1 are those of today, and its history holds both sets.
+void make_as_version_01(support::TestDatabase& database) {
+    database.query(
+        "CREATE TABLE outbox_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum "
+        "TEXT NOT NULL, applied_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(), duration_ms "
+        "BIGINT NOT NULL)");
+    std::map<std::string, std::filesystem::path> files;
+    for (const auto* set : {"outbox", "example"}) {
+        for (const auto& each :
+             std::filesystem::directory_iterator(fmt::format("{}/migrations/{}", OUTBOX_SOURCE_DIR, set))) {
+            const std::string name = each.path().filename().string();
+            if (name.ends_with(".up.sql") && name < "0011") {
+                files[name] = each.path();
+            }
+        }
+    }
+    ASSERT_EQ(files.size(), 10U);
+    for (const auto& [name, path] : files) {
+        std::ifstream file(path);
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        database.query("BEGIN; " + text + "; COMMIT");
+        database.query(
+            "INSERT INTO outbox_migrations (version, name, checksum, duration_ms) SELECT $1::int, $2,"
+            " encode(sha256(convert_to($3, 'UTF8')), 'hex'), 1",
+            {name.substr(0, 4), name.substr(5, name.size() - 12), text});
+    }
+}
+
+TEST_F(Versions, ADatabaseOf01WithEventsOfAllStatesIsUpgradedAndSendsWhatWaitsOnce) {
+    support::TestDatabase old(support::TestDatabase::Start::empty);
+    ASSERT_NO_FATAL_FAILURE(make_as_version_01(old));
+    const auto write = [&](const std::string& status, const std::string& key, int events) {
+        for (int n = 0; n < events; ++n) {
+            const auto id =
+                old.value(insert_sql({.key = key, .data = fmt::format(R"({{"{}": {}}})", status, n)}) +
+                          " RETURNING id");
+            old.query("UPDATE outbox_events SET status = $1 WHERE id = $2", {status, id});
+        }
+    };
+    write("SENT", "a", 3); // while it ran there
+    write("FAILED", "b", 2);
+    write("PROCESSING", "c", 4); // its relay was killed
+    write("NEW", "a", 20);
+    const auto outcome = support::run({{support::program("outbox-migrate"), "up"}, in(old)}, 60s);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+    Process relay({{support::program("outbox-relay")}, in(old)});
+    ASSERT_TRUE(wait_until(
+        [&] { return old.number("SELECT count(*) FROM outbox_events WHERE status = 'SENT'") == 27; }, 60s))
+        << relay.errors();
+    EXPECT_EQ(old.number("SELECT count(*) FROM outbox_events WHERE status = 'FAILED'"), 2);
+    std::map<std::string, std::vector<std::string>> sent;
+    for (const Message& message : read_topic(topic)) {
+        sent[message.key].push_back(message.value);
+    }
+    ASSERT_EQ(sent["a"].size(), 20U);
+    for (int n = 0; n < 20; ++n) {
+        EXPECT_EQ(sent["a"].at(n), fmt::format(R"({{"NEW": {}}})", n));
+    }
+    EXPECT_EQ(sent["c"].size(), 4U);
+    EXPECT_EQ(sent.size(), 2U) << "what was SENT or FAILED is left alone";
+    EXPECT_EQ(stop(relay).exit_code, 0);
 }
 
 } // namespace

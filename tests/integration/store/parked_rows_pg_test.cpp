@@ -75,7 +75,7 @@ TEST_F(ParkedRows, HideNoEventThatIsPutBackOrMadeNewByAnOperator) {
     ASSERT_EQ(rows.rows.size(), 2U);
     store_.skip_parked(parked_);
     store_.skip_parked(parked_);
-    Turn back(store_, ownership_);
+    Turn back(store_, {ownership_});
     back.put_back(rows.rows);
     back.commit();
     EXPECT_THAT(claimed(parked_), testing::UnorderedElementsAre(1, 12)); // of two buckets

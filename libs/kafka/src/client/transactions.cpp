@@ -7,6 +7,7 @@
 
 #include "outbox/kafka/error.hpp"
 #include "wire/connector.hpp"
+#include "wire/versions.hpp"
 #include "wire/wire.hpp"
 
 #include <fmt/format.h>
@@ -43,6 +44,17 @@ auto reading(Read read) {
     } catch (const wire::Malformed& error) {
         throw KafkaError(RD_KAFKA_RESP_ERR__BAD_MSG, error.what());
     }
+}
+
+/// For requests that not every Kafka has.
+/// @throws KafkaError as ask(), and _UNSUPPORTED_FEATURE
+std::string ask_newer(BrokerConnection& broker, const Api& api, std::string_view body, Deadline deadline) {
+    const std::string versions = broker.ask(api_versions, "", deadline);
+    if (!reading([&] { return knows(versions, api); })) {
+        throw KafkaError(unsupported,
+                         "brokers do not say which transactions are open: this Kafka is older than 3.0");
+    }
+    return broker.ask(api, body, deadline);
 }
 
 /// The coordinator's word for a state; what is not known here counts as none.
@@ -170,7 +182,7 @@ TransactionState Transactions::describe(const std::string& transactional_id, Dea
     body.compact_string(transactional_id);
     body.no_tags();
     auto broker = connector_->open(coordinator(transactional_id, deadline), deadline);
-    const std::string answer = broker.ask(describe_transactions, body.bytes(), deadline);
+    const std::string answer = ask_newer(broker, describe_transactions, body.bytes(), deadline);
     return reading([&] {
         wire::Decoder in(answer);
         in.int32(); // throttle time
@@ -236,8 +248,8 @@ OpenTransactions Transactions::open(std::span<const Partition> where,
         wire::Encoder body;
         encode(body, partitions);
         body.no_tags();
-        const std::string answer =
-            connector_->open(brokers.at(leader), deadline).ask(describe_producers, body.bytes(), deadline);
+        auto broker = connector_->open(brokers.at(leader), deadline);
+        const std::string answer = ask_newer(broker, describe_producers, body.bytes(), deadline);
         reading([&] { read_described_producers(answer, producer_ids, open); });
     }
     return open;
@@ -264,8 +276,8 @@ void Transactions::write_marker(const OpenTransaction& open, bool commit, Deadli
     body.int32(open.coordinator_epoch);
     body.no_tags();
     body.no_tags();
-    const std::string answer =
-        connector_->open(broker->second, deadline).ask(write_txn_markers, body.bytes(), deadline);
+    auto connection = connector_->open(broker->second, deadline);
+    const std::string answer = ask_newer(connection, write_txn_markers, body.bytes(), deadline);
     reading([&] {
         wire::Decoder in(answer);
         for (auto markers = in.compact_size(); markers > 0; --markers) {

@@ -7,6 +7,7 @@
 #include "outbox/kafka/error.hpp"
 #include "wire/broker_connection.hpp"
 #include "wire/connector.hpp"
+#include "wire/versions.hpp"
 #include "wire/wire.hpp"
 
 #include <librdkafka/rdkafka.h>
@@ -17,7 +18,6 @@
 namespace outbox::kafka {
 namespace {
 
-constexpr Api api_versions{18, 0, false};
 constexpr Api metadata{3, 10, true};
 
 /// One that is away must not hold up what the others say.
@@ -88,22 +88,6 @@ std::string question_about(const std::vector<std::string>& names) {
     return body.bytes();
 }
 
-/// Of an answer to ApiVersions, version 0.
-bool knows_ids(std::string_view answer) {
-    wire::Decoder in(answer);
-    if (in.int16() != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return false;
-    }
-    for (auto count = in.int32(); count > 0; --count) {
-        const std::int16_t key = in.int16();
-        in.int16(); // oldest version
-        if (const std::int16_t newest = in.int16(); key == metadata.key) {
-            return newest >= metadata.version;
-        }
-    }
-    return false;
-}
-
 /// Whether the broker says which topic it knows under this name, if any.
 bool is_told(const TopicIdentity& topic) {
     return is_missing(topic.error) || topic.id != Uuid();
@@ -158,7 +142,7 @@ TopicIds::~TopicIds() = default;
 std::unique_ptr<BrokerConnection> TopicIds::open(const Address& address, Deadline deadline) const {
     std::unique_ptr<BrokerConnection> connection(
         new BrokerConnection(connector_->open(address, deadline))); // it cannot be moved
-    if (!knows_ids(connection->ask(api_versions, "", deadline))) {
+    if (!knows(connection->ask(api_versions, "", deadline), metadata)) {
         throw unable("topics have no ids in this Kafka, which is older than 2.8");
     }
     return connection;

@@ -6,6 +6,7 @@
 #include <outbox/store/refused.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace outbox::relay {
 namespace {
@@ -83,6 +84,7 @@ store::RowSet Claims::mark_and_claim(const Pass& pass, const std::vector<std::st
     guarded->commit(claimed);
     if (!claimed.empty()) {
         suspects_.claimed();
+        unanswered_ = false;
     }
     tell_marked(marked - began);
     if (guarded->gone() > 0) {
@@ -135,8 +137,14 @@ void Claims::leave_out(std::span<const store::UnreadableRow> rows) {
 
 /// Rows that were too many for one statement are fewer next time. @return false: that is not it
 bool Claims::claim_less(const postgres::DatabaseError& error) {
-    if (store::suspect_of(error.sqlstate()) != store::Suspect::too_many || database().chose_content() ||
-        !suspects_.claim_fewer()) {
+    if (store::suspect_of(error.sqlstate()) != store::Suspect::too_many || database().chose_content()) {
+        return false;
+    }
+    // A server that restarts ends whatever is claimed just then; one that dies of it does so again.
+    if (error.sqlstate().empty() && !std::exchange(unanswered_, true)) {
+        return false;
+    }
+    if (!suspects_.claim_fewer()) {
         return false;
     }
     observer_.claim_too_large({settings_.pipeline, 0, suspects_.most_rows_a_statement(), error.what()});

@@ -93,6 +93,7 @@ private:
     Hindrance& hindrance_;
     Observer& observer_;
     RefusedRows refused_;
+    bool unanswered_ = false; ///< the last claim ended with its connection
     SteadyClock::time_point next_skip_{};
     SteadyClock::time_point next_strays_{};
     SteadyClock::time_point next_head_{}; ///< claims begin at the head then, whatever is known

@@ -96,24 +96,34 @@ std::vector<kafka::Partition> LostMarkers::everywhere() const {
 }
 
 /// Before the lanes are initialised: waits until their transactions are decided, and writes down what
-/// is missing.
+/// is missing. Brokers before 3.0 tell nothing of transactions: then there is nothing to look for.
 void LostMarkers::note() {
-    if (!transactions_.able()) {
+    able_ = transactions_.able();
+    if (!able_) {
         return;
     }
-    while (true) {
-        std::vector<TransactionState> states;
-        producers_.clear();
-        for (const std::string& lane : lanes_) {
-            states.push_back(decided(lane));
-            producers_.push_back(states.back().producer_id);
+    try {
+        while (!note_once()) {
         }
-        const auto seen = open();
-        suspicious_ = !seen.found.empty() || !seen.unasked.empty();
-        if (!suspicious_ || keep(seen, states)) {
-            return;
+    } catch (const kafka::KafkaError& error) {
+        if (error.code() != kafka::unsupported) {
+            throw;
         }
+        able_ = false;
     }
+}
+
+/// @return false when a lane began something in between
+bool LostMarkers::note_once() {
+    std::vector<TransactionState> states;
+    producers_.clear();
+    for (const std::string& lane : lanes_) {
+        states.push_back(decided(lane));
+        producers_.push_back(states.back().producer_id);
+    }
+    const auto seen = open();
+    suspicious_ = !seen.found.empty() || !seen.unasked.empty();
+    return !suspicious_ || keep(seen, states);
 }
 
 /// The outcome counts that is read after the partitions: it is that of what they wait for.
@@ -145,7 +155,7 @@ bool LostMarkers::keep(const kafka::OpenTransactions& seen, const std::vector<Tr
 
 /// After it: writes what was noted, also by an owner before this one, and forgets it.
 std::vector<std::string> LostMarkers::write() {
-    if (!transactions_.able()) {
+    if (!able_) {
         return {};
     }
     auto noted = store_.lost_markers(ids_);

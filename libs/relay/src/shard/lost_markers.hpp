@@ -30,6 +30,7 @@ private:
     [[nodiscard]] kafka::TransactionState decided(const std::string& lane) const;
     [[nodiscard]] kafka::OpenTransactions open() const;
     [[nodiscard]] std::vector<kafka::Partition> everywhere() const;
+    bool note_once();
     bool keep(const kafka::OpenTransactions& seen, const std::vector<kafka::TransactionState>& before);
 
     kafka::Transactions transactions_;
@@ -40,6 +41,7 @@ private:
     Patience patience_;
     Observer& observer_;
     std::vector<std::int64_t> producers_; ///< of the lanes, before init_transactions
+    bool able_ = true;                    ///< brokers can be asked at all
     bool suspicious_ = false;             ///< some partition waits, or could not be asked
 };
 
