@@ -53,9 +53,8 @@ Step Fencing::begin() {
     had_ = leased.number;
     const std::string ids = delivery::slot_ids(leased.number);
     publisher_.rename(prefix(ids));
-    const Patience patience{Deadline::in(begin_timeout), [&] {
-                                return session_.database().slot_epoch(leased.number) == leased.epoch;
-                            }};
+    const Patience patience{Deadline::in(begin_timeout),
+                            [&] { return session_.database().slot_epoch(leased.number) == leased.epoch; }};
     slot_ = raise_after(leased, [&] {
         between_markers(ids, patience, [&] {
             publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,

@@ -71,7 +71,7 @@ private:
     delivery::Publisher& publisher_;
     Observer& observer_;
     std::optional<store::Slot> slot_;
-    int had_ = -1; ///< number of the slot that was leased last
+    int had_ = -1;                                          ///< number of the slot that was leased last
     std::map<std::string, std::vector<std::string>> debts_; ///< by ids: topics that wait for markers
 };
 
