@@ -84,13 +84,12 @@ std::string report(const Campaign& campaign, const Cures& cures) {
     }
     const Counts& counts = campaign.counts;
     return text +
-           fmt::format(
-               "seeds {} to {}: {} schedules in {:.1f} s, {:.0f} a minute; {} batches, {} takes of a "
-               "shard, {} recoveries, {} crashes, {} late requests; {}\n",
-               campaign.first_seed, campaign.first_seed + campaign.schedules - 1, campaign.schedules,
-               campaign.seconds, 60 * static_cast<double>(campaign.schedules) / campaign.seconds,
-               counts.batches, counts.takes, counts.recoveries, counts.crashes, counts.late,
-               campaign.failed ? "1 failed" : "none failed");
+           fmt::format("seeds {} to {}: {} schedules in {:.1f} s, {:.0f} a minute; {} batches, {} takes of a "
+                       "shard, {} recoveries, {} crashes, {} late requests; {}\n",
+                       campaign.first_seed, campaign.first_seed + campaign.schedules - 1, campaign.schedules,
+                       campaign.seconds, 60 * static_cast<double>(campaign.schedules) / campaign.seconds,
+                       counts.batches, counts.takes, counts.recoveries, counts.crashes, counts.late,
+                       campaign.failed ? "1 failed" : "none failed");
 }
 
 } // namespace outbox::model

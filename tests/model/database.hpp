@@ -70,8 +70,8 @@ struct Tables {
     [[nodiscard]] const Row* first_waiting(int key) const;
 };
 
-/// PostgreSQL as far as it matters: committed tables, what of them is on disk, sessions and the shards' locks.
-/// A commit that is flushed flushes every earlier one as well, because the log is one.
+/// PostgreSQL as far as it matters: committed tables, what of them is on disk, sessions and the shards'
+/// locks. A commit that is flushed flushes every earlier one as well, because the log is one.
 class Database {
 public:
     Tables now;

@@ -53,9 +53,9 @@ struct Reply {
     std::int16_t value = 0; ///< the producer's epoch (init, end), or the last record's offset (produce)
 };
 
-/// A cluster with two transactional ids for each slot: coordinator, partitions, and the markers between them. Follows
-/// Apache Kafka 4: producer epochs, idempotence, verification of the first record of a transaction in a
-/// partition, markers written after the answer. With transactions v1 an epoch lives for many transactions,
+/// A cluster with two transactional ids for each slot: coordinator, partitions, and the markers between them.
+/// Follows Apache Kafka 4: producer epochs, idempotence, verification of the first record of a transaction in
+/// a partition, markers written after the answer. With transactions v1 an epoch lives for many transactions,
 /// with v2 for one.
 class Kafka {
 public:

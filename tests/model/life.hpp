@@ -20,7 +20,7 @@ using Trace = std::vector<std::string>;
 /// What happened, so that a campaign can say what it has seen.
 struct Counts {
     std::uint64_t batches = 0; ///< published
-    std::uint64_t takes = 0; ///< of shards
+    std::uint64_t takes = 0;   ///< of shards
     std::uint64_t recoveries = 0;
     std::uint64_t crashes = 0; ///< of relays and PostgreSQL
     std::uint64_t late = 0;    ///< requests that reached the broker when their producer waited no more
@@ -52,8 +52,8 @@ class ModelLane;
 /// One life of a relay's process, as what stands behind its loop's seams knows it.
 struct Life {
     Surroundings& world;
-    int relay = 0;    ///< which one
-    int identity = 0; ///< of this life
+    int relay = 0;                      ///< which one
+    int identity = 0;                   ///< of this life
     std::vector<ModelLane*> lanes{};    ///< those that there are
     const ModelLane* sending = nullptr; ///< waits for an answer to a batch of its own
     std::uint8_t served = 0;            ///< shards that are claimed of, bits

@@ -43,7 +43,8 @@ void ModelLane::wait() const {
 }
 
 void ModelLane::init(Deadline, const std::function<bool()>&) {
-    if (!life_.world.have(Cure::fence_first) || (number_ % lanes_a_slot > 0 && !life_.world.have(Cure::both_lanes))) {
+    if (!life_.world.have(Cure::fence_first) ||
+        (number_ % lanes_a_slot > 0 && !life_.world.have(Cure::both_lanes))) {
         return; // it is initialised when it is needed
     }
     start();

@@ -32,7 +32,9 @@ private:
     void start();
     [[nodiscard]] Outgoing outgoing(const std::vector<kafka::Record>& records);
     kafka::TransactionEnd transact(const Outgoing& batch);
-    [[nodiscard]] bool is_manifest(const kafka::Record& record) const { return record.topic == control_topic_; }
+    [[nodiscard]] bool is_manifest(const kafka::Record& record) const {
+        return record.topic == control_topic_;
+    }
     void wait() const;
 
     Life& life_;

@@ -72,7 +72,8 @@ std::optional<store::Acquired> ModelDatabase::acquire(int shard, const Uuid& rel
     ShardRow row;
     commit([&](Tables& now) {
         ShardRow& mine = now.shard(shard);
-        taken = mine.owner == nobody || mine.owner == life_.identity || !life_.world.database.lives(mine.owner);
+        taken =
+            mine.owner == nobody || mine.owner == life_.identity || !life_.world.database.lives(mine.owner);
         if (taken) {
             mine.owner = static_cast<std::int16_t>(life_.identity);
             ++mine.epoch;

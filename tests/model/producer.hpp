@@ -80,7 +80,7 @@ private:
     std::int16_t epoch_ = -1;
     std::array<std::int16_t, partition_count> sequence_{};
     Outgoing batch_;
-    std::uint8_t acknowledged_ = 0; ///< bits
+    std::uint8_t acknowledged_ = 0;                       ///< bits
     std::array<std::int16_t, partition_count> offsets_{}; ///< of the last record of each request
     int ends_sent_ = 0;
     int unanswered_ = 0;

@@ -41,6 +41,8 @@ public:
     /// Some shard.
     [[nodiscard]] bool serves() const { return shards_.any(); }
     [[nodiscard]] bool may_take_one() const;
+    /// A batch of it is at the broker.
+    [[nodiscard]] bool sends() const { return publisher_fiber_->busy(); }
     /// The shard stands still here.
     [[nodiscard]] bool stopped(int shard) const;
     [[nodiscard]] const std::string& reason(int shard) const { return session_->database().reason(shard); }

@@ -30,9 +30,8 @@ World::World(const Schedule& schedule, const Cures& cures, Trace* trace)
     : schedule_(schedule),
       setup_(schedule.seed),
       mood_(static_cast<Mood>(setup_.below(static_cast<int>(Mood::count)))),
-      special_(setup_.one_in(3)
-                   ? static_cast<Special>(1 + setup_.below(static_cast<int>(Special::count) - 1))
-                   : Special::none),
+      special_(setup_.one_in(3) ? static_cast<Special>(1 + setup_.below(static_cast<int>(Special::count) - 1))
+                                : Special::none),
       asynchronous_(setup_.one_in(3)),
       kafka_(setup_.one_in(4)),
       world_{database_, kafka_, network_, cures} {
@@ -128,7 +127,7 @@ void World::network_step(Dice& dice) {
     }
     // Mostly the newest; what is left behind is late.
     const auto size = static_cast<int>(network_.size());
-    const bool any = dice.one_in(mood_ == Mood::late_requests ? 2 : 4);
+    const bool any = dice.one_in(mood_ == Mood::late_requests ? 8 : 4);
     deliver(static_cast<std::size_t>(any ? dice.below(size) : size - 1));
     if (network_.size() > most_messages) {
         network_.erase(network_.begin());
@@ -237,10 +236,14 @@ void World::special_fault(Dice& dice) {
         database_.restore();
         writers_.roll_back_all(database_);
         for (int number = 0; number < relay_count; ++number) {
-            if (dice.one_in(2)) { // cut off from it as well
-                relays_[static_cast<std::size_t>(number)].hung = true;
+            Relay& relay = relays_[static_cast<std::size_t>(number)];
+            if (relay.sends() || dice.one_in(2)) { // it is cut off as well
+                relay.hung = true;
                 database_.let_lease_expire(number);
             }
+        }
+        if (dice.one_in(2)) {
+            network_.clear();
         }
         special_played_ = true;
         restored_ = true;

@@ -21,7 +21,8 @@ std::unique_ptr<kafka::Lane> make_lane(const PublisherOptions& publisher, std::s
 
 /// It begins something, and carries no event.
 bool is_first(const Batch& batch) {
-    return batch.events() == 0 || std::any_of(batch.manifests.begin(), batch.manifests.end(),
+    return batch.events() == 0 ||
+           std::any_of(batch.manifests.begin(), batch.manifests.end(),
                        [](const BatchManifest& manifest) { return manifest.number == 1; });
 }
 

@@ -54,7 +54,8 @@ private:
 /// Names every row with its number, the digest of its id and what became of it, and the topics with
 /// their ids.
 void add_manifest(delivery::Batch& batch, const std::string& control_topic, const Uuid& outbox_id,
-                  int shard_count, const store::Ownership& ownership, const store::Slot& slot, std::int64_t number) {
+                  int shard_count, const store::Ownership& ownership, const store::Slot& slot,
+                  std::int64_t number) {
     delivery::Manifest manifest{outbox_id, ownership.relay, ownership.epoch, number, {}};
     const auto& rows = batch.claimed.rows;
     TopicNumbers numbers(batch.identities, manifest.topics);

@@ -45,12 +45,14 @@ Step Recovery::read() {
     return {};
 }
 
-/// A failover or a backup may have lost under whose producers events of the shard are under way. Manifests name
-/// them, for each owner begins with one. @return whether some were fenced: there may be more manifests then
+/// A failover or a backup may have lost under whose producers events of the shard are under way. Manifests
+/// name them, for each owner begins with one. @return whether some were fenced: there may be more manifests
+/// then
 bool Recovery::fence_unknown() {
     bool some = false;
     for (const store::SentUnder& under : settle_.sent_under) {
-        if (std::find(fenced_.begin(), fenced_.end(), under) == fenced_.end() && faults::cure("slot-in-manifest")) {
+        if (std::find(fenced_.begin(), fenced_.end(), under) == fenced_.end() &&
+            faults::cure("slot-in-manifest")) {
             fenced_.push_back(under);
             some = fencing_.fence(under, shard_, patience()) || some;
         }
@@ -63,8 +65,8 @@ Step Recovery::settle() {
     if (settle_.raise_epoch) {
         acquired_->ownership = database.raise_epoch(acquired_->ownership);
     }
-    const auto settled = database.settle(acquired_->ownership, *fencing_.slot(), settle_.rows, settle_.gone, settle_.newest,
-                                         settings_.block_failed_keys);
+    const auto settled = database.settle(acquired_->ownership, *fencing_.slot(), settle_.rows, settle_.gone,
+                                         settle_.newest, settings_.block_failed_keys);
     faults::point("after-settle");
     tell(settled);
     acquired_->marked = settle_.newest;

@@ -49,9 +49,7 @@ public:
     /// Brings the rows in line with them. From then on the shard's events are sent under the pipeline's slot.
     Step settle();
     /// @pre settle() is done
-    [[nodiscard]] Recovered recovered() const {
-        return {acquired_->ownership, acquired_->marked.batch + 1};
-    }
+    [[nodiscard]] Recovered recovered() const { return {acquired_->ownership, acquired_->marked.batch + 1}; }
 
     /// Under which the shard is this relay's, as far as is known; null: it is not.
     [[nodiscard]] const store::Ownership* ownership() const {
@@ -73,7 +71,7 @@ private:
     Observer& observer_;
     std::optional<store::Acquired> acquired_;
     SteadyClock::time_point began_{};
-    milliseconds most_{0}; ///< it may last
+    milliseconds most_{0};                 ///< it may last
     std::vector<store::SentUnder> fenced_; ///< since take()
     Settle settle_;                        ///< what the manifests ask for
 };

@@ -248,7 +248,8 @@ void Work::build(store::RowSet claimed, delivery::ClaimBudget::Held held, const 
     constexpr milliseconds patience{10'000};
     held.shrink_to(claimed.bytes());
     const auto began = SteadyClock::now();
-    BatchBuilder builder(settings_.options, seams_.topics, settings_.pipeline, settings_.shard_count, suspects_.blamed(), left_out);
+    BatchBuilder builder(settings_.options, seams_.topics, settings_.pipeline, settings_.shard_count,
+                         suspects_.blamed(), left_out);
     auto built = builder.build(std::move(claimed), Deadline::in(patience));
     const auto took = SteadyClock::now() - began;
     note_parked(built);
@@ -268,9 +269,9 @@ void Work::build(store::RowSet claimed, delivery::ClaimBudget::Held held, const 
 }
 
 /// Which topics it goes to is known before any of its records is sent: what brokers said last, or asked now.
-/// One without events is manifests alone. Once a shard's first one is marked, a control topic that was lost is
-/// missed; an owner's first one tells under which slot its events are sent, should the database lose that; a later
-/// one shows whether the control topic takes records.
+/// One without events is manifests alone. Once a shard's first one is marked, a control topic that was lost
+/// is missed; an owner's first one tells under which slot its events are sent, should the database lose that;
+/// a later one shows whether the control topic takes records.
 /// @param shards  that get a manifest
 void Work::finish(std::unique_ptr<delivery::Batch> batch, const std::set<int>& shards) {
     constexpr std::chrono::seconds patience{5};

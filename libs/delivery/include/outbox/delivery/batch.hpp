@@ -24,15 +24,15 @@ struct BatchManifest {
     std::string slot;
 };
 
-/// One Kafka transaction: claimed rows, their records, and behind them a manifest for each shard that has some.
-/// Records point into rows, manifests and arena; it lives until the transaction is decided.
+/// One Kafka transaction: claimed rows, their records, and behind them a manifest for each shard that has
+/// some. Records point into rows, manifests and arena; it lives until the transaction is decided.
 struct Batch {
     store::RowSet claimed;
     ClaimBudget::Held held; ///< what its rows take
     std::vector<kafka::Record> records;
     messages::Arena arena;
     std::deque<BatchManifest> manifests; ///< in the order of their records; records point into them
-    TopicIdentities identities; ///< of all topics of its records, before any was sent
+    TopicIdentities identities;          ///< of all topics of its records, before any was sent
     std::map<std::string, std::int64_t, std::less<>> outlived; ///< by topic: events of a Stamp that is
     /// Of rows that go to the dead-letter topic, by seq: what is written about them once they are there.
     std::map<std::int64_t, store::FailedAttempt> dead_letters;

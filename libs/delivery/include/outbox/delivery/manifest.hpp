@@ -63,7 +63,8 @@ std::string encode_topics(const Manifest& manifest);
 /// Name of that header.
 inline constexpr std::string_view topics_header = "topics";
 
-/// Name of the header that says under which slot's producers a batch was sent; what earlier builds wrote has none.
+/// Name of the header that says under which slot's producers a batch was sent; what earlier builds wrote has
+/// none.
 inline constexpr std::string_view slot_header = "slot";
 std::string encode_slot(const store::Slot& slot);
 /// @return nullopt for what cannot be one
