@@ -274,7 +274,8 @@ constexpr std::array settings = std::to_array<Setting>({
      .min = 1,
      .max = 16,
      .programs = Program::relay,
-     .meaning = "connections, pairs of producers and Kafka transactions that a relay serves all its shards with"},
+     .meaning =
+         "connections, pairs of producers and Kafka transactions that a relay serves all its shards with"},
     {.name = "RELAY_LEASE",
      .kind = Kind::seconds,
      .fallback = "10",

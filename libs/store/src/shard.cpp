@@ -186,8 +186,8 @@ Settled ShardStore::settle(const Ownership& ownership, const Slot& slot, std::sp
     // A takeover may meet a long queue of rows: longer than the ordinary statements' patience.
     Transaction transaction(connection_, Deadline::in(timeout_ * 10),
                             exclusive_lock(shard) + fmt::format("; SET LOCAL statement_timeout = {}; "
-                                                                 "SET LOCAL synchronous_commit = on",
-                                                                 (timeout_ * 10).count()));
+                                                                "SET LOCAL synchronous_commit = on",
+                                                                (timeout_ * 10).count()));
     if (transaction.run(sql::owns_shard, owner_params(ownership)).empty()) {
         throw NotOwner(fmt::format("shard {} was taken over during recovery", shard));
     }
@@ -208,10 +208,8 @@ Settled ShardStore::settle(const Ownership& ownership, const Slot& slot, std::sp
             return;
         }
         const std::string seqs = seqs_of(named);
-        const Result ready =
-            transaction.run(sql::settle_ready, {buckets, seqs, state, why, attempts});
-        const Result waiting =
-            transaction.run(sql::settle_waiting, {buckets, seqs, state, why, attempts});
+        const Result ready = transaction.run(sql::settle_ready, {buckets, seqs, state, why, attempts});
+        const Result waiting = transaction.run(sql::settle_waiting, {buckets, seqs, state, why, attempts});
         check_digests(ready, named);
         check_digests(waiting, named);
         for (const Result& left : {transaction.run(sql::find_unsettled_ready, {buckets, seqs}),

@@ -40,8 +40,7 @@ std::int64_t ShardStore::slot_epoch(int number) {
 }
 
 std::optional<Slot> ShardStore::raise_slot(const Slot& slot) {
-    const Result raised =
-        connection_.run(sql::raise_slot, {slot.number, slot.epoch}, Deadline::in(timeout_));
+    const Result raised = connection_.run(sql::raise_slot, {slot.number, slot.epoch}, Deadline::in(timeout_));
     if (raised.empty()) {
         return std::nullopt;
     }

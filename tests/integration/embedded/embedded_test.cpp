@@ -216,7 +216,7 @@ TEST_F(EmbeddedRelay, APublisherOfItsOwnThatLosesAnswersStillDeliversEachEventOn
               0);
     expect_exactly_once();
     EXPECT_GT(sent, 5);
-    EXPECT_EQ(lanes.size(), 4U);
+    EXPECT_EQ(lanes.size(), 2U) << "whatever the number of shards";
     relay.drain();
 }
 

@@ -250,6 +250,8 @@ TEST_F(Served, BeforeItWasWrittenDownIsKnownAfterUp) {
          {"DROP TABLE outbox_captures", "ALTER TABLE outbox_relays DROP COLUMN hindered",
           "ALTER TABLE outbox_meta DROP COLUMN doorbell", "ALTER TABLE outbox_meta DROP COLUMN origin",
           "DROP FUNCTION outbox_refuse_old_relay CASCADE", "ALTER TABLE outbox_relays DROP COLUMN made_for",
+          "DROP FUNCTION outbox_refuse_old_owner CASCADE", "DROP TABLE outbox_slots",
+          "ALTER TABLE outbox_shards DROP COLUMN slot, DROP COLUMN slot_epoch",
           "DELETE FROM outbox_migrations WHERE version >= 21"}) {
         database_.query(sql);
     }

@@ -26,6 +26,7 @@ const Rows all_tables{{"idempotency_keys"},
                       {"outbox_pauses"},
                       {"outbox_relays"},
                       {"outbox_shards"},
+                      {"outbox_slots"},
                       {"outbox_topic_outages"},
                       {"outbox_topics"},
                       {"users"}};

@@ -178,7 +178,8 @@ TEST_F(ClaimedRows, WhoseUpdatesATriggerCancelsAreAnErrorThatNamesIt) {
     const ShardMark mark{0, {1, 0}};
     expect_named([&] {
         in_turn([&](Turn& turn) {
-            turn.mark({{row.tid, row.seq, row.bucket, 0, 0, row.id, claimed.table_file}}, std::span(&mark, 1));
+            turn.mark({{row.tid, row.seq, row.bucket, 0, 0, row.id, claimed.table_file}},
+                      std::span(&mark, 1));
         });
     });
     const ManifestedRow manifested{row.bucket, row.seq, outbox::id_digest(row.id)};

@@ -89,7 +89,7 @@ private:
     std::optional<postgres::Connection> connection_;
     std::optional<store::Relays> relays_;
     std::vector<std::unique_ptr<RunningPipeline>> pipelines_;
-    std::map<int, std::size_t> shards_; ///< which pipeline serves each
+    std::map<int, std::size_t> shards_;           ///< which pipeline serves each
     std::map<int, SteadyClock::time_point> lost_; ///< shards not to be tried again before
     SteadyClock::time_point next_beat_{};
     SteadyClock::time_point next_forget_{};

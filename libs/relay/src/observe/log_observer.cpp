@@ -135,9 +135,9 @@ void LogObserver::recovers(const happened::Recovers& recovers) {
 
 void LogObserver::pipeline_recovers(const happened::PipelineRecovers& recovers) {
     if (recovers.cause == Cause::mended) {
-        log::info("pipeline recovers", {{"pipeline", recovers.pipeline},
-                                        {"shards", recovers.shards},
-                                        {"reason", recovers.reason}});
+        log::info(
+            "pipeline recovers",
+            {{"pipeline", recovers.pipeline}, {"shards", recovers.shards}, {"reason", recovers.reason}});
     } else if (recovers.cause == Cause::unexpected ||
                is_news(of_pipelines_, recovers.pipeline, recovers.reason)) {
         say("pipeline", recovers.cause,

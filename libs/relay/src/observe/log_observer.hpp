@@ -90,7 +90,7 @@ private:
     bool says_why_it_ends_;
     std::function<Time()> now_;
     delivery::TopicLog topics_;
-    std::mutex mutex_; ///< of what was said; nothing is taken while it is held
+    std::mutex mutex_;                 ///< of what was said; nothing is taken while it is held
     std::map<int, Said> said_;         ///< of shards
     std::map<int, Said> of_pipelines_; ///< the same
     Repetition waits_;

@@ -30,7 +30,10 @@ Step Aftermath::of(const delivery::BatchEnd& end, store::ShardDatabase& database
 }
 
 void Aftermath::sent(const delivery::Batch& batch, milliseconds throttled) {
-    troubles_.over();
+    // Each owner begins with one that has no events: whether it gets on, that does not show.
+    if (!batch.claimed.empty() || control_.doubted()) {
+        troubles_.over();
+    }
     for (const auto& [topic, events] : batch.outlived) {
         outlived_.add(topic, events);
     }

@@ -15,9 +15,14 @@ void report_attempts(Observer& observer, int shard_count, std::span<const store:
             ++with_topic;
             continue;
         }
-        const happened::Attempt told{attempt.bucket % shard_count, attempt.id,    attempt.seq,
-                                     attempt.retry_count,          attempt.error, dead_letter_topic,
-                                     attempt.block_key,            attempt.wait};
+        const happened::Attempt told{attempt.bucket % shard_count,
+                                     attempt.id,
+                                     attempt.seq,
+                                     attempt.retry_count,
+                                     attempt.error,
+                                     dead_letter_topic,
+                                     attempt.block_key,
+                                     attempt.wait};
         attempt.give_up ? observer.failed(told) : observer.retried(told);
     }
     if (last != nullptr) {

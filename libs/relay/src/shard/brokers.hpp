@@ -31,7 +31,8 @@ public:
     virtual std::vector<std::string> write() = 0;
 };
 
-/// What the loop of a pipeline asks of Kafka besides sending. Shared by the pipelines of one relay; thread-safe.
+/// What the loop of a pipeline asks of Kafka besides sending. Shared by the pipelines of one relay;
+/// thread-safe.
 class Brokers {
 public:
     Brokers() = default;

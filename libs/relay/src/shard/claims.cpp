@@ -47,7 +47,7 @@ store::RowSet Claims::turn(const Pass& pass, const std::vector<std::string>& par
     try {
         auto claimed = mark_and_claim(pass, parked);
         if (pass.claim && refused_.over()) {
-            hindrance_.walks();
+            parts_.walk();
         }
         return claimed;
     } catch (const postgres::DatabaseError& error) {
@@ -130,7 +130,11 @@ void Claims::leave_out(std::span<const store::UnreadableRow> rows) {
     const auto now = clock_.now();
     const auto word = refused_.leave_out(rows, now);
     database().leave_out(refused_.buckets());
-    hindrance_.limps(word.why, now);
+    std::set<int> shards;
+    for (const int bucket : refused_.buckets()) {
+        shards.insert(bucket % settings_.shard_count);
+    }
+    parts_.limp(shards, word.why);
     pace_.look_now();
     observer_.held_up({settings_.pipeline, word.why, !word.worth_saying});
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "shard/clock.hpp"
-#include "shard/hindrance.hpp"
 #include "shard/pipeline.hpp"
 #include "shard/refused_rows.hpp"
 #include "shard/shard_machine.hpp"
@@ -15,8 +14,11 @@
 #include <outbox/store/shard_database.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace outbox::relay {
@@ -32,9 +34,16 @@ public:
         bool block_failed_keys = false; ///< later events of a key wait behind one that is FAILED
     };
     /// What it is made with outlives it.
+    /// Is told which shards have events that cannot be changed, so that a part of them does not get on; and
+    /// when there are none any more.
+    struct Parts {
+        std::function<void(const std::set<int>& shards, const std::string& why)> limp;
+        std::function<void()> walk;
+    };
     /// @param ownerships  of the shards that are served
     Claims(Settings settings, ShardSession& session, const store::Ownerships& ownerships,
-           delivery::ClaimBudget& budget, const Clock& clock, Pipeline& pipeline, WaitingKeys& keys, Suspects& suspects, Pace& pace, Hindrance& hindrance, Observer& observer)
+           delivery::ClaimBudget& budget, const Clock& clock, Pipeline& pipeline, WaitingKeys& keys,
+           Suspects& suspects, Pace& pace, Parts parts, Observer& observer)
         : settings_(settings),
           session_(session),
           ownerships_(ownerships),
@@ -44,7 +53,7 @@ public:
           keys_(keys),
           suspects_(suspects),
           pace_(pace),
-          hindrance_(hindrance),
+          parts_(std::move(parts)),
           observer_(observer) {}
 
     /// A recovery has ended.
@@ -70,6 +79,8 @@ public:
     void skip_parked(const std::vector<std::string>& parked, bool again);
     /// Now and then, for rows whose state somebody has set by hand.
     void free_strays();
+    /// Other buckets are served from now on.
+    void serve_others() { next_strays_ = {}; }
 
 private:
     [[nodiscard]] store::ClaimLimits limits() const;
@@ -90,7 +101,7 @@ private:
     WaitingKeys& keys_;
     Suspects& suspects_;
     Pace& pace_;
-    Hindrance& hindrance_;
+    Parts parts_;
     Observer& observer_;
     RefusedRows refused_;
     bool unanswered_ = false; ///< the last claim ended with its connection

@@ -25,7 +25,7 @@ struct Member {
     std::string stopped_for;       ///< is to be written to outbox_shards; empty: nothing is
     ShardState told_state = ShardState::unowned; ///< to the observer
     int told_failures = 0;                       ///< the same
-    bool rests = false;            ///< that it is paused is written down
+    bool rests = false;                          ///< that it is paused is written down
     std::atomic<bool> stands_still{false};
 
     /// Takes part in claims and transactions.

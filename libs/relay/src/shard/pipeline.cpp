@@ -96,9 +96,8 @@ bool Pipeline::holds(int shard) const {
 
 std::size_t Pipeline::unmarked(int shard) const {
     return static_cast<std::size_t>(
-        std::count_if(published_.begin(), published_.end(), [shard](const Published& batch) {
-            return !batch.proven && names(batch, shard);
-        }));
+        std::count_if(published_.begin(), published_.end(),
+                      [shard](const Published& batch) { return !batch.proven && names(batch, shard); }));
 }
 
 bool Pipeline::full() const {

@@ -18,8 +18,8 @@
 
 namespace outbox::relay {
 
-/// The batches of one pipeline between claim and mark: at most one is ready, one at the broker, a few published,
-/// far below the control_keys that bound how many may be unmarked.
+/// The batches of one pipeline between claim and mark: at most one is ready, one at the broker, a few
+/// published, far below the control_keys that bound how many may be unmarked.
 class Pipeline {
 public:
     /// While brokers do not say whether the topics of these are still the same, nothing more is claimed.

@@ -54,7 +54,9 @@ PipelineLoop::PipelineLoop(const Settings& settings, const Work::Settings& work,
       publisher_(std::move(publisher), bell_.signal()),
       fencing_({settings.relay, work.outbox_id}, seams.session, seams.brokers, seams.topics, publisher_,
                seams.observer),
-      work_(work, seams, fencing_, publisher_, bell_, control_, troubles_) {}
+      work_(work, seams, fencing_, publisher_, bell_, control_, troubles_,
+            {[this](const std::set<int>& shards, const std::string& why) { limp(shards, why); },
+             [this] { limp({}, {}); }}) {}
 
 PipelineLoop::~PipelineLoop() {
     if (thread_.joinable()) {
@@ -362,6 +364,17 @@ void PipelineLoop::release(Member& member) {
     work_.leave(member.shard);
     observer_.released(member.shard);
     member.machine.done();
+}
+
+/// A part of these shards does not get on, and the others do.
+void PipelineLoop::limp(const std::set<int>& shards, const std::string& why) {
+    for (auto& [shard, member] : members_) {
+        if (shards.contains(shard)) {
+            member.troubles.hindrance.limps(why, clock_.now());
+        } else {
+            member.troubles.hindrance.walks();
+        }
+    }
 }
 
 SteadyClock::time_point PipelineLoop::next_due() const {

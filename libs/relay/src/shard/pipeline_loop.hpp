@@ -22,9 +22,9 @@
 namespace outbox::relay {
 
 /// Serves the shards that it is given, all in one turn: one connection, one pair of lanes, one claim, one
-/// Kafka transaction. Each shard is taken and recovered for itself, and lets the others work meanwhile when it
-/// cannot be. Whatever makes the lanes doubtful concerns them all: then each is recovered anew.
-/// start() gives it a thread; a model calls step() instead. The functions that are not step() are thread-safe.
+/// Kafka transaction. Each shard is taken and recovered for itself, and lets the others work meanwhile when
+/// it cannot be. Whatever makes the lanes doubtful concerns them all: then each is recovered anew. start()
+/// gives it a thread; a model calls step() instead. The functions that are not step() are thread-safe.
 class PipelineLoop {
 public:
     struct Settings {
@@ -85,6 +85,7 @@ private:
     Step recover_shards();
     Step work();
     Step check_doubts();
+    void limp(const std::set<int>& shards, const std::string& why);
     void settle_wishes();
     void back_off();
     void rest(SteadyClock::time_point until);

@@ -22,10 +22,10 @@ delivery::PublisherOptions publisher_options(const Work::Settings& work,
 } // namespace
 
 RunningPipeline::RunningPipeline(const PipelineLoop::Settings& settings, const Work::Settings& work,
-                           const Servers& servers)
+                                 const Servers& servers)
     : session_(work.options.database, work.options.statement_timeout, work.shard_count),
-      loop_(settings, work, {session_, servers.brokers, servers.topics, servers.watch, servers.clock,
-             servers.observer},
+      loop_(settings, work,
+            {session_, servers.brokers, servers.topics, servers.watch, servers.clock, servers.observer},
             publisher_options(work, servers)) {
     loop_.start();
 }

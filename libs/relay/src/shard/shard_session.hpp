@@ -7,8 +7,8 @@
 
 namespace outbox::relay {
 
-/// The session in which the rows of a pipeline's shards are read and written; it is made anew where it broke. Not
-/// thread-safe.
+/// The session in which the rows of a pipeline's shards are read and written; it is made anew where it broke.
+/// Not thread-safe.
 class ShardSession {
 public:
     ShardSession() = default;

@@ -13,8 +13,8 @@
 
 namespace outbox::relay {
 
-/// Topics of one pipeline where a lost marker must be written before anything is sent there, and that could not
-/// be asked by the last recovery. No clock of its own.
+/// Topics of one pipeline where a lost marker must be written before anything is sent there, and that could
+/// not be asked by the last recovery. No clock of its own.
 class UnmarkedTopics {
 public:
     using Time = SteadyClock::time_point;

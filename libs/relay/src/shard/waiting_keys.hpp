@@ -10,9 +10,9 @@
 
 namespace outbox::relay {
 
-/// The keys of one pipeline's shards of which an event waits for a retry or an operator: their later events are held
-/// aside until they need wait no more, and then sent in turns with those that never waited. No clock of its
-/// own.
+/// The keys of one pipeline's shards of which an event waits for a retry or an operator: their later events
+/// are held aside until they need wait no more, and then sent in turns with those that never waited. No clock
+/// of its own.
 class WaitingKeys {
 public:
     using Time = SteadyClock::time_point;

@@ -30,7 +30,7 @@ bool is_due(const store::Peek& seen) {
 } // namespace
 
 Work::Work(const Settings& settings, const Seams& seams, Fencing& fencing, delivery::Publisher& publisher,
-           PipelineBell& bell, ControlDoubt& control, Troubles& troubles)
+           PipelineBell& bell, ControlDoubt& control, Troubles& troubles, Claims::Parts parts)
     : settings_(settings),
       seams_(seams),
       fencing_(fencing),
@@ -41,7 +41,7 @@ Work::Work(const Settings& settings, const Seams& seams, Fencing& fencing, deliv
       claims_({settings.pipeline, settings.shard_count, settings.options.claim,
                settings.options.block_failed_keys},
               seams.session, ownerships_, settings.budget, seams.clock, pipeline_, keys_, suspects_, pace_,
-              troubles.hindrance, seams.observer),
+              std::move(parts), seams.observer),
       aftermath_(settings.pipeline, seams.topics, settings.outlived, seams.clock, suspects_, control,
                  troubles, seams.observer) {}
 
@@ -113,6 +113,7 @@ void Work::serve(const std::set<int>& wanted) {
         served_ = std::move(shards);
         database().serve(served_);
         keys_.reset();
+        claims_.serve_others();
     }
 }
 
@@ -191,7 +192,9 @@ bool Work::turn() {
     }
     const delivery::LeftOut out = left_out();
     claims_.skip_parked(out.row_topics, bell_.take_look_again());
-    claims_.free_strays();
+    if (!served_.empty()) {
+        claims_.free_strays();
+    }
     if (pass.peek_first && !claims_.worth_a_turn(out.row_topics)) {
         return false;
     }

@@ -42,7 +42,7 @@ public:
     };
     /// What it is made with outlives it.
     Work(const Settings& settings, const Seams& seams, Fencing& fencing, delivery::Publisher& publisher,
-         PipelineBell& bell, ControlDoubt& control, Troubles& troubles);
+         PipelineBell& bell, ControlDoubt& control, Troubles& troubles, Claims::Parts parts);
 
     /// The lanes are new: nothing is in hand, no shard has joined, and what was known is looked up again.
     void begin();

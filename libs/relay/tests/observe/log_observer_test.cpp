@@ -141,12 +141,12 @@ INSTANTIATE_TEST_SUITE_P(
              },
              "warn events are older than their topic keeps records: their messages carry the time of sending "
              "topic=\"a\" events=5 events_since_start=13"},
-        Line{
-            "RowsChanged",
-            [](auto& it) {
-                it.rows_changed({3, 2});
-            },
-            "error events that were sent are not unsent rows any more: somebody changed them pipeline=3 rows=2"},
+        Line{"RowsChanged",
+             [](auto& it) {
+                 it.rows_changed({3, 2});
+             },
+             "error events that were sent are not unsent rows any more: somebody changed them pipeline=3 "
+             "rows=2"},
         Line{"StraysFreed",
              [](auto& it) {
                  it.strays_freed({3, 2});
@@ -235,13 +235,13 @@ INSTANTIATE_TEST_SUITE_P(
              },
              R"(error the reason could not be written to outbox_shards shard=3 error="why")"},
         Line{"TriedAgain", [](auto& it) { it.tried_again(3); }, "info shard is tried again shard=3"},
-        Line{
-            "MarkerWaits",
-            [](auto& it) {
-                it.marker_waits({"p3", "a"});
-            },
-            "warn topic parked ids=\"p3\" topic=\"a\" reason=\"a partition that may lack a marker has no leader "
-            "to ask\""},
+        Line{"MarkerWaits",
+             [](auto& it) {
+                 it.marker_waits({"p3", "a"});
+             },
+             "warn topic parked ids=\"p3\" topic=\"a\" reason=\"a partition that may lack a marker has no "
+             "leader "
+             "to ask\""},
         Line{"MarkerWritten",
              [](auto& it) {
                  it.marker_written({"p3", "a", 1, 99, true});

@@ -56,30 +56,30 @@ private:
 /// New events were taken out of the table, in a transaction of PostgreSQL's that is committed. There may be
 /// none.
 struct Claimed {
-    int pipeline = 0; ///< its number
+    int pipeline = 0;       ///< its number
     std::size_t events = 0; ///< how many
     std::size_t bytes = 0;  ///< that they take in memory
     Span took{};            ///< the statements of the claim
     Span commit{};          ///< the commit, which marked rows share
 };
 
-/// How far a pipeline is behind: the oldest event of the newest claim had waited for so long. Zero when a look
-/// found nothing to claim.
+/// How far a pipeline is behind: the oldest event of the newest claim had waited for so long. Zero when a
+/// look found nothing to claim.
 struct Lag {
-    int pipeline = 0; ///< its number
+    int pipeline = 0;                    ///< its number
     std::chrono::milliseconds oldest{0}; ///< by the clocks of PostgreSQL and this machine
 };
 
 /// Claimed events became a batch.
 struct Built {
-    int pipeline = 0; ///< its number
+    int pipeline = 0;       ///< its number
     std::size_t events = 0; ///< how many
     Span took{};            ///< how long that took
 };
 
 /// Claimed events that the service's on_before_publish does not want to be sent are SKIPPED.
 struct Skipped {
-    int pipeline = 0; ///< its number
+    int pipeline = 0;       ///< its number
     std::size_t events = 0; ///< how many
 };
 
@@ -95,8 +95,8 @@ std::string_view name_of(Outcome outcome);
 
 /// A transaction of Kafka's has ended.
 struct Transaction {
-    int pipeline = 0; ///< its number
-    std::size_t shards = 0; ///< that have a manifest in it
+    int pipeline = 0;                       ///< its number
+    std::size_t shards = 0;                 ///< that have a manifest in it
     Outcome outcome = Outcome::unknown;     ///< as far as is known
     std::size_t events = 0;                 ///< none: it held a manifest alone
     Span took{};                            ///< from its begin to the answer
@@ -107,13 +107,13 @@ struct Transaction {
 /// Kafka has the events of a batch: consumers see them. There is one at least.
 struct Sent {
     int pipeline = 0; ///< its number
-    Moment at;              ///< the commit was answered
-    Events events;          ///< dead letters among them
+    Moment at;        ///< the commit was answered
+    Events events;    ///< dead letters among them
 };
 
 /// Events that Kafka has are SENT in PostgreSQL, and recovery begins behind them.
 struct Marked {
-    int pipeline = 0; ///< its number
+    int pipeline = 0;        ///< its number
     std::size_t batches = 0; ///< how many
     std::size_t events = 0;  ///< how many
     Span took{};             ///< the statements; the commit is shared with a claim
@@ -148,9 +148,9 @@ struct FailedWithTopic {
 
 /// Copies of FAILED events are in the dead-letter topic.
 struct DeadLettered {
-    int pipeline = 0; ///< its number
+    int pipeline = 0;            ///< its number
     std::string_view topic = {}; ///< its name
-    std::size_t events = 0; ///< how many
+    std::size_t events = 0;      ///< how many
 };
 
 /// What waits in a shard, counted by whoever owns it, now and then.
@@ -234,11 +234,11 @@ struct Recovers {
 /// It is in doubt what was sent by a pipeline: its producers are made anew, and each of its shards recovers,
 /// now or after a while.
 struct PipelineRecovers {
-    int pipeline = 0;            ///< its number
-    std::size_t shards = 0;      ///< that it serves
-    std::string_view reason = {};     ///< in words
-    Cause cause = Cause::passes; ///< what kind of reason
-    int failures = 0;            ///< in a row; 0: none
+    int pipeline = 0;             ///< its number
+    std::size_t shards = 0;       ///< that it serves
+    std::string_view reason = {}; ///< in words
+    Cause cause = Cause::passes;  ///< what kind of reason
+    int failures = 0;             ///< in a row; 0: none
 };
 
 /// A shard waits before its next recovery because the last one, or what came after it, failed; or that is
@@ -264,11 +264,11 @@ struct Stopped {
 
 /// A broker ended a transaction and left out its marker in one partition.
 struct LostMarker {
-    std::string_view ids = {}; ///< under which it was begun: "p0" of slot 0, "3" of shard 3 by itself
-    std::string_view topic = {};     ///< its name
-    std::int32_t partition = 0; ///< of the topic
-    std::int64_t offset = 0;    ///< where the transaction begins there
-    bool committed = false;     ///< else aborted
+    std::string_view ids = {};   ///< under which it was begun: "p0" of slot 0, "3" of shard 3 by itself
+    std::string_view topic = {}; ///< its name
+    std::int32_t partition = 0;  ///< of the topic
+    std::int64_t offset = 0;     ///< where the transaction begins there
+    bool committed = false;      ///< else aborted
 };
 ///@}
 
@@ -277,24 +277,24 @@ struct LostMarker {
 
 /// A quota of Kafka's holds this relay back.
 struct Throttled {
-    int pipeline = 0; ///< its number
+    int pipeline = 0;                      ///< its number
     std::chrono::milliseconds throttle{0}; ///< of one batch
     std::size_t events_a_batch = 0;        ///< it sends at most
 };
 
 /// A batch was too much for Kafka, or a claim for PostgreSQL: the next one is smaller.
 struct TooMuch {
-    int pipeline = 0; ///< its number
-    std::size_t events = 0;  ///< of it; 0: not known
-    std::size_t next = 0;    ///< at most
+    int pipeline = 0;             ///< its number
+    std::size_t events = 0;       ///< of it; 0: not known
+    std::size_t next = 0;         ///< at most
     std::string_view reason = {}; ///< in words
 };
 
 /// An event can be neither sent nor given up, because the database refuses to change it.
 struct HeldUp {
-    int pipeline = 0; ///< its number
+    int pipeline = 0;             ///< its number
     std::string_view reason = {}; ///< in words
-    bool repeated = false;   ///< this was said a short while ago
+    bool repeated = false;        ///< this was said a short while ago
 };
 
 /// Something of a shard, and how many: what the function is named for says what.
@@ -311,7 +311,7 @@ struct PipelineCount {
 
 /// The same of a pipeline.
 struct PipelineReason {
-    int pipeline = 0;        ///< its number
+    int pipeline = 0;             ///< its number
     std::string_view reason = {}; ///< in words
 };
 

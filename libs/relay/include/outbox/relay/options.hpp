@@ -27,7 +27,7 @@ struct RelayOptions {
     std::string dead_letter_topic;  ///< empty: none
     int first_shards = 8;
     int pipelines = 1; ///< that serve the shards
-    std::string name; ///< of the outbox
+    std::string name;  ///< of the outbox
     messages::Messages messages;
     kafka::LaneFactory make_lane = kafka::make_lane;
 

@@ -244,8 +244,8 @@ public:
     /// the owner. @pre nothing of it is under way
     virtual void release(const Ownership& ownership) = 0;
 
-    /// Leases a slot: again the one that this relay has had, while nobody else has leased it, else a free one.
-    /// Those of relays that are dead are free. @param had  -1: none
+    /// Leases a slot: again the one that this relay has had, while nobody else has leased it, else a free
+    /// one. Those of relays that are dead are free. @param had  -1: none
     virtual Slot lease_slot(const Uuid& relay, int had) = 0;
     /// It is free from now on. No effect when another relay has it.
     virtual void give_back_slot(int number, const Uuid& relay) = 0;
