@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace outbox::model {
+namespace {
+
+std::size_t control_of(int shard) {
+    const int partition = control + shard;
+    return static_cast<std::size_t>(partition);
+}
+
+} // namespace
 
 Reply Kafka::handle(const Request& request, bool manifests_inside) {
     Transaction& transaction = transactions_[static_cast<std::size_t>(request.lane)];
@@ -164,8 +172,7 @@ bool Kafka::time_out(Dice& dice) {
 }
 
 void Kafka::begin_foreign(int shard) {
-    logs_[static_cast<std::size_t>(control + shard)].push_back(
-        {LogRecord::foreign, Fate::open, LogRecord::marker});
+    logs_[control_of(shard)].push_back({LogRecord::foreign, Fate::open, LogRecord::marker});
 }
 
 void Kafka::end_foreign() {
@@ -182,7 +189,7 @@ void Kafka::compact_control(int shard, const std::vector<std::int16_t>& batch_of
     std::array<bool, control_keys> seen{};
     const int stable = last_stable_offset(control + shard);
     for (int i = stable - 1; i >= 0; --i) {
-        LogRecord& record = logs_[static_cast<std::size_t>(control + shard)][static_cast<std::size_t>(i)];
+        LogRecord& record = logs_[control_of(shard)][static_cast<std::size_t>(i)];
         if (record.payload == LogRecord::marker || record.fate != Fate::committed) {
             continue;
         }

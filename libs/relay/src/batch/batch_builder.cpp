@@ -92,9 +92,9 @@ std::optional<delivery::Refusal> unfit_for(const kafka::Record& record, const de
 /// Why the row cannot be sent: it failed alone before, or the topic does not take the record.
 std::optional<delivery::Refusal> BatchBuilder::why_not(const store::Row& row, const kafka::Record& record,
                                                        const delivery::TopicVerdict& verdict) const {
-    if (const auto found = blamed_.find(row.seq);
-        found != blamed_.end() && !found->second.refusal.reason.empty()) {
-        return found->second.refusal;
+    if (const auto* const blame = blame_of(blamed_, row);
+        blame != nullptr && !blame->refusal.reason.empty()) {
+        return blame->refusal;
     }
     return unfit_for(record, verdict, compressed_);
 }

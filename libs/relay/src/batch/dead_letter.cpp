@@ -64,8 +64,8 @@ bool BatchBuilder::dead_letter(delivery::Batch& batch, const store::Row& row, ka
     add_error_headers(batch, record, refusal, options_.name, row.bucket % shard_count_);
     record.topic = options_.dead_letter_topic;
     std::string why;
-    if (const auto found = blamed_.find(row.seq); found != blamed_.end()) {
-        why = found->second.no_dead_letter;
+    if (const auto* const blame = blame_of(blamed_, row)) {
+        why = blame->no_dead_letter;
     }
     if (why.empty() && exceeds(record, verdict)) {
         verdict_afresh(options_.dead_letter_topic, deadline);

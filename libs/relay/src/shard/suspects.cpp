@@ -26,6 +26,14 @@ void keep_first_of_buckets(std::vector<store::UnreadableRow>& rows) {
 
 } // namespace
 
+BlamedRow& Suspects::blame(const store::Row& row) {
+    BlamedRow& blamed = blamed_[row.seq];
+    if (blamed.id != row.id) {
+        blamed = {row.id, {}, {}};
+    }
+    return blamed;
+}
+
 /// Follows what batch_policy says about the failure. @return whether it lies with the events
 bool Suspects::judge(const delivery::Batch& batch, const kafka::Failure& failure) {
     const auto remedy = delivery::remedy_for(failure, batch);
@@ -36,11 +44,11 @@ bool Suspects::judge(const delivery::Batch& batch, const kafka::Failure& failure
         batch_.spoilt(batch.claimed.rows.size());
         break;
     case delivery::Remedy::blame_row:
-        blamed_[batch.claimed.rows.front().seq].refusal = {failure.code, failure.message};
+        blame(batch.claimed.rows.front()).refusal = {failure.code, failure.message};
         batch_.found();
         break;
     case delivery::Remedy::blame_dead_letter:
-        blamed_[batch.claimed.rows.front().seq].no_dead_letter = failure.message;
+        blame(batch.claimed.rows.front()).no_dead_letter = failure.message;
         break;
     case delivery::Remedy::refuse_topic:
         unproven_ = RefusedTopic{std::string(batch.records.front().topic), {failure.code, failure.message}};
@@ -53,7 +61,7 @@ bool Suspects::too_much(const delivery::Batch& batch, const kafka::Failure& fail
                         milliseconds throttled) {
     const std::size_t events = batch.claimed.rows.size();
     if (events == 1 && delivery::is_large(batch)) {
-        blamed_[batch.claimed.rows.front().seq].refusal = {
+        blame(batch.claimed.rows.front()).refusal = {
             kafka::message_too_large,
             fmt::format(
                 "a record of {} bytes alone does not get through, though the brokers answer; a limit of "

@@ -65,6 +65,8 @@ public:
     void unreadable_settled() { unreadable_.clear(); }
 
 private:
+    BlamedRow& blame(const store::Row& row);
+
     BlamedRows blamed_;
     std::vector<store::UnreadableRow> unreadable_;
     delivery::BatchLimit batch_;

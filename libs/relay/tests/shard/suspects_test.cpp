@@ -46,6 +46,17 @@ TEST(Suspects, AreSoughtByHalvesAndTheOneThatStandsAloneIsBlamed) {
     EXPECT_TRUE(suspects.blamed().empty());
 }
 
+TEST(Suspects, AnotherEventWithTheNumberOfOneThatIsBlamedIsNot) {
+    Suspects suspects(most, 10);
+    TestBatch batch({2});
+    batch.claimed.rows.front().id = Uuid::random();
+    suspects.judge(batch, {5, Blame::record, "no"});
+    store::Row newcomer = batch.claimed.rows.front();
+    EXPECT_NE(blame_of(suspects.blamed(), newcomer), nullptr);
+    newcomer.id = Uuid::random();
+    EXPECT_EQ(blame_of(suspects.blamed(), newcomer), nullptr);
+}
+
 TEST(Suspects, NobodyIsBlamedForWhatIsNotTheEventsFault) {
     Suspects suspects(most, 10);
     EXPECT_FALSE(suspects.judge(TestBatch({1}), {5, Blame::nobody, "broker away"}));
