@@ -74,7 +74,7 @@ void PipelineLoop::start() {
 }
 
 template <class Perform>
-PipelineLoop::Ending PipelineLoop::ending_of(Perform perform) {
+PipelineLoop::Ending PipelineLoop::ending_of(const Perform& perform) {
     try {
         return {perform()};
     } catch (const store::NotOwner& error) {

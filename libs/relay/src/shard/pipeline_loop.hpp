@@ -75,7 +75,7 @@ private:
         bool expected = true;                          ///< else it is no error of ours
     };
     template <class Perform>
-    static Ending ending_of(Perform perform);
+    static Ending ending_of(const Perform& perform);
 
     void admit();
     void sweep();
