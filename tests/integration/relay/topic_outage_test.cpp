@@ -102,8 +102,10 @@ TEST_F(TopicOutage, ATopicThatMayNotBeDescribedAnyMoreIsNamedOnceWithTheRightTha
                                                            : "take back what denies Describe"));
     allow_all(topic);
     expect_goes_on(topic, 360, relay);
-    EXPECT_EQ(lines_with("Kafka tells the id of this topic again", relay.errors()), unknown_ids)
-        << relay.errors();
+    const auto known_again = [&] {
+        return lines_with("Kafka tells the id of this topic again", relay.errors());
+    };
+    EXPECT_TRUE(wait_until([&] { return known_again() == unknown_ids; }, 30s)) << relay.errors();
     expect_exactly_once();
 }
 

@@ -75,6 +75,11 @@ void SignalObserver::tried_again(int shard) {
     signal("tried_again", {{"shard", shard}});
 }
 
+/// The topic waits, as one does that takes nothing.
+void SignalObserver::marker_waits(const happened::LostMarker& marker) {
+    signal("topic_parked", {{"topic", marker.topic}, {"reason", "a marker was lost"}});
+}
+
 void SignalObserver::marker_written(const happened::LostMarker& marker) {
     signal("marker_written", {{"shard", marker.shard}, {"topic", marker.topic}});
 }

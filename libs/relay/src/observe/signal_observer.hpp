@@ -26,6 +26,7 @@ public:
     void lost(const happened::Lost& lost) override;
     void stopped(const happened::Stopped& stopped) override;
     void tried_again(int shard) override;
+    void marker_waits(const happened::LostMarker& marker) override;
     void marker_written(const happened::LostMarker& marker) override;
 
     void started(const happened::Started& started) override;
