@@ -156,9 +156,10 @@ private:
 };
 
 class Observed : public Relays {
-protected:
+public:
     ~Observed() override { delete_topic(dead_); }
 
+protected:
     relay::Options options(std::shared_ptr<Observer> second = nullptr) {
         relay::Options options;
         options.settings = environment({{"RELAY_SHARDS", "1"}, {"RELAY_DEAD_LETTER_TOPIC", dead_}});
