@@ -84,10 +84,9 @@ SELECT count(pg_advisory_unlock({doorbell_lock(b.bucket)})) FROM unnest($1::inte
 -- statement: outbox_settle_ready
 -- Settles rows that manifests name and that wait for nothing.
 {settle}
-  FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)
- WHERE o.bucket = m.bucket
-   AND o.seq = m.seq
-   AND {ready(o)}
+  FROM (SELECT r.id FROM unnest($1::smallint[], $2::bigint[]) AS n(bucket, seq) {ready_numbered}) AS m
+ WHERE o.id = m.id
+   AND {still_unsent}
  RETURNING o.seq, o.id;
 
 -- statement: outbox_settle_waiting
@@ -110,10 +109,7 @@ SELECT o.seq, o.id
 
 -- statement: outbox_find_ready
 -- Finds those rows that manifests name, that are not settled and wait for nothing.
-SELECT o.seq, o.id
-  FROM unnest($1::smallint[], $2::bigint[]) AS m(bucket, seq)
-  JOIN outbox_events AS o ON o.bucket = m.bucket AND o.seq = m.seq
- WHERE {ready(o)};
+SELECT r.seq, r.id FROM unnest($1::smallint[], $2::bigint[]) AS n(bucket, seq) {ready_numbered};
 
 -- statement: outbox_find_waiting
 -- Finds those rows that manifests name, that are not settled and wait.
@@ -138,10 +134,8 @@ SELECT DISTINCT ON (o.bucket, {key(o)}) o.bucket, {key(o)}, o.seq
 -- Rows that were claimed and that no manifest names go back to where claims find them.
 UPDATE outbox_events AS o
    SET {back_to_new}
-  FROM outbox_shards AS s, unnest($1::smallint[]) AS b(bucket)
- WHERE s.shard = $2
-   AND o.bucket = b.bucket
-   AND o.seq <= s.claimed_seq
+ WHERE o.bucket = ANY ($1::smallint[])
+   AND o.seq <= (SELECT claimed_seq FROM outbox_shards WHERE shard = $2)
    AND {state(o)} IN ({recovery_to_new})
    AND {ready(o)};
 

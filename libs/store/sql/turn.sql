@@ -127,10 +127,10 @@ SELECT bucket, key, CASE WHEN give_up THEN seq END FROM failed WHERE NOT give_up
 -- Claimed rows that shall not be sent become SKIPPED, with the reason.
 UPDATE outbox_events AS o
    SET status = 'SKIPPED', processed_at = clock_timestamp(), error_message = m.reason
-  FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS m(bucket, seq, reason)
- WHERE o.bucket = m.bucket
-   AND o.seq = m.seq
-   AND {ready(o)};
+  FROM (SELECT r.id, n.reason
+          FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS n(bucket, seq, reason) {ready_numbered}) AS m
+ WHERE o.id = m.id
+   AND {still_unsent};
 
 -- statement: outbox_to_new
 -- Rows that were claimed and will not be sent now go back to where claims find them.
