@@ -59,8 +59,6 @@ public:
     virtual void strays_freed(const happened::Count&) {}
     /// They cannot be changed.
     virtual void strays_stuck(const happened::Reason&) {}
-    /// What waits in a shard was counted.
-    virtual void backlog(const happened::Backlog&) {}
     ///@}
 
     ///@{
