@@ -45,12 +45,7 @@ SELECT o.id
 
 -- statement: outbox_find_unsettled_ready
 -- Finds a row that recovery was to settle and did not, among those that wait for nothing.
-SELECT o.id
-  FROM outbox_events AS o
- WHERE o.bucket = ANY ($1::smallint[])
-   AND o.seq = ANY ($2::bigint[])
-   AND {ready(o)}
- LIMIT 1;
+SELECT r.id FROM unnest($1::smallint[], $2::bigint[]) AS n(bucket, seq) {ready_numbered} LIMIT 1;
 
 -- statement: outbox_find_unsettled_waiting
 -- Finds a row that recovery was to settle and did not, among those that wait.

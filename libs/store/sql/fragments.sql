@@ -119,6 +119,17 @@ EXISTS
         AND {waiting(w)}
         AND w.topic <> ALL ({topics}::text[]))
 
+-- fragment: ready_numbered
+-- The rows r that are ready, of the buckets and numbers n, each by a look of its own into the index: where the
+-- table has no statistics, as after its first burst, a join reads all ready rows once for each of them.
+CROSS JOIN LATERAL
+     (SELECT o.seq, o.id
+        FROM outbox_events AS o
+       WHERE o.bucket = n.bucket
+         AND o.seq = n.seq
+         AND {ready(o)}
+      OFFSET 0) AS r
+
 -- fragment: finite(t)
 -- A writer may say 'infinity', and nothing is so old or so new: such a time counts as none.
 CASE WHEN isfinite({t}) THEN {t} END

@@ -88,9 +88,9 @@ SELECT count(pg_advisory_unlock({doorbell_lock(b.bucket)})) FROM unnest($1::inte
 -- Settles rows that manifests name and that wait for nothing. A join would read all ready rows once for each of
 -- them where the table has no statistics yet, as after its first burst.
 {settle}
- WHERE o.bucket = ANY ($1::smallint[])
-   AND o.seq = ANY ($2::bigint[])
-   AND {ready(o)}
+  FROM (SELECT r.id FROM unnest($1::smallint[], $2::bigint[]) AS n(bucket, seq) {ready_numbered}) AS m
+ WHERE o.id = m.id
+   AND {still_unsent}
  RETURNING o.seq, o.id;
 
 -- statement: outbox_settle_waiting
@@ -113,11 +113,7 @@ SELECT o.seq, o.id
 
 -- statement: outbox_find_ready
 -- Finds those rows that manifests name, that are not settled and wait for nothing.
-SELECT o.seq, o.id
-  FROM outbox_events AS o
- WHERE o.bucket = ANY ($1::smallint[])
-   AND o.seq = ANY ($2::bigint[])
-   AND {ready(o)};
+SELECT r.seq, r.id FROM unnest($1::smallint[], $2::bigint[]) AS n(bucket, seq) {ready_numbered};
 
 -- statement: outbox_find_waiting
 -- Finds those rows that manifests name, that are not settled and wait.

@@ -133,12 +133,11 @@ SELECT bucket, key, CASE WHEN give_up THEN seq END FROM failed WHERE NOT give_up
 -- statement: outbox_to_skipped
 -- Claimed rows that shall not be sent become SKIPPED, with the reason ($3, in the order of their numbers).
 UPDATE outbox_events AS o
-   SET status = 'SKIPPED',
-       processed_at = clock_timestamp(),
-       error_message = ($3::text[])[array_position($2::bigint[], o.seq)]
- WHERE o.bucket = ANY ($1::smallint[])
-   AND o.seq = ANY ($2::bigint[])
-   AND {ready(o)};
+   SET status = 'SKIPPED', processed_at = clock_timestamp(), error_message = m.reason
+  FROM (SELECT r.id, n.reason
+          FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS n(bucket, seq, reason) {ready_numbered}) AS m
+ WHERE o.id = m.id
+   AND {still_unsent};
 
 -- statement: outbox_to_new
 -- Rows that were claimed and will not be sent now go back to where claims find them.

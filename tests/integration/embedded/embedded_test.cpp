@@ -1,4 +1,6 @@
 // A relay inside this process: its hook, a publisher and a partition strategy of its own.
+#include "forgetful_lane.hpp"
+
 #include <outbox/core/error.hpp>
 #include <outbox/relay/relay.hpp>
 #include <outbox/support/relays.hpp>
@@ -173,32 +175,6 @@ TEST_F(EmbeddedRelay, APartitionStrategyOfItsOwnIsAsked) {
     }
 }
 
-/// A publisher around the one over librdkafka: now and then it loses the answer of a commit.
-class Forgetful final : public kafka::Lane {
-public:
-    Forgetful(const kafka::LaneOptions& options, std::atomic<int>& sent)
-        : lane_(kafka::make_lane(options)),
-          sent_(sent) {}
-
-    void init(Deadline deadline, const std::function<bool()>& go_on) override {
-        lane_->init(deadline, go_on);
-    }
-
-    kafka::TransactionEnd send(const std::vector<kafka::Record>& records, Deadline deadline,
-                               const std::function<void()>& before_commit) override {
-        auto end = lane_->send(records, deadline, before_commit);
-        if (++sent_ % 3 == 0) {
-            end.failure = kafka::Failure{0, kafka::Blame::nobody, "the answer was forgotten"};
-            end.strays = true;
-        }
-        return end;
-    }
-
-private:
-    std::unique_ptr<kafka::Lane> lane_;
-    std::atomic<int>& sent_;
-};
-
 TEST_F(EmbeddedRelay, APublisherOfItsOwnThatLosesAnswersStillDeliversEachEventOnce) {
     std::atomic<int> sent{0};
     std::mutex mutex;
@@ -208,7 +184,7 @@ TEST_F(EmbeddedRelay, APublisherOfItsOwnThatLosesAnswersStillDeliversEachEventOn
     options.make_lane = [&](const kafka::LaneOptions& lane) {
         const std::lock_guard lock(mutex);
         lanes.insert(lane.transactional_id);
-        return std::make_unique<Forgetful>(lane, sent);
+        return std::make_unique<ForgetfulLane>(lane, sent, [](int number) { return number % 3 == 0; });
     };
     Relay relay(std::move(options));
     relay.start();

@@ -1,4 +1,6 @@
 // What a service hears of the relay inside it.
+#include "forgetful_lane.hpp"
+
 #include <outbox/relay/relay.hpp>
 #include <outbox/support/relays.hpp>
 
@@ -134,34 +136,11 @@ class Thrower final : public Observer {
     void sent(const happened::Sent&) override { throw std::runtime_error("no"); }
 };
 
-/// The second transaction's commit is answered, and the answer does not come.
-class LostAnswer final : public kafka::Lane {
-public:
-    LostAnswer(const kafka::LaneOptions& options, std::atomic<int>& sent)
-        : lane_(kafka::make_lane(options)),
-          sent_(sent) {}
-    void init(Deadline deadline, const std::function<bool()>& go_on) override {
-        lane_->init(deadline, go_on);
-    }
-    kafka::TransactionEnd send(const std::vector<kafka::Record>& records, Deadline deadline,
-                               const std::function<void()>& before_commit) override {
-        auto end = lane_->send(records, deadline, before_commit);
-        if (++sent_ == 2) {
-            end.failure = kafka::Failure{0, kafka::Blame::nobody, "the answer was lost"};
-            end.strays = true;
-        }
-        return end;
-    }
-
-private:
-    std::unique_ptr<kafka::Lane> lane_;
-    std::atomic<int>& sent_;
-};
-
 class Observed : public Relays {
-protected:
+public:
     ~Observed() override { delete_topic(dead_); }
 
+protected:
     relay::Options options(std::shared_ptr<Observer> second = nullptr) {
         relay::Options options;
         options.settings = environment({{"RELAY_SHARDS", "1"}, {"RELAY_DEAD_LETTER_TOPIC", dead_}});
@@ -264,7 +243,7 @@ TEST_F(Observed, ARelayTellsWhatBecameOfALostAnswer) {
     std::atomic<int> sent{0};
     auto options = this->options();
     options.make_lane = [&](const kafka::LaneOptions& lane) {
-        return std::make_unique<LostAnswer>(lane, sent);
+        return std::make_unique<ForgetfulLane>(lane, sent, [](int number) { return number == 2; });
     };
     Relay relay(std::move(options));
     relay.start();

@@ -2,8 +2,15 @@
 #include "fixture.hpp"
 
 #include <outbox/core/event.hpp>
+#include <outbox/store/sql/effect.hpp>
+#include <outbox/store/sql/shard.hpp>
+#include <outbox/store/sql/turn.hpp>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <string>
+#include <utility>
 
 namespace outbox::store {
 namespace {
@@ -66,6 +73,34 @@ TEST_F(RecoveryInALargeTable, ReadsItOnceToTellWhetherItWasEmptied) {
     const auto before = blocks_read();
     EXPECT_TRUE(store_.settle(ownership_, slot_, named, {}, {1, 0}, false).emptied);
     EXPECT_LT(blocks_read() - before, 50 * manifested) << pages() << " pages";
+}
+
+/// A join with the table would read all its ready rows once for each row that is looked for.
+TEST_F(StoreTest, RowsAreFoundByTheirNumbersInATableWithoutStatistics) {
+    script(session_,
+           "ALTER TABLE outbox_events SET (autovacuum_enabled = off);"
+           "INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, event_data, topic)"
+           " SELECT 'user', 'k' || i, 'user.created', '{}', 't' FROM generate_series(1, 20000) AS i");
+    script(session_, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;"
+                     " SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan"); // as relays do
+    const std::string found = "'{1,9}', '{7,8}'";
+    const std::pair<postgres::Statement, std::string> statements[] = {
+        {sql::find_ready, found},
+        {sql::find_unsettled_ready, found},
+        {sql::settle_ready, found + ", 'SENT', '', 0"},
+        {sql::to_skipped, found + ", '{a,b}'"}};
+    for (const auto& [statement, arguments] : statements) {
+        script(session_, fmt::format("PREPARE looked AS {}", statement.sql));
+        std::string plan;
+        const auto lines =
+            session_.query(fmt::format("EXPLAIN EXECUTE looked ({})", arguments), {}, Deadline::in(patience));
+        for (int i = 0; i < lines.rows(); ++i) {
+            plan += lines.text(i, 0) + "\n";
+        }
+        EXPECT_THAT(plan, testing::HasSubstr("Index Cond: ((bucket = n.bucket) AND (seq = n.seq))"))
+            << statement.name;
+        script(session_, "DEALLOCATE looked");
+    }
 }
 
 } // namespace

@@ -88,9 +88,6 @@ void Observers::strays_freed(const happened::PipelineCount& what) {
 void Observers::strays_stuck(const happened::PipelineReason& what) {
     tell(&Observer::strays_stuck, what);
 }
-void Observers::backlog(const happened::Backlog& what) {
-    tell(&Observer::backlog, what);
-}
 void Observers::state_changed(const happened::StateChanged& what) {
     tell(&Observer::state_changed, what);
 }

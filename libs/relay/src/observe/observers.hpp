@@ -40,7 +40,6 @@ public:
     void rows_changed(const happened::PipelineCount& what) override;
     void strays_freed(const happened::PipelineCount& what) override;
     void strays_stuck(const happened::PipelineReason& what) override;
-    void backlog(const happened::Backlog& what) override;
     void state_changed(const happened::StateChanged& what) override;
     void lease_expired(const happened::LeaseExpired& what) override;
     void took_over(const happened::TookOver& what) override;

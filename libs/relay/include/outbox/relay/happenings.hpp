@@ -153,15 +153,6 @@ struct DeadLettered {
     std::size_t events = 0;      ///< how many
 };
 
-/// What waits in a shard, counted by whoever owns it, now and then.
-struct Backlog {
-    int shard = 0;                                   ///< its number
-    std::int64_t ready = 0;                          ///< could be sent at once
-    std::int64_t waiting = 0;                        ///< for a retry, or behind one of their key
-    std::int64_t failed = 0;                         ///< that are FAILED
-    std::optional<std::chrono::milliseconds> oldest; ///< for how long the oldest ready one has waited
-};
-
 /// Events of a topic are older than it keeps records, and so are sent with the time of sending.
 struct Outlived {
     std::string_view topic = {};         ///< "(others)" where there are many

@@ -59,8 +59,6 @@ public:
     virtual void strays_freed(const happened::PipelineCount&) {}
     /// They cannot be changed.
     virtual void strays_stuck(const happened::PipelineReason&) {}
-    /// What waits in a shard was counted.
-    virtual void backlog(const happened::Backlog&) {}
     ///@}
 
     ///@{
