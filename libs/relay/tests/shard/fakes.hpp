@@ -42,7 +42,7 @@ struct Calls : std::vector<std::string> {
     void when(const std::string& name, std::function<void()> act) { acts_[name] = std::move(act); }
     /// The next one of this name fails so.
     template <class Failure>
-    void fail(const std::string& name, Failure failure) {
+    void fail(const std::string& name, const Failure& failure) {
         when(name, [failure] { throw Failure(failure); });
     }
     void note(const std::string& call) {
