@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # variables of bench/run
 # What the relay, PostgreSQL and the broker on this machine have spent so far.
 
 # In seconds: of the relay, of all of PostgreSQL's processes, also those that have ended, and of whoever listens where Kafka does.
@@ -7,8 +7,8 @@ cpu_seconds() {
     postmaster=$(head -n 1 "$(sql 'SHOW data_directory' postgres)/postmaster.pid")
     {
         cat "/proc/$program_pid/stat" "/proc/$(kafka_pid)/stat" "/proc/$postmaster/stat"
-        cat $(pgrep -P "$postmaster" | sed 's|.*|/proc/&/stat|') 2>/dev/null
-    } | awk -v hertz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); sum += $12 + $13 + $14 + $15 } END { print sum / hertz }'
+        pgrep -P "$postmaster" | sed 's|.*|/proc/&/stat|' | xargs cat 2>/dev/null || true # some end meanwhile
+    } | awk -v hertz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); ticks += $12 + $13 + $14 + $15 } END { print ticks / hertz }'
 }
 
 kafka_pid() {

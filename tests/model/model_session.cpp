@@ -106,6 +106,28 @@ void ModelDatabase::release(const store::Ownership& ownership) {
     life_.say("gives shard ", ownership.shard, " back");
 }
 
+void ModelDatabase::hand_over(const store::Ownership& ownership) {
+    Fiber::wait();
+    commit([&](Tables& now) {
+        if (is_owner(ownership)) {
+            ShardRow& shard = now.shard(ownership.shard);
+            shard.slot = nobody;
+            shard.slot_epoch = 0;
+        }
+    });
+    life_.say("hands shard ", ownership.shard, " over");
+}
+
+void ModelDatabase::disown(const store::Ownership& ownership) {
+    Fiber::wait();
+    commit([&](Tables& now) {
+        if (is_owner(ownership)) {
+            now.shard(ownership.shard).owner = nobody;
+        }
+    });
+    life_.say("leaves shard ", ownership.shard, " to others");
+}
+
 /// The one that it has had, else one that nobody has, else a new one.
 int ModelDatabase::free_slot(int had) const {
     const Tables& now = tables();

@@ -20,6 +20,8 @@ public:
     std::optional<store::Acquired> acquire(int shard, const Uuid& relay,
                                            const store::Identity& identity) override;
     void release(const store::Ownership& ownership) override;
+    void hand_over(const store::Ownership& ownership) override;
+    void disown(const store::Ownership& ownership) override;
     store::Slot lease_slot(const Uuid& relay, int had) override;
     void give_back_slot(int number, const Uuid& relay) override;
     std::int64_t slot_epoch(int number) override;

@@ -265,6 +265,13 @@ void Relay::ask_release(int shard) {
     }
 }
 
+void Relay::ask_hand_over(int shard) {
+    if (shards_[static_cast<std::size_t>(shard)]) {
+        life_.say("is to hand shard ", shard, " over");
+        loop_->bell().request_hand_over(shard);
+    }
+}
+
 void Relay::doubt() {
     for (int shard = 0; shard < shard_count; ++shard) {
         if (shards_[static_cast<std::size_t>(shard)]) {

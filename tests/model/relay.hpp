@@ -35,8 +35,9 @@ public:
     void turn_pause(int shard);
     void end_pauses();
     void ask_release(int shard);
-    void doubt();      ///< a heartbeat sees other owners
-    bool hung = false; ///< SIGSTOP
+    void ask_hand_over(int shard); ///< to another pipeline; here it comes back to the same
+    void doubt();                  ///< a heartbeat sees other owners
+    bool hung = false;             ///< SIGSTOP
 
     /// Some shard.
     [[nodiscard]] bool serves() const { return shards_.any(); }

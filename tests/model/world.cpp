@@ -182,7 +182,7 @@ void World::fault(Dice& dice) {
 void World::relay_fault(Dice& dice) {
     Relay& relay = any(dice);
     const int number = relay.identity() % relay_count;
-    switch (dice.below(7)) {
+    switch (dice.below(8)) {
     case 0:
         return relay.crash();
     case 1:
@@ -197,6 +197,8 @@ void World::relay_fault(Dice& dice) {
         return database_.beat(number);
     case 5:
         return relay.turn_pause(dice.below(shard_count));
+    case 6:
+        return relay.ask_hand_over(dice.below(shard_count));
     default:
         return relay.ask_release(dice.below(shard_count));
     }

@@ -270,12 +270,13 @@ constexpr std::array settings = std::to_array<Setting>({
      .meaning = "number of shards at the first start; the database keeps it from then on"},
     {.name = "RELAY_PIPELINES",
      .kind = Kind::integer,
-     .fallback = "1",
+     .fallback = "2",
      .min = 1,
      .max = 16,
      .programs = Program::relay,
      .meaning =
-         "connections, pairs of producers and Kafka transactions that a relay serves all its shards with"},
+         "most sessions of PostgreSQL, pairs of producers and Kafka transactions at a time, and no more than "
+         "processors; one serves all shards while it keeps up, a backlog is worked off by all"},
     {.name = "RELAY_LEASE",
      .kind = Kind::seconds,
      .fallback = "10",

@@ -29,6 +29,14 @@ UPDATE outbox_shards
    SET owner = NULL, owned_since = NULL, slot = NULL, slot_epoch = 0
  WHERE shard = $1 AND owner = $2 AND epoch = $3;
 
+-- statement: outbox_hand_over_shard
+-- Leaves shard $1 to another pipeline of relay $2. Nothing of it is under way, so nobody need be fenced.
+UPDATE outbox_shards SET slot = NULL, slot_epoch = 0 WHERE shard = $1 AND owner = $2 AND epoch = $3;
+
+-- statement: outbox_disown_shard
+-- Leaves shard $1 to whoever takes it next, who has to fence what may be under way of it.
+UPDATE outbox_shards SET owner = NULL, owned_since = NULL WHERE shard = $1 AND owner = $2 AND epoch = $3;
+
 -- statement: outbox_owns_shard
 -- Finds out whether relay $2 still owns shard $1 under epoch $3.
 SELECT 1 FROM outbox_shards WHERE shard = $1 AND owner = $2 AND epoch = $3;

@@ -140,6 +140,14 @@ void ShardStore::release(const Ownership& ownership) {
     connection_.run(sql::release_shard, owner_params(ownership), Deadline::in(timeout_));
 }
 
+void ShardStore::hand_over(const Ownership& ownership) {
+    connection_.run(sql::hand_over_shard, owner_params(ownership), Deadline::in(timeout_));
+}
+
+void ShardStore::disown(const Ownership& ownership) {
+    connection_.run(sql::disown_shard, owner_params(ownership), Deadline::in(timeout_));
+}
+
 bool ShardStore::owns(const Ownership& ownership) {
     return !connection_.run(sql::owns_shard, owner_params(ownership), Deadline::in(timeout_)).empty();
 }

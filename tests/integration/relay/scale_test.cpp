@@ -9,6 +9,7 @@
 #include <csignal>
 #include <iostream>
 #include <set>
+#include <thread>
 
 namespace outbox::relays {
 namespace {
@@ -74,6 +75,21 @@ TEST_F(Scale, ShardsSpreadWithinASecondOfARelayThatJoinsOrLeaves) {
     second.signal(SIGTERM);
     EXPECT_LT(until_spread("4,4", 20s), soon()) << first.errors() << third.errors();
     EXPECT_EQ(second.wait(Deadline::in(20s)).exit_code, 0);
+}
+
+TEST_F(Scale, ABacklogIsWorkedOffByTwoPipelinesAndWhatComesInSteadilyByOne) {
+    const auto pipelines = std::min(2U, std::thread::hardware_concurrency());
+    const auto serving = [this] {
+        return database.number("SELECT count(DISTINCT slot) FROM outbox_shards WHERE owner IS NOT NULL");
+    };
+    ASSERT_EQ(support::run(load({"--copy", "--events", "200000", "--keys", "1000"}), 60s).exit_code, 0);
+    const Process relay = joined();
+    EXPECT_TRUE(wait_until([&] { return serving() == pipelines; }, 30s)) << relay.errors();
+    EXPECT_TRUE(wait_until([&] { return count("status <> 'SENT'") == 0; }, 60s)) << relay.errors();
+    Process writer(load({"--events", "1500", "--rate", "100", "--keys", "60"}));
+    EXPECT_TRUE(wait_until([&] { return serving() == 1; }, 40s)) << relay.errors();
+    EXPECT_EQ(writer.wait(Deadline::in(60s)).exit_code, 0);
+    expect_exactly_once({"--wait", "60"});
 }
 
 TEST_F(Scale, AKilledRelayIsReplacedWithinASecondAndAHungOneWhenItsLeaseEnds) {

@@ -46,6 +46,8 @@ Node::Node(RelayOptions options, Observer& observer)
       topic_watch_(admin_, options_.kafka, observer),
       budget_(std::max(2U, std::thread::hardware_concurrency()) * claimed_per_processor),
       outlived_(observer),
+      spread_(std::min(static_cast<unsigned>(options_.pipelines),
+                       std::max(1U, std::thread::hardware_concurrency()))),
       preflight_(observer) {}
 
 Node::~Node() = default;
@@ -301,6 +303,7 @@ void Node::beat() {
     }
     if (!parked_) {
         apply(*membership);
+        spread();
     }
     if (SteadyClock::now() >= next_forget_) {
         relays_->forget_dead();
@@ -345,6 +348,17 @@ void Node::apply(const store::Membership& membership) {
             take(shard);
         }
     }
+    take_forgotten(membership);
+}
+
+/// The answer to a release was lost perhaps, or a shard was to be handed over and given back at once.
+void Node::take_forgotten(const store::Membership& membership) {
+    for (const store::ShardView& view : membership.shards) {
+        if (view.owner == relay_ && !shards_.contains(view.shard) &&
+            lost_[view.shard] <= SteadyClock::now()) {
+            take(view.shard);
+        }
+    }
 }
 
 void Node::tell_expired(const store::Membership& membership, int shard) const {
@@ -355,25 +369,49 @@ void Node::tell_expired(const store::Membership& membership, int shard) const {
     }
 }
 
-/// The pipeline that serves the fewest shards serves it from now on.
+/// Of the pipelines that work, the one that serves the fewest shards serves it from now on.
 void Node::take(int shard) {
-    if (pipelines_.empty()) {
-        for (int number = 0; number < options_.pipelines; ++number) {
-            pipelines_.push_back(run_pipeline(number));
+    std::vector<std::size_t> served(spread_.pipelines());
+    for (const auto& [other, pipeline] : shards_) {
+        if (pipeline < served.size()) {
+            ++served[pipeline];
         }
+    }
+    give(shard, static_cast<std::size_t>(std::ranges::min_element(served) - served.begin()));
+}
+
+void Node::give(int shard, std::size_t pipeline) {
+    while (pipelines_.size() <= pipeline) {
+        pipelines_.push_back(run_pipeline(static_cast<int>(pipelines_.size())));
         budget_.share_among(pipelines_.size());
     }
-    std::vector<std::size_t> served(pipelines_.size());
-    for (const auto& [other, pipeline] : shards_) {
-        ++served[pipeline];
+    shards_[shard] = pipeline;
+    pipelines_[pipeline]->bell().take(shard);
+}
+
+/// A backlog is worked off by more pipelines than what comes in steadily.
+void Node::spread() {
+    std::size_t working = 0;
+    std::size_t behind = 0;
+    for (std::size_t i = 0; i < pipelines_.size(); ++i) {
+        const bool serves = std::any_of(shards_.begin(), shards_.end(),
+                                        [i](const auto& served) { return served.second == i; });
+        working += serves ? 1 : 0;
+        behind += serves && pipelines_[i]->loop().behind() ? 1 : 0;
     }
-    const auto least = static_cast<std::size_t>(std::ranges::min_element(served) - served.begin());
-    shards_.emplace(shard, least);
-    pipelines_[least]->bell().take(shard);
+    spread_.look(working > 0 && behind == working, behind == 0, SteadyClock::now());
+    if (!moving_.empty()) {
+        return;
+    }
+    for (const Move& move : even_out(shards_, spread_.pipelines())) {
+        moving_[move.shard] = move.to;
+        pipelines_[shards_[move.shard]]->bell().request_hand_over(move.shard);
+    }
 }
 
 void Node::release(int shard) {
     if (const auto found = shards_.find(shard); found != shards_.end()) {
+        moving_.erase(shard);
         pipelines_[found->second]->bell().request_release(shard);
     }
 }
@@ -394,12 +432,20 @@ std::unique_ptr<RunningPipeline> Node::run_pipeline(int number) {
 
 void Node::reap() {
     bool some = false;
+    std::vector<int> gone;
     for (const auto& pipeline : pipelines_) {
         for (const int shard : pipeline->loop().take_gone()) {
             shards_.erase(shard);
-            lost_[shard] = SteadyClock::now() + 200ms;
-            some = true;
+            gone.push_back(shard);
         }
+    }
+    for (const int shard : gone) {
+        if (const auto move = moving_.extract(shard)) {
+            give(shard, move.mapped());
+            continue;
+        }
+        lost_[shard] = SteadyClock::now() + 200ms;
+        some = true;
     }
     if (some) {
         relays_->announce();

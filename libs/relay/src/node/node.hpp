@@ -5,6 +5,7 @@
 #include "node/pauses.hpp"
 #include "node/preflight.hpp"
 #include "node/shares.hpp"
+#include "node/spread.hpp"
 #include "shard/kafka_brokers.hpp"
 #include "shard/running_pipeline.hpp"
 
@@ -61,6 +62,9 @@ private:
     void apply(const store::Membership& membership);
     void tell_expired(const store::Membership& membership, int shard) const;
     void take(int shard);
+    void give(int shard, std::size_t pipeline);
+    void spread();
+    void take_forgotten(const store::Membership& membership);
     void release(int shard);
     void ring_all();
     std::unique_ptr<RunningPipeline> run_pipeline(int number);
@@ -89,7 +93,9 @@ private:
     std::optional<postgres::Connection> connection_;
     std::optional<store::Relays> relays_;
     std::vector<std::unique_ptr<RunningPipeline>> pipelines_;
-    std::map<int, std::size_t> shards_;           ///< which pipeline serves each
+    std::map<int, std::size_t> shards_; ///< which pipeline serves each
+    std::map<int, std::size_t> moving_; ///< those that another one is to serve next
+    Spread spread_;
     std::map<int, SteadyClock::time_point> lost_; ///< shards not to be tried again before
     SteadyClock::time_point next_beat_{};
     SteadyClock::time_point next_forget_{};

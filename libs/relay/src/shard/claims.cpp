@@ -43,6 +43,12 @@ store::ClaimLimits Claims::limits() const {
     return limits;
 }
 
+bool Claims::is_much(const store::RowSet& claimed) const {
+    const auto& most = settings_.limits.rows;
+    return suspects_.most_rows() >= most &&
+           (claimed.rows.size() >= most / 2 || claimed.bytes() >= budget_.share() / 2);
+}
+
 store::RowSet Claims::turn(const Pass& pass, const std::vector<std::string>& parked) {
     try {
         auto claimed = mark_and_claim(pass, parked);
@@ -79,6 +85,7 @@ store::RowSet Claims::mark_and_claim(const Pass& pass, const std::vector<std::st
         const auto in_flight = pipeline_.seqs();
         faults::point("before-claim");
         claimed = keys_.claim(*guarded, limits(), in_flight, parked);
+        took_much_ = is_much(claimed);
     }
     const auto read = SteadyClock::now();
     guarded->commit(claimed);
@@ -178,6 +185,7 @@ void Claims::look_for_unreadable(const postgres::DatabaseError& error) {
 bool Claims::worth_a_turn(const std::vector<std::string>& parked) {
     const auto seen = database().peek(parked);
     if (!seen.work) {
+        took_much_ = false;
         observer_.lag({settings_.pipeline});
     }
     return keys_.saw(seen) || seen.work;

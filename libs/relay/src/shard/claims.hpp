@@ -64,6 +64,9 @@ public:
     /// @param parked  topics whose rows are left alone
     store::RowSet turn(const Pass& pass, const std::vector<std::string>& parked);
 
+    /// About all that it may, and that is not little because an event is being sought.
+    [[nodiscard]] bool took_much() const { return took_much_; }
+
     /// An unguarded look tells whether a claim is worth its lock.
     bool worth_a_turn(const std::vector<std::string>& parked);
     /// Events that were found unreadable become FAILED.
@@ -84,6 +87,7 @@ public:
 
 private:
     [[nodiscard]] store::ClaimLimits limits() const;
+    [[nodiscard]] bool is_much(const store::RowSet& claimed) const;
     store::RowSet mark_and_claim(const Pass& pass, const std::vector<std::string>& parked);
     void tell_marked(happened::Span took) const;
     bool leave_out_refused();
@@ -104,6 +108,7 @@ private:
     Parts parts_;
     Observer& observer_;
     RefusedRows refused_;
+    bool took_much_ = false;
     bool unanswered_ = false; ///< the last claim ended with its connection
     SteadyClock::time_point next_skip_{};
     SteadyClock::time_point next_strays_{};

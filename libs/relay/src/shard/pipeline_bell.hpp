@@ -27,6 +27,7 @@ public:
         change([&] {
             wanted_.insert(shard);
             releasing_.erase(shard);
+            handing_over_.erase(shard);
         });
     }
     /// The shard is said to be somebody else's: look, and let it go if it is so.
@@ -36,6 +37,10 @@ public:
     /// Claim nothing more of the shard, finish what is in flight, give it back.
     void request_release(int shard) {
         change([&] { releasing_.insert(shard); });
+    }
+    /// The same of a shard that works, but it stays this relay's: another pipeline goes on with it.
+    void request_hand_over(int shard) {
+        change([&] { handing_over_.insert(shard); });
     }
     /// Give every shard back, then end.
     void request_end() {
@@ -49,10 +54,15 @@ public:
         const std::lock_guard lock(mutex_);
         return ending_ || releasing_.contains(shard);
     }
+    [[nodiscard]] bool hands_over(int shard) const {
+        const std::lock_guard lock(mutex_);
+        return handing_over_.contains(shard) && !ending_ && !releasing_.contains(shard);
+    }
     /// The shard is not served any more: what was wished of it is over.
     void forget(int shard) {
         const std::lock_guard lock(mutex_);
         releasing_.erase(shard);
+        handing_over_.erase(shard);
         doubted_.erase(shard);
     }
     ///@{
@@ -86,6 +96,7 @@ private:
     mutable std::mutex mutex_;
     std::set<int> wanted_;
     std::set<int> releasing_;
+    std::set<int> handing_over_;
     std::set<int> doubted_;
     delivery::Signal signal_;
 };

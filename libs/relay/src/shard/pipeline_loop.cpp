@@ -155,6 +155,7 @@ void PipelineLoop::sweep() {
             ++it;
             continue;
         }
+        disown(it->second);
         bell_.forget(it->first);
         const std::lock_guard lock(members_mutex_);
         gone_.push_back(it->first);
@@ -163,6 +164,17 @@ void PipelineLoop::sweep() {
     }
     if (some) {
         settings_.ended();
+    }
+}
+
+/// Of one that stands still and is to be given back: others would wait until this relay ends.
+void PipelineLoop::disown(const Member& member) {
+    const auto* const ownership = member.recovery.ownership();
+    try {
+        if (ownership != nullptr && session_.usable()) {
+            session_.database().disown(*ownership);
+        }
+    } catch (const std::exception&) { // NOLINT(bugprone-empty-catch): the node sees that nobody serves it
     }
 }
 
@@ -282,6 +294,7 @@ Step PipelineLoop::work() {
         return std::move(passed.step);
     }
     in_flight_ = work_.events();
+    behind_ = work_.behind();
     settle_wishes();
     if (!passed.worked) {
         troubles_.hindrance.rests();
@@ -299,7 +312,7 @@ std::set<int> PipelineLoop::wanted() const {
     std::set<int> shards;
     for (const auto& [shard, member] : members_) {
         const Wishes wishes = wishes_of(shard);
-        if (member.works() && !wishes.release && !wishes.pause) {
+        if (member.works() && !wishes.release && !wishes.hand_over && !wishes.pause) {
             shards.insert(shard);
         }
     }
@@ -359,7 +372,11 @@ void PipelineLoop::note_quiet(Member& member, bool quiet) {
 }
 
 void PipelineLoop::release(Member& member) {
-    session_.database().release(*member.recovery.ownership());
+    if (bell_.hands_over(member.shard)) {
+        session_.database().hand_over(*member.recovery.ownership());
+    } else {
+        session_.database().release(*member.recovery.ownership());
+    }
     member.recovery.disown();
     work_.leave(member.shard);
     observer_.released(member.shard);
@@ -442,6 +459,7 @@ void PipelineLoop::recover(const Ending& ending, bool at_once) {
     }
     fencing_.drop();
     work_.drop();
+    behind_ = false;
     for (auto& [shard, member] : members_) {
         if (member.machine.state() != ShardState::stopped) {
             member.machine.again();

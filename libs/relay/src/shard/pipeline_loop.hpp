@@ -49,6 +49,8 @@ public:
     [[nodiscard]] bool ended() const { return ended_; }
     /// Events claimed and not yet marked; what a drain that ran out of time leaves to recovery.
     [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+    /// It serves shards, and its last claim took about all that it may.
+    [[nodiscard]] bool behind() const { return behind_; }
     /// Shards that it has let go since the last call: lost, or given back.
     std::vector<int> take_gone();
 
@@ -92,7 +94,7 @@ private:
     [[nodiscard]] SteadyClock::time_point next_due() const;
     [[nodiscard]] std::set<int> wanted() const;
     [[nodiscard]] Wishes wishes_of(int shard) const {
-        return {bell_.releasing(shard), pauses_.has_shard(shard)};
+        return {bell_.releasing(shard), pauses_.has_shard(shard), bell_.hands_over(shard)};
     }
 
     ///@{
@@ -114,6 +116,7 @@ private:
     Step settle(Member& member);
     void note_quiet(Member& member, bool quiet);
     void release(Member& member);
+    void disown(const Member& member);
     ///@}
 
     Settings settings_;
@@ -138,6 +141,7 @@ private:
     unsigned returns_ = 0;            ///< of Kafka, when the lanes were made
     std::atomic<bool> ended_{false};
     std::atomic<std::size_t> in_flight_{0};
+    std::atomic<bool> behind_{false};
     std::thread thread_;
 };
 

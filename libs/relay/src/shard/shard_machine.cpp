@@ -83,7 +83,7 @@ void ShardMachine::pass_ended(bool in_hand, const Wishes& wishes) {
     if (in_hand || (state_ != ShardState::working && state_ != ShardState::resting)) {
         return;
     }
-    if (wishes.release) {
+    if (wishes.release || wishes.hand_over) {
         state_ = ShardState::releasing;
     } else {
         state_ = wishes.pause ? ShardState::resting : ShardState::working;

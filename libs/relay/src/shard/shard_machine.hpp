@@ -7,8 +7,9 @@ namespace outbox::relay {
 
 /// What is wanted from outside.
 struct Wishes {
-    bool release = false; ///< claim nothing more, finish, give the shard back, end
-    bool pause = false;   ///< claim nothing
+    bool release = false;   ///< claim nothing more, finish, give the shard back, end
+    bool pause = false;     ///< claim nothing
+    bool hand_over = false; ///< of one that works: the same as release
 };
 
 /// Which batches a loop holds between claim and mark, at most one of each.

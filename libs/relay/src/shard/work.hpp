@@ -70,6 +70,8 @@ public:
 
     /// Events claimed and not yet marked.
     [[nodiscard]] std::size_t events() const { return pipeline_.events(); }
+    /// The last claim took about all that it may.
+    [[nodiscard]] bool behind() const { return !served_.empty() && claims_.took_much(); }
 
 private:
     Step collect();

@@ -116,6 +116,12 @@ struct Database final : store::ShardDatabase {
         }
         return store::Acquired{{shard, relay, 1}, {}, before[shard]};
     }
+    void hand_over(const store::Ownership& ownership) override {
+        calls.note("hand over " + std::to_string(ownership.shard));
+    }
+    void disown(const store::Ownership& ownership) override {
+        calls.note("disown " + std::to_string(ownership.shard));
+    }
     void release(const store::Ownership& ownership) override {
         calls.note("release " + std::to_string(ownership.shard));
     }

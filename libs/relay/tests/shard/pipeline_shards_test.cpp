@@ -9,6 +9,7 @@
 namespace outbox::relay {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -231,6 +232,46 @@ TEST_F(PipelineShardsTest, OneThatIsWantedAgainWhileItIsReleasedIsServedOn) {
     ASSERT_TRUE(until_marked(1, 3));
     EXPECT_EQ(loop().state(1), ShardState::working);
     EXPECT_THAT(database().calls, Not(Contains("release 1")));
+}
+
+TEST_F(PipelineShardsTest, OneThatIsHandedOverStaysTheRelaysOnceNothingOfItIsInHand) {
+    be_at_work();
+    add_events({0, 1});
+    loop().step();
+    loop().bell().request_hand_over(1);
+    std::int64_t marked_then = 0;
+    database().calls.when("hand over 1", [&] { marked_then = database().marked(1); });
+    ASSERT_TRUE(until(1, ShardState::ended));
+    EXPECT_EQ(marked_then, 2);
+    EXPECT_THAT(database().calls, Not(Contains("release 1")));
+    EXPECT_THAT(database().calls, Not(Contains("disown 1")));
+    EXPECT_THAT(loop().take_gone(), ElementsAre(1));
+    add_events({0});
+    EXPECT_TRUE(until_marked(0, 3));
+}
+
+TEST_F(PipelineShardsTest, OneThatIsHandedOverIsGivenBackWhereItIsToBeReleasedOrTheRelayEnds) {
+    be_at_work();
+    loop().bell().request_hand_over(1);
+    loop().bell().request_release(1);
+    loop().bell().request_hand_over(2);
+    loop().bell().request_end();
+    while (loop().step()) {
+    }
+    EXPECT_THAT(database().calls, AllOf(Contains("release 1"), Contains("release 2")));
+    EXPECT_THAT(database().calls, Not(Contains(StartsWith("hand over"))));
+}
+
+TEST_F(PipelineShardsTest, OneThatStandsStillIsNotHandedOverAndLeftToOthersWhereItIsReleased) {
+    database().calls.fail("settle 1", Contradiction("other events have their numbers"));
+    ASSERT_TRUE(until(1, ShardState::stopped));
+    loop().bell().request_hand_over(1);
+    loop().step();
+    EXPECT_EQ(loop().state(1), ShardState::stopped);
+    loop().bell().request_release(1);
+    ASSERT_TRUE(until(1, ShardState::ended));
+    EXPECT_THAT(database().calls, Contains("disown 1"));
+    EXPECT_THAT(database().calls, Not(Contains("release 1"))) << "its taker has to fence what is under way";
 }
 
 TEST_F(PipelineShardsTest, APausedOneRestsWhileTheOthersGoOn) {

@@ -26,7 +26,7 @@ struct RelayOptions {
     bool block_failed_keys = false; ///< later events of a key of which one is FAILED wait for an operator
     std::string dead_letter_topic;  ///< empty: none
     int first_shards = 8;
-    int pipelines = 1; ///< that serve the shards
+    int pipelines = 2; ///< at most, and no more than processors; more than one where there is a backlog
     std::string name;  ///< of the outbox
     messages::Messages messages;
     kafka::LaneFactory make_lane = kafka::make_lane;

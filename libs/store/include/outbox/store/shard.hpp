@@ -32,6 +32,8 @@ public:
 
     std::optional<Acquired> acquire(int shard, const Uuid& relay, const Identity& identity) override;
     void release(const Ownership& ownership) override;
+    void hand_over(const Ownership& ownership) override;
+    void disown(const Ownership& ownership) override;
     Slot lease_slot(const Uuid& relay, int had) override;
     void give_back_slot(int number, const Uuid& relay) override;
     std::int64_t slot_epoch(int number) override;

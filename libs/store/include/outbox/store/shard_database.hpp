@@ -243,6 +243,10 @@ public:
     /// Gives the shard back: the next relay need not wait for a lease, nor fence anybody. No effect when not
     /// the owner. @pre nothing of it is under way
     virtual void release(const Ownership& ownership) = 0;
+    /// Gives the shard to another pipeline of the same relay: nothing of it is under way.
+    virtual void hand_over(const Ownership& ownership) = 0;
+    /// Leaves the shard to whoever takes it next, who has to fence what may be under way of it.
+    virtual void disown(const Ownership& ownership) = 0;
 
     /// Leases a slot: again the one that this relay has had, while nobody else has leased it, else a free
     /// one. Those of relays that are dead are free. @param had  -1: none
