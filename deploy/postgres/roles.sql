@@ -27,6 +27,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO :"app";
 GRANT SELECT ON outbox_events TO :"relay";
 GRANT UPDATE (status, processed_at, retry_count, error_message, next_attempt_at, kafka_partition, kafka_offset)
     ON outbox_events TO :"relay";
+-- With RELAY_ON_SENT=delete as well:  GRANT DELETE ON outbox_events TO outbox_relay;
 GRANT SELECT, UPDATE ON SEQUENCE outbox_events_seq_seq TO :"relay";
 GRANT SELECT, UPDATE ON outbox_meta TO :"relay";
 GRANT SELECT, INSERT, UPDATE ON outbox_shards TO :"relay";

@@ -160,6 +160,12 @@ int conclude(const Request& request, const store::BackfillRun& run, Ending endin
 void check_database(const Surroundings& surroundings) {
     auto primary = postgres::Connection::open(surroundings.primary, Deadline::in(10s));
     store::check_schema(primary, statement_time);
+    if (const auto since = store::sent_deleted_since(primary, statement_time)) {
+        std::cerr << fmt::format(
+            "{}: relays delete events that are sent, since {} (RELAY_ON_SENT=delete): what "
+            "the table does not hold any more cannot be replayed\n",
+            program, *since);
+    }
 }
 
 /// Turns --archive into SQL, once it is known that the table can be read.

@@ -242,6 +242,13 @@ constexpr std::array settings = std::to_array<Setting>({
      .choices = "continue|block-key",
      .programs = Program::relay,
      .meaning = "later events of a key of which one is FAILED: go on, or wait for the operator"},
+    {.name = "RELAY_ON_SENT",
+     .kind = Kind::choice,
+     .fallback = "keep",
+     .choices = "keep|delete",
+     .programs = Program::relay,
+     .meaning = "events that are sent: stay in the table as SENT, or are deleted, which is faster and leaves "
+                "nothing to replay"},
     {.name = "RELAY_TOPIC_OUTAGE",
      .kind = Kind::choice,
      .fallback = "wait",

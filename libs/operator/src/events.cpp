@@ -105,16 +105,30 @@ Found find_one(Connection& connection, const Uuid& id) {
     return found;
 }
 
-/// Takes out of `events` those that a later event of their key has overtaken. @return how many
-std::size_t take_overtaken(Connection& connection, Events& events) {
+/// How many events a later one of their key has overtaken.
+struct Overtaken {
+    std::size_t surely = 0;
+    std::size_t perhaps = 0; ///< what was sent is deleted, so nobody knows
+
+    [[nodiscard]] std::size_t all() const { return surely + perhaps; }
+};
+
+/// Takes them out of `events`.
+Overtaken take_overtaken(Connection& connection, Events& events) {
     Transaction look(connection, Deadline::in(long_answer),
                      "BEGIN READ ONLY; SET LOCAL enable_nestloop = off");
-    const Result found = look.run(sql::find_overtaken, {ids_of(events)});
-    std::set<Uuid> overtaken;
-    for (int i = 0; i < found.rows(); ++i) {
-        overtaken.insert(found.uuid(i, 0));
-    }
-    return std::erase_if(events, [&](const Event& event) { return overtaken.contains(event.id); });
+    const auto take_out = [&](const postgres::Statement& find) {
+        const Result found = look.run(find, {ids_of(events)});
+        std::set<Uuid> overtaken;
+        for (int i = 0; i < found.rows(); ++i) {
+            overtaken.insert(found.uuid(i, 0));
+        }
+        return std::erase_if(events, [&](const Event& event) { return overtaken.contains(event.id); });
+    };
+    Overtaken count;
+    count.surely = take_out(sql::find_overtaken);
+    count.perhaps = events.empty() ? 0 : take_out(sql::find_perhaps_overtaken);
+    return count;
 }
 
 /// Work on some events of one shard, while no relay claims or marks there. @return the rows that it changed
@@ -198,20 +212,26 @@ Outcome retry(Connection& connection, const Selection& selection, const Motive& 
     }
     // Looked at before the locks: a walk over later events takes long, and no relay should wait for
     // it.
-    const std::size_t left = motive.force || events.empty() ? 0 : take_overtaken(connection, events);
+    const auto left = motive.force || events.empty() ? Overtaken{} : take_overtaken(connection, events);
     const auto changed = for_each_shard(connection, events, begin(connection, "retry", selection, motive),
                                         [](Transaction& transaction, const std::string& ids, int) {
                                             return transaction.run(sql::retry, {ids});
                                         });
-    if (changed + left == 0) {
+    if (changed + left.all() == 0) {
         return nothing_chosen(selection, "FAILED");
     }
     Outcome outcome{are(changed) + " NEW again", {}};
-    if (left > 0) {
+    if (left.surely > 0) {
         outcome.refused =
             fmt::format("{} left FAILED: later events of the same key are sent already, so the order "
                         "would break; --force sends all the same",
-                        are(left));
+                        are(left.surely));
+    }
+    if (left.perhaps > 0) {
+        outcome.refused = fmt::format(
+            "{}{} left FAILED: relays delete events that are sent (RELAY_ON_SENT=delete), so later events of "
+            "the same key may be sent already, and the order would break; --force sends all the same",
+            outcome.refused ? *outcome.refused + "; " : "", are(left.perhaps));
     }
     return outcome;
 }

@@ -5,6 +5,7 @@
 #include "search.hpp"
 
 #include <outbox/store/numbering.hpp>
+#include <outbox/store/schema.hpp>
 #include <outbox/store/sql/adopt.hpp>
 #include <outbox/store/sql/reconcile.hpp>
 #include <outbox/store/sql/slots.hpp>
@@ -29,13 +30,18 @@ constexpr milliseconds short_answer{10'000};
 constexpr milliseconds long_answer{600'000};
 constexpr std::size_t step = 1000;
 
-std::string summary(const Findings& findings) {
+/// @param deleted_since  relays delete events that are sent
+std::string summary(const Findings& findings, const std::optional<std::string>& deleted_since) {
     std::string text =
         fmt::format("{} committed records seen; {} events that the database has not as SENT are in their"
                     " topics, {} more among the dead letters",
                     findings.records, findings.sent.size(), findings.dead.size());
     if (findings.without_row > 0) {
         text += fmt::format("; {} records have no row here", findings.without_row);
+        if (deleted_since) {
+            text += fmt::format(" (relays delete events that are sent, since {}: RELAY_ON_SENT=delete)",
+                                *deleted_since);
+        }
     }
     if (findings.skipped > 0) {
         text += fmt::format("; {} records belong to SKIPPED events", findings.skipped);
@@ -155,7 +161,7 @@ Outcome reconcile(Connection& connection, Cluster& cluster, const Reconciliation
                   ends.foreign->to_string())
             : "";
     const auto findings = search(connection, cluster, {wanted.dead_letter_topic, wanted.ids_are_foreign});
-    const auto seen = summary(findings);
+    const auto seen = summary(findings, store::sent_deleted_since(connection, short_answer));
     auto doubt = doubt_of(findings);
     if (!wanted.apply) {
         return {"nothing is changed without --apply: " + seen + advice, std::move(doubt)};

@@ -2,15 +2,16 @@
 -- rows that are as they were.
 
 -- statement: outbox_find_culprits
--- Names the ordinary triggers that see a row of outbox_events before it is updated, ours left out, and the
--- statements that drop them.
+-- Names the ordinary triggers that see a row of outbox_events before it is updated or deleted, ours left out,
+-- and the statements that drop them.
 SELECT string_agg(quote_ident(t.tgname), ', ' ORDER BY t.tgname),
        string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), ' ' ORDER BY t.tgname)
   FROM pg_trigger AS t
  WHERE t.tgrelid = to_regclass('outbox_events')
    AND NOT t.tgisinternal
    AND t.tgenabled <> 'D'
-   AND t.tgtype & 19 = 19
+   AND t.tgtype & 3 = 3
+   AND t.tgtype & 24 <> 0
    AND t.tgname NOT IN ('outbox_refuse_change');
 
 -- statement: outbox_find_still_unsent

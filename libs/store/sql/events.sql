@@ -43,6 +43,20 @@ SELECT c.id
   FROM chosen AS c
   JOIN newest AS n ON n.bucket = c.bucket AND n.key = c.key AND n.seq > c.seq;
 
+-- statement: outbox_find_perhaps_overtaken
+-- Finds those of the events of which a later one of their key may have been sent and deleted: unless their key
+-- waits for them.
+SELECT o.id
+  FROM outbox_events AS o
+ WHERE o.id = ANY ($1::uuid[])
+   AND NOT EXISTS (SELECT 1
+                     FROM outbox_blocked_keys AS k
+                    WHERE k.bucket = o.bucket
+                      AND k.key = {key(o)}
+                      AND k.failed_seq IS NOT NULL
+                      AND k.failed_seq <= o.seq)
+   AND EXISTS (SELECT 1 FROM outbox_meta AS m WHERE m.sent_deleted_since IS NOT NULL);
+
 -- statement: outbox_shard_count
 -- Reads over how many shards the buckets are spread, for the verbs that change events.
 SELECT coalesce(shard_count, 1) FROM outbox_meta;

@@ -109,6 +109,22 @@ SELECT count(pg_advisory_unlock({doorbell_lock(b.bucket)})) FROM unnest($1::inte
    AND {waiting(o)}
  RETURNING o.seq, o.id;
 
+-- statement: outbox_delete_manifested_ready
+-- Deletes rows that manifests name and that wait for nothing, where events that are sent are not kept.
+DELETE FROM outbox_events AS o
+ USING (SELECT r.id FROM unnest($1::smallint[], $2::bigint[]) AS n(bucket, seq) {ready_numbered}) AS m
+ WHERE o.id = m.id
+   AND {still_unsent}
+ RETURNING o.seq, o.id;
+
+-- statement: outbox_delete_manifested_waiting
+-- Deletes rows that manifests name and that wait, where events that are sent are not kept.
+DELETE FROM outbox_events AS o
+ WHERE o.bucket = ANY ($1::smallint[])
+   AND o.seq = ANY ($2::bigint[])
+   AND {waiting(o)}
+ RETURNING o.seq, o.id;
+
 -- statement: outbox_find_manifested
 -- Finds the rows of buckets $1 that have the numbers in manifests, in any state: what was sent already is there as
 -- well. No index finds a row of any state by its number, so the table is read once, where the numbers may be.

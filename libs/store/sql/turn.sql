@@ -89,6 +89,24 @@ WITH done AS
      RETURNING o.status)
 SELECT count(*) FROM done WHERE status = 'SENT';
 
+-- statement: outbox_delete_sent
+-- The same where events that are sent are not kept: their rows go.
+WITH done AS
+    (DELETE FROM outbox_events AS o
+      USING unnest($1::tid[], $2::bigint[]) AS m(tid, seq)
+      WHERE o.ctid = m.tid AND o.seq = m.seq AND {state(o)} IN ({relay_to_sent}) AND {table_file} = $3::bigint
+     RETURNING o.seq)
+SELECT count(*) FROM done;
+
+-- statement: outbox_delete_moved
+-- The same for rows that somebody changed meanwhile.
+WITH done AS
+    (DELETE FROM outbox_events AS o
+      USING unnest($1::uuid[], $2::bigint[]) AS m(id, seq)
+      WHERE o.id = m.id AND o.seq = m.seq AND {state(o)} IN ({relay_to_sent})
+     RETURNING o.seq)
+SELECT count(*) FROM done;
+
 -- statement: outbox_move_claimed
 -- Notes the greatest number ($2) that each of shards $1 has claimed. Recovery looks for rows that are
 -- PROCESSING up to it.

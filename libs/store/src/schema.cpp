@@ -61,4 +61,19 @@ void check_schema(postgres::Connection& connection, milliseconds timeout, Newer 
     }
 }
 
+std::optional<std::string> sent_deleted_since(postgres::Connection& connection, milliseconds timeout) {
+    const auto found = connection.run(sql::sent_deleted, {}, Deadline::in(timeout));
+    return found.empty() ? std::nullopt : found.maybe_text(0, 0);
+}
+
+void begin_to_delete(postgres::Connection& connection, milliseconds timeout) {
+    const auto bars = connection.run(sql::bars_to_deletes, {}, Deadline::in(timeout));
+    for (int i = 0; i < bars.rows(); ++i) {
+        if (const auto bar = bars.maybe_text(i, 0)) {
+            throw Error(Action::reconnect, "RELAY_ON_SENT=delete: " + *bar);
+        }
+    }
+    connection.run(sql::note_deletes, {}, Deadline::in(timeout));
+}
+
 } // namespace outbox::store

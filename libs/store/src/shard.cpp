@@ -4,6 +4,7 @@
 #include "outbox/store/numbering.hpp"
 #include "outbox/store/relays.hpp"
 #include "outbox/store/texts.hpp"
+#include "outbox/store/transitions.hpp"
 
 #include <outbox/core/event.hpp>
 #include <outbox/faults/faults.hpp>
@@ -37,6 +38,12 @@ std::string seqs_of(std::span<const ManifestedRow> rows) {
                     [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.seq); });
 }
 
+/// Beside seqs_of().
+std::string buckets_of(std::span<const ManifestedRow> rows) {
+    return array_of(rows,
+                    [](std::string& text, const ManifestedRow& row) { text += std::to_string(row.bucket); });
+}
+
 using Digests = std::unordered_map<std::int64_t, std::uint32_t>;
 
 Digests digests_of(std::span<const ManifestedRow> rows) {
@@ -61,7 +68,7 @@ std::optional<std::int64_t> first_stranger(const Result& found, const Digests& d
 std::array<Result, 2> find_unsettled(postgres::Connection& connection, const std::string& buckets,
                                      std::span<const ManifestedRow> rows, Deadline deadline) {
     const std::string seqs = seqs_of(rows);
-    return {connection.run(sql::find_ready, {buckets, seqs}, deadline),
+    return {connection.run(sql::find_ready, {buckets_of(rows), seqs}, deadline),
             connection.run(sql::find_waiting, {buckets, seqs}, deadline)};
 }
 
@@ -216,11 +223,18 @@ Settled ShardStore::settle(const Ownership& ownership, const Slot& slot, std::sp
             return;
         }
         const std::string seqs = seqs_of(named);
-        const Result ready = transaction.run(sql::settle_ready, {buckets, seqs, state, why, attempts});
-        const Result waiting = transaction.run(sql::settle_waiting, {buckets, seqs, state, why, attempts});
+        const bool goes = delete_sent_ && state == status::sent;
+        const std::string each = store::buckets_of(named); // of each row, beside its number
+        const auto settle = [&](const postgres::Statement& keep, const postgres::Statement& remove,
+                                const std::string& where) {
+            return goes ? transaction.run(remove, {where, seqs})
+                        : transaction.run(keep, {where, seqs, state, why, attempts});
+        };
+        const Result ready = settle(sql::settle_ready, sql::delete_manifested_ready, each);
+        const Result waiting = settle(sql::settle_waiting, sql::delete_manifested_waiting, buckets);
         check_digests(ready, named);
         check_digests(waiting, named);
-        for (const Result& left : {transaction.run(sql::find_unsettled_ready, {buckets, seqs}),
+        for (const Result& left : {transaction.run(sql::find_unsettled_ready, {each, seqs}),
                                    transaction.run(sql::find_unsettled_waiting, {buckets, seqs})}) {
             if (!left.empty()) {
                 throw_without_effect(left.uuid(0, 0), connection_, timeout_);

@@ -78,10 +78,13 @@ void Turn::mark(std::vector<SentRow> rows, std::span<const ShardMark> marks) {
     if (rows.empty()) {
         return;
     }
-    Params params{tids(rows), column(rows, &SentRow::seq), column(rows, &SentRow::partition),
-                  column(rows, &SentRow::offset), rows.front().table_file};
-    transaction_.add(sql::mark_sent, std::move(params), Answer::before_commit,
-                     [this, rows = std::move(rows)](const Result& done) {
+    Params params{tids(rows), column(rows, &SentRow::seq)};
+    if (!store_.delete_sent_) {
+        params.insert(params.end(), {column(rows, &SentRow::partition), column(rows, &SentRow::offset)});
+    }
+    params.emplace_back(rows.front().table_file);
+    transaction_.add(store_.delete_sent_ ? sql::delete_sent : sql::mark_sent, std::move(params),
+                     Answer::before_commit, [this, rows = std::move(rows)](const Result& done) {
                          if (const auto count = static_cast<std::size_t>(done.integer(0, 0));
                              count < rows.size()) {
                              mark_moved(rows, count);
@@ -93,9 +96,11 @@ void Turn::mark(std::vector<SentRow> rows, std::span<const ShardMark> marks) {
 /// again.
 void Turn::mark_moved(const std::vector<SentRow>& rows, std::size_t marked) {
     gone_ += rows.size() - marked;
-    transaction_.add(sql::mark_moved,
-                     {ids(rows), column(rows, &SentRow::seq), column(rows, &SentRow::partition),
-                      column(rows, &SentRow::offset)},
+    Params params{ids(rows), column(rows, &SentRow::seq)};
+    if (!store_.delete_sent_) {
+        params.insert(params.end(), {column(rows, &SentRow::partition), column(rows, &SentRow::offset)});
+    }
+    transaction_.add(store_.delete_sent_ ? sql::delete_moved : sql::mark_moved, std::move(params),
                      Answer::before_commit,
                      [this](const Result& late) { gone_ -= static_cast<std::size_t>(late.integer(0, 0)); });
     transaction_.add(sql::find_still_unsent, {ids(rows), column(rows, &SentRow::seq)}, Answer::before_commit,
@@ -250,13 +255,12 @@ void Turn::skip(std::span<const SkippedRow> rows) {
         return;
     }
     written_ = true;
-    std::set<int> buckets;
     std::vector<std::string> reasons;
     for (const SkippedRow& row : rows) {
-        buckets.insert(row.bucket);
         reasons.push_back(storable(row.reason));
     }
-    transaction_.run(sql::to_skipped, {numbers(buckets), column(rows, &SkippedRow::seq), texts(reasons)});
+    transaction_.run(sql::to_skipped,
+                     {column(rows, &SkippedRow::bucket), column(rows, &SkippedRow::seq), texts(reasons)});
 }
 
 void Turn::put_back(std::span<const Row> rows) {

@@ -1,5 +1,8 @@
 #include "fixture.hpp"
 
+#include <outbox/kafka/admin.hpp>
+#include <outbox/support/environment.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,6 +37,14 @@ Process Operator::relay_without_other_topics() const {
     }
     create_topic(topic, 6);
     return ready_relay({{"KAFKA_CREATE_TOPICS", "off"}});
+}
+
+void Operator::widen(const std::string& name) {
+    alter_topic(name, {});
+    const kafka::Admin admin({support::required_variable("KAFKA_BROKERS"), "test"});
+    ASSERT_TRUE(wait_until(
+        [&] { return admin.topic_config(name, Deadline::in(10s)).at("max.message.bytes") != "10000"; }, 10s))
+        << "the broker does not hear of it";
 }
 
 bool Operator::wait_status(const std::string& id, const std::string& wanted) {

@@ -22,6 +22,8 @@ protected:
 
     /// A ready relay that makes no topics. The test's own topic exists, others do not.
     [[nodiscard]] Process relay_without_other_topics() const;
+    /// From now on a topic whose max.message.bytes was 10,000 takes what is larger.
+    static void widen(const std::string& name);
     [[nodiscard]] bool wait_status(const std::string& id, const std::string& wanted);
     [[nodiscard]] bool wait_retrying(const std::string& id);
     /// Shard of a key.

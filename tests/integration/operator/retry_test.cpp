@@ -1,6 +1,5 @@
 #include "fixture.hpp"
 
-#include <outbox/kafka/admin.hpp>
 #include <outbox/support/environment.hpp>
 
 #include <fmt/format.h>
@@ -15,19 +14,6 @@ protected:
         create_topic(narrow, 3, {{"max.message.bytes", "10000"}});
         create_topic(narrow_too, 3, {{"max.message.bytes", "10000"}});
     }
-    /// From now on the topic takes what is larger.
-    static void widen(const std::string& name) {
-        alter_topic(name, {});
-        const kafka::Admin admin({support::required_variable("KAFKA_BROKERS"), "test"});
-        ASSERT_TRUE(wait_until(
-            [&] {
-                return admin.topic_config(name, Deadline::in(std::chrono::seconds(10)))
-                           .at("max.message.bytes") != "10000";
-            },
-            std::chrono::seconds(10)))
-            << "the broker does not hear of it";
-    }
-
     /// An event that is FAILED because its topic takes no such large one.
     std::string failed_event(const std::string& key, const std::string& on) {
         auto id = insert({.key = key, .data = large, .topic = on, .max_retries = 1});

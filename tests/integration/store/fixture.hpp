@@ -29,7 +29,7 @@ protected:
     postgres::Connection session_ = database_.connect();
     const Identity identity_ = establish_identity(session_, {{}, "store-test", "no-cluster", 1}, patience);
     const Uuid relay_ = Uuid::random();
-    ShardStore store_{session_, 1, patience};
+    ShardStore store_{session_, {1, patience}};
     Ownership ownership_;
     const Slot slot_ = store_.lease_slot(relay_, -1);
 };

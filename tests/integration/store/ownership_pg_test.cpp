@@ -27,7 +27,7 @@ TEST_F(OwnershipTest, IsReadAsItIsBehindTheLockWhateverTheDatabasesIsolation) {
     database_.query("ALTER DATABASE " + database_.name() +
                     " SET default_transaction_isolation = 'repeatable read'");
     auto session = database_.connect();
-    ShardStore store(session, 1, patience);
+    ShardStore store(session, {1, patience});
     store.serve({0});
     ASSERT_TRUE(claims(store));
     auto successor = database_.connect();

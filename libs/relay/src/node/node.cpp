@@ -143,6 +143,9 @@ bool Node::establish() {
     take_name(session);
     identity_ = store::establish_identity(session, {{}, options_.name, cluster, options_.first_shards},
                                           options_.statement_timeout);
+    if (options_.delete_sent) {
+        store::begin_to_delete(session, options_.statement_timeout);
+    }
     delivery::ensure_control_topic(admin_, {options_.control_topic(), identity_.shard_count}, options_.topics,
                                    Deadline::in(20s));
     find_lossy_servers(session, admin_, observer_, Deadline::in(5s));

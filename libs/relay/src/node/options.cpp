@@ -26,6 +26,7 @@ RelayOptions relay_options(const Settings& settings) {
     options.statement_timeout = std::clamp(options.lease / 3, milliseconds(300), milliseconds(5'000));
     options.max_retries = static_cast<std::int32_t>(settings.integer("RELAY_MAX_RETRIES"));
     options.block_failed_keys = settings.text("RELAY_ON_FAILED") == "block-key";
+    options.delete_sent = settings.text("RELAY_ON_SENT") == "delete";
     options.dead_letter_topic = settings.text("RELAY_DEAD_LETTER_TOPIC");
     if (!options.dead_letter_topic.empty() && (!kafka::is_topic_name(options.dead_letter_topic) ||
                                                options.dead_letter_topic == options.control_topic())) {

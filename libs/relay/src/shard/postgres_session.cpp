@@ -13,7 +13,7 @@ postgres::Connection PostgresSession::connect() const {
                    " SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan;"
                    " SET synchronous_commit = " +
                        durable,
-                   Deadline::in(timeout_));
+                   Deadline::in(settings_.timeout));
     return session;
 }
 
@@ -25,15 +25,15 @@ void PostgresSession::close() {
 void PostgresSession::open() {
     close();
     connection_ = connect();
-    store_.emplace(*connection_, shard_count_, timeout_);
+    store_.emplace(*connection_, settings_);
 }
 
 std::vector<store::UnreadableRow> PostgresSession::find_unreadable() {
-    return store::find_unreadable([this] { return connect(); }, store_->choice(), timeout_);
+    return store::find_unreadable([this] { return connect(); }, store_->choice(), settings_.timeout);
 }
 
 std::vector<store::UnreadableRow> PostgresSession::find_refused() {
-    return store::find_refused([this] { return connect(); }, store_->choice(), timeout_);
+    return store::find_refused([this] { return connect(); }, store_->choice(), settings_.timeout);
 }
 
 } // namespace outbox::relay

@@ -13,11 +13,9 @@ namespace outbox::relay {
 class PostgresSession final : public ShardSession {
 public:
     /// @param database     outlives it
-    /// @param shard_count  which buckets are a shard's follows from it
-    PostgresSession(const postgres::ConnectOptions& database, milliseconds statement_timeout, int shard_count)
+    PostgresSession(const postgres::ConnectOptions& database, const store::ShardStore::Settings& settings)
         : options_(database),
-          timeout_(statement_timeout),
-          shard_count_(shard_count) {}
+          settings_(settings) {}
 
     void open() override;
     void close() override;
@@ -31,8 +29,7 @@ private:
     [[nodiscard]] postgres::Connection connect() const;
 
     const postgres::ConnectOptions& options_;
-    milliseconds timeout_;
-    int shard_count_;
+    store::ShardStore::Settings settings_;
     std::optional<postgres::Connection> connection_;
     std::optional<store::ShardStore> store_; ///< works with the connection
 };

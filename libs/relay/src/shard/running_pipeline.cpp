@@ -23,7 +23,8 @@ delivery::PublisherOptions publisher_options(const Work::Settings& work,
 
 RunningPipeline::RunningPipeline(const PipelineLoop::Settings& settings, const Work::Settings& work,
                                  const Servers& servers)
-    : session_(work.options.database, work.options.statement_timeout, work.shard_count),
+    : session_(work.options.database,
+               {work.shard_count, work.options.statement_timeout, work.options.delete_sent}),
       loop_(settings, work,
             {session_, servers.brokers, servers.topics, servers.watch, servers.clock, servers.observer},
             publisher_options(work, servers)) {

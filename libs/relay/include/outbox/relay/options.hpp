@@ -24,6 +24,7 @@ struct RelayOptions {
         3'000}; ///< a third of the lease at most: a hung client cannot block its successor
     std::int32_t max_retries = 3;
     bool block_failed_keys = false; ///< later events of a key of which one is FAILED wait for an operator
+    bool delete_sent = false;       ///< events that are sent do not stay in the table
     std::string dead_letter_topic;  ///< empty: none
     int first_shards = 8;
     int pipelines = 2; ///< at most, and no more than processors; more than one where there is a backlog

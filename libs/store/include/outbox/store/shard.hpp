@@ -22,10 +22,16 @@ namespace outbox::store {
 class ShardStore final : public ShardDatabase {
 public:
     /// @param shard_count  which buckets are a shard's follows from it
-    ShardStore(postgres::Connection& connection, int shard_count, milliseconds timeout)
+    struct Settings {
+        int shard_count = 1; ///< which buckets are a shard's follows from it
+        milliseconds timeout{3'000};
+        bool delete_sent = false; ///< events that are sent do not stay in the table
+    };
+    ShardStore(postgres::Connection& connection, const Settings& settings)
         : connection_(connection),
-          shard_count_(shard_count),
-          timeout_(timeout) {}
+          shard_count_(settings.shard_count),
+          timeout_(settings.timeout),
+          delete_sent_(settings.delete_sent) {}
 
     void serve(const std::set<int>& shards) override;
     std::unique_ptr<ShardTurn> begin(const Ownerships& ownerships) override;
@@ -75,6 +81,7 @@ private:
     postgres::Connection& connection_;
     int shard_count_;
     milliseconds timeout_;
+    bool delete_sent_;
     ///@{
     /// That are served.
     std::vector<int> buckets_; ///< no bucket is always first

@@ -1,0 +1,1 @@
+ALTER TABLE outbox_meta DROP COLUMN sent_deleted_since;
