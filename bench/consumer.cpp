@@ -75,7 +75,8 @@ void Consumer::poll(const std::function<void(std::string_view id)>& take) {
     std::size_t size = 0;
     if (message && message->err == RD_KAFKA_RESP_ERR_NO_ERROR &&
         rd_kafka_message_headers(message.get(), &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-        rd_kafka_header_get_last(headers, "ce_id", &id, &size) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (rd_kafka_header_get_last(headers, "ce_id", &id, &size) == RD_KAFKA_RESP_ERR_NO_ERROR ||
+         rd_kafka_header_get_last(headers, "id", &id, &size) == RD_KAFKA_RESP_ERR_NO_ERROR)) { // Debezium's
         take({static_cast<const char*>(id), size});
     }
 }

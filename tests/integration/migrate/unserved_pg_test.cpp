@@ -252,6 +252,7 @@ TEST_F(Served, BeforeItWasWrittenDownIsKnownAfterUp) {
           "DROP FUNCTION outbox_refuse_old_relay CASCADE", "ALTER TABLE outbox_relays DROP COLUMN made_for",
           "DROP FUNCTION outbox_refuse_old_owner CASCADE", "DROP TABLE outbox_slots",
           "ALTER TABLE outbox_shards DROP COLUMN slot, DROP COLUMN slot_epoch",
+          "ALTER TABLE outbox_meta DROP COLUMN sent_deleted_since",
           "DELETE FROM outbox_migrations WHERE version >= 21"}) {
         database_.query(sql);
     }

@@ -3,6 +3,7 @@
 #include "shard/patience.hpp"
 #include "shard/recovery_plan.hpp"
 
+#include <outbox/core/error.hpp>
 #include <outbox/kafka/control_reader.hpp>
 #include <outbox/store/shard_database.hpp>
 
@@ -11,6 +12,13 @@
 #include <vector>
 
 namespace outbox::relay {
+
+/// A coordinator does not get on with the end of a transaction, as while one of its topics has too few
+/// replicas.
+class StuckTransaction : public Error {
+public:
+    using Error::Error;
+};
 
 /// Ends transactions that Kafka decided and then forgot to end in some partitions (docs/decisions/0010).
 /// note() comes before the lanes are initialised, because the coordinator forgets the outcome
@@ -23,7 +31,7 @@ public:
     virtual ~Markers() = default;
 
     /// Waits until the lanes' last transactions are decided, and writes down the outcome of those that some
-    /// partition still waits for. @throws KafkaError
+    /// partition still waits for. @throws KafkaError; StuckTransaction
     virtual void note() = 0;
 
     /// Writes the markers that were noted. @return topics that must wait: a partition has no leader to ask

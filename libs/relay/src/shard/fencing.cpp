@@ -72,10 +72,15 @@ Step Fencing::begin() {
     const Patience patience{Deadline::in(begin_timeout),
                             [&] { return session_.database().slot_epoch(leased.number) == leased.epoch; }};
     slot_ = raise_after(leased, [&] {
-        between_markers(ids, leased, patience, [&] {
-            publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
-                             patience.go_on);
-        });
+        try {
+            between_markers(ids, leased, patience, [&] {
+                publisher_.start(static_cast<std::size_t>(topics_.smallest_batch_limit()), patience.deadline,
+                                 patience.go_on);
+            });
+        } catch (const StuckTransaction&) {
+            set_aside(leased.number);
+            throw;
+        }
         pay_debts(ids, patience);
     });
     if (!slot_) {
@@ -84,6 +89,15 @@ Step Fencing::begin() {
     }
     faults::point("after-init");
     return {};
+}
+
+/// One topic without enough replicas must not keep all shards from being served: another slot is leased next.
+/// This one stays this relay's, so that nobody else waits for it.
+void Fencing::set_aside(int slot) {
+    constexpr std::size_t most = 4;
+    std::erase(stuck_, slot);
+    stuck_.push_back(slot);
+    had_ = stuck_.size() < most ? -1 : stuck_.front();
 }
 
 /// Of slots and shards whose producers this pipeline has fenced before. Whoever has raised such a slot since

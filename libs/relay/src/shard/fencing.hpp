@@ -69,6 +69,7 @@ private:
     template <class Initialise>
     std::optional<store::Slot> raise_after(const store::Slot& slot, Initialise initialise);
     void note_raised(const std::string& ids, const std::optional<store::Slot>& raised);
+    void set_aside(int slot);
     void pay_debts(const std::string& own, const Patience& patience);
     [[nodiscard]] std::string prefix(const std::string& ids) const;
 
@@ -80,6 +81,7 @@ private:
     Observer& observer_;
     std::optional<store::Slot> slot_;
     int had_ = -1;                      ///< number of the slot that was leased last
+    std::vector<int> stuck_;            ///< slots whose transactions did not end, the oldest first
     std::map<std::string, Debt> debts_; ///< by ids
 };
 

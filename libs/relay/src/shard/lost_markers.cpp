@@ -19,6 +19,9 @@ using kafka::TransactionState;
 using store::LostMarker;
 using Kind = TransactionState::Kind;
 
+/// It takes milliseconds, and seconds where the coordinator moves.
+constexpr std::chrono::seconds longest_end{5};
+
 /// Neither open nor still being ended.
 bool decided(const TransactionState& state) {
     return state.kind != Kind::ongoing && state.kind != Kind::ending;
@@ -62,6 +65,7 @@ auto patiently(const Patience& patience, Ask ask) {
 } // namespace
 
 TransactionState LostMarkers::decided(const std::string& lane) const {
+    const auto stuck = Deadline::in(longest_end);
     while (true) {
         const auto state = patiently(patience_, [&] {
             auto found = transactions_.describe(lane, patience_.deadline);
@@ -73,8 +77,9 @@ TransactionState LostMarkers::decided(const std::string& lane) const {
         if (relay::decided(state)) {
             return state;
         }
-        if (patience_.deadline.passed()) {
-            throw Error(Action::retry, "the coordinator does not end the last transaction of " + lane);
+        if (patience_.deadline.passed() || (state.kind == Kind::ending && stuck.passed())) {
+            throw StuckTransaction(Action::retry,
+                                   "the coordinator does not end the last transaction of " + lane);
         }
         patience_.pause();
     }

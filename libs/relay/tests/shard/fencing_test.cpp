@@ -94,6 +94,28 @@ TEST_F(FencingTest, BeginsAnewWhenAnotherRelayRaisedTheSlotMeanwhile) {
     EXPECT_EQ(*fencing_.slot(), (store::Slot{0, 3}));
 }
 
+TEST_F(FencingTest, LeasesAnotherSlotWhereATransactionOfItsOwnDoesNotEndAndComesBackInTheEnd) {
+    begin();
+    const auto fail_with = [this](int number) {
+        fencing_.drop();
+        database().free_slot = number;
+        kafka_.calls.fail("note " + delivery::slot_ids(number),
+                          StuckTransaction(Action::retry, "it does not end"));
+        EXPECT_THROW(fencing_.begin(), StuckTransaction);
+        EXPECT_EQ(fencing_.slot(), nullptr);
+    };
+    fail_with(0);
+    fail_with(1);
+    fail_with(2);
+    fail_with(3);
+    fencing_.drop();
+    database().free_slot = 0;
+    ASSERT_TRUE(fencing_.begin().done());
+    EXPECT_THAT(database().calls,
+                ElementsAre("lease a slot after 0", "lease a slot after -1", "lease a slot after -1",
+                            "lease a slot after -1", "lease a slot after 0", "raise slot 0"));
+}
+
 TEST_F(FencingTest, StandsNoMoreWhenAnotherRelayHasRaisedItsSlot) {
     begin();
     ++database().slot_epochs[0];

@@ -152,7 +152,7 @@ struct LostMarker {
 };
 
 /// Rows that one statement holds aside at most.
-inline constexpr std::size_t hold_limit = 10'000;
+inline constexpr std::size_t hold_limit = 2'500;
 
 struct ClaimLimits {
     std::size_t rows = 5000; ///< of all statements together
