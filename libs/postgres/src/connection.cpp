@@ -6,6 +6,7 @@
 #include "outbox/postgres/connection.hpp"
 
 #include "connect_advice.hpp"
+#include "session_count.hpp"
 #include "session_settings.hpp"
 
 #include <outbox/core/secret_file.hpp>
@@ -164,6 +165,7 @@ Connection Connection::open_one(const ConnectOptions& options, Deadline deadline
                             "3",
                             static_cast<const char*>(nullptr)};
     Connection connection(PQconnectStartParams(keywords.data(), values.data(), 0));
+    count_session(connection.handle_.get());
     if (!connection.handle_) {
         throw DatabaseError("", "connect to PostgreSQL: out of memory");
     }

@@ -8,6 +8,15 @@ namespace outbox::postgres {
 /// Waits until a place is free, then gives an idle connection or a new one. A failure to open gives the
 /// place back.
 Pool::Loan Pool::borrow(Deadline deadline) {
+    const auto begin = SteadyClock::now();
+    Loan loan = borrow_now(deadline);
+    if (waited_) {
+        waited_(SteadyClock::now() - begin);
+    }
+    return loan;
+}
+
+Pool::Loan Pool::borrow_now(Deadline deadline) {
     std::unique_lock lock(mutex_);
     // Connections are opened outside of the mutex: one slow server must not hold up who gives a
     // connection back.

@@ -6,6 +6,7 @@
 
 #include "client/troubles.hpp"
 #include "outbox/kafka/error.hpp"
+#include "outbox/kafka/version.hpp"
 
 #include <outbox/core/secret_file.hpp>
 #include <outbox/telemetry/log.hpp>
@@ -51,6 +52,10 @@ void forward_log(const rd_kafka_t* client, int level, const char* facility, cons
 }
 
 } // namespace
+
+std::string library_version() {
+    return rd_kafka_version_str();
+}
 
 milliseconds metadata_interval(const ClientOptions& options) {
     const auto found = options.producer.find(metadata_interval_property);

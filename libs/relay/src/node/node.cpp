@@ -161,6 +161,7 @@ bool Node::establish() {
 
 /// stop() ends it.
 void Node::rest(milliseconds span) {
+    observer_.moved({});
     pollfd entry{wakeup_.fd(), POLLIN, 0};
     poll(&entry, 1, static_cast<int>(span.count()));
     wakeup_.clear();
@@ -170,6 +171,7 @@ std::size_t Node::run() {
     int failures = 0;
     while (!stopping_) {
         const unsigned returns = kafka_watch_.returns();
+        observer_.moved({});
         try {
             if (!brokers_ && !establish()) {
                 rest(parked_look_interval);
@@ -214,6 +216,7 @@ void Node::wait_for_servers(const Error& error, int failures, unsigned returns) 
 void Node::serve() {
     next_beat_ = {};
     while (!stopping_) {
+        observer_.moved({});
         if (SteadyClock::now() >= next_beat_) {
             if (SteadyClock::now() >= next_look_) {
                 look_at_database(Deadline::in(options_.statement_timeout));
@@ -491,6 +494,7 @@ std::size_t Node::drain() {
         pipeline->bell().request_end();
     }
     while (!drained() && !deadline.passed()) {
+        observer_.moved({});
         try {
             if (relays_ && connection_ && connection_->usable() && SteadyClock::now() >= next_beat_) {
                 relays_->beat(relay_);

@@ -104,9 +104,8 @@ Relay::Relay(Options options) {
 
 Relay::Relay(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 
-Relay relay_of(const Settings& settings) {
-    return Relay(std::make_unique<Relay::Impl>(relay_options(settings), false,
-                                               std::vector<std::shared_ptr<Observer>>()));
+Relay relay_of(const Settings& settings, std::vector<std::shared_ptr<Observer>> observers) {
+    return Relay(std::make_unique<Relay::Impl>(relay_options(settings), false, std::move(observers)));
 }
 
 Relay::~Relay() {

@@ -151,6 +151,9 @@ void Observers::claim_too_large(const happened::TooMuch& what) {
 void Observers::topics_unknown(const happened::PipelineReason& what) {
     tell(&Observer::topics_unknown, what);
 }
+void Observers::moved(const happened::Moved& what) {
+    tell(&Observer::moved, what);
+}
 void Observers::started(const happened::Started& what) {
     tell(&Observer::started, what);
 }

@@ -61,6 +61,7 @@ public:
     void batch_too_large(const happened::TooMuch& what) override;
     void claim_too_large(const happened::TooMuch& what) override;
     void topics_unknown(const happened::PipelineReason& what) override;
+    void moved(const happened::Moved& what) override;
     void started(const happened::Started& what) override;
     void waits(const happened::Waits& what) override;
     void joined() override;

@@ -89,6 +89,7 @@ PipelineLoop::Ending PipelineLoop::ending_of(const Perform& perform) {
 }
 
 bool PipelineLoop::step() {
+    observer_.moved({pipeline_});
     admit();
     for (auto& [shard, member] : members_) {
         member.machine.heed(wishes_of(shard));
@@ -128,6 +129,7 @@ bool PipelineLoop::end() {
     } catch (const std::exception&) { // NOLINT(bugprone-empty-catch): it is free once this relay is dead
     }
     session_.close();
+    observer_.moved({pipeline_, true});
     ended_ = true;
     settings_.ended();
     return false;

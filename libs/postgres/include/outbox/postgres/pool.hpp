@@ -3,6 +3,7 @@
 #include <outbox/postgres/connection.hpp>
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -33,19 +34,29 @@ public:
         Connection connection_;
     };
 
-    /// @param size  connections at most; none is opened before it is asked for
-    Pool(ConnectOptions options, std::size_t size) : options_(std::move(options)), size_(size) {}
+    /// Is told how long somebody waited for a connection, a new login included. From any thread; must not
+    /// throw.
+    using Waited = std::function<void(SteadyClock::duration)>;
+
+    /// @param size    connections at most; none is opened before it is asked for
+    /// @param waited  may be empty
+    Pool(ConnectOptions options, std::size_t size, Waited waited = {})
+        : options_(std::move(options)),
+          size_(size),
+          waited_(std::move(waited)) {}
 
     /// @throws Error(retry) when every connection is still on loan at the deadline; DatabaseError when none
     /// can be opened.
     Loan borrow(Deadline deadline);
 
 private:
+    Loan borrow_now(Deadline deadline);
     /// Takes a connection back, or closes it and its idle neighbours when it is broken.
     void give_back(Connection connection) noexcept;
 
     const ConnectOptions options_;
     const std::size_t size_;
+    const Waited waited_;
     std::mutex mutex_;
     std::condition_variable returned_;
     std::size_t on_loan_ = 0;

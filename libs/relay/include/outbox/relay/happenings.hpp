@@ -316,6 +316,12 @@ struct Reason {
 ///@{
 /// The relay as a whole.
 
+/// One of its loops has begun another turn, and so is not stuck. Told often: at most minutes lie between.
+struct Moved {
+    std::optional<int> pipeline = {}; ///< its number; nullopt: the loop of the relay as a whole
+    bool ended = false;               ///< it has none any more
+};
+
 /// It knows its database and its cluster, and begins to take shards.
 struct Started {
     std::string_view outbox = {};  ///< its id

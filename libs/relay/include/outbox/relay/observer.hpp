@@ -116,6 +116,8 @@ public:
     ///@{
     /// The relay as a whole.
 
+    /// A loop is not stuck.
+    virtual void moved(const happened::Moved&) {}
     /// It begins to take shards.
     virtual void started(const happened::Started&) {}
     /// It waits for PostgreSQL or Kafka, and tries again.

@@ -81,12 +81,13 @@ public:
 private:
     struct Impl;
     explicit Relay(std::unique_ptr<Impl> impl) noexcept;
-    friend Relay relay_of(const Settings& settings);
+    friend Relay relay_of(const Settings& settings, std::vector<std::shared_ptr<Observer>> observers);
 
     std::unique_ptr<Impl> impl_;
 };
 
 /// The relay that a program is, whose command line has been read and whose log is set up.
-Relay relay_of(const Settings& settings);
+/// @param observers  as Options::observers
+Relay relay_of(const Settings& settings, std::vector<std::shared_ptr<Observer>> observers = {});
 
 } // namespace outbox::relay
