@@ -83,6 +83,12 @@ Response answer_of(const Handler& handler, const Request& request) {
     }
 }
 
+std::string_view Dispatcher::route_of(std::string_view method, std::string_view path) const {
+    const auto found = router_.find(method, path);
+    const auto* const match = std::get_if<Router::Match>(&found);
+    return match == nullptr ? std::string_view() : std::string_view(match->route->pattern);
+}
+
 void Dispatcher::dispatch(Request request, Respond respond) const {
     if (request.method == "OPTIONS" && request.path == "*") {
         respond(options_of({}));

@@ -1,69 +1,150 @@
-// Answers /health and /readyz. A dependency is asked at most once in `fresh_for`, under its own mutex,
-// so any number of callers cost one question; a dependency that is away is asked less often. Reasons go
-// into the log when they change, never into the answer, which anybody may read.
+// Answers /health and /readyz. A dependency is asked at most once in `fresh_for`, however many ask, and one
+// that is away less often. The questions are put on threads of their own: some cannot be given up in time,
+// such as that for a host's address, and an answer that comes too late is one that says nothing.
 
 #include "outbox/http/health.hpp"
 
 #include <outbox/core/one_line.hpp>
 #include <outbox/telemetry/log.hpp>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
 
 namespace outbox::http {
-Health::Health(std::vector<std::unique_ptr<Dependency>> dependencies, milliseconds fresh_for,
-               milliseconds check_timeout)
-    : fresh_for_(fresh_for),
-      check_timeout_(check_timeout) {
+
+struct Health::Entry {
+    std::unique_ptr<Dependency> dependency;
+    mutable std::mutex mutex = {}; ///< of the rest
+    std::condition_variable changed = {};
+    bool wanted = false;    ///< it is being asked, or about to be
+    bool over = false;      ///< the thread shall end
+    std::string error = {}; ///< empty: it was there
+    int failures = 0;       ///< in a row
+    milliseconds took{0};
+    std::optional<SteadyClock::time_point> checked = {};
+    std::jthread thread = {}; ///< the last member: it uses the others
+};
+
+Health::Health(std::vector<std::unique_ptr<Dependency>> dependencies, Limits limits) : limits_(limits) {
     for (auto& dependency : dependencies) {
         entries_.push_back(std::make_unique<Entry>());
-        entries_.back()->dependency = std::move(dependency);
+        Entry& entry = *entries_.back();
+        entry.dependency = std::move(dependency);
+        entry.thread = std::jthread([this, &entry] { serve(entry); });
     }
 }
 
-milliseconds Health::fresh_for(int failures) const {
-    constexpr int most_doublings = 2;
-    return fresh_for_ * (1 << std::clamp(failures - 1, 0, most_doublings));
-}
-
-bool Health::is_up(Entry& entry) const {
-    const std::lock_guard lock(entry.mutex);
-    if (entry.checked && SteadyClock::now() - *entry.checked < fresh_for(entry.failures)) {
-        return entry.error.empty();
-    }
-    // Asked under the entry's mutex: whoever comes meanwhile waits for this answer and gets
-    // it.
-    const bool was_there = entry.error.empty();
-    try {
-        entry.dependency->check(Deadline::in(check_timeout_));
-        entry.error.clear();
-        entry.failures = 0;
-    } catch (const std::exception& error) {
-        entry.error = one_line(error.what());
-        ++entry.failures;
-    }
-    entry.checked = SteadyClock::now();
-    if (was_there && !entry.error.empty()) {
-        log::warn("dependency lost", {{"dependency", entry.dependency->name()}, {"reason", entry.error}});
-    } else if (!was_there && entry.error.empty()) {
-        log::info("dependency is back", {{"dependency", entry.dependency->name()}});
-    }
-    return entry.error.empty();
-}
-
-template <class Choose>
-Response Health::report_on(Choose choose) {
-    nlohmann::ordered_json dependencies;
-    bool healthy = true;
+Health::~Health() {
     for (const auto& entry : entries_) {
-        if (choose(*entry->dependency)) {
-            const bool up = is_up(*entry);
-            dependencies[std::string(entry->dependency->name())]["status"] = up ? "up" : "down";
-            healthy = healthy && up;
+        const std::lock_guard lock(entry->mutex);
+        entry->over = true;
+        entry->changed.notify_all();
+    }
+}
+
+/// @pre the entry's mutex is held
+bool Health::is_fresh(const Entry& entry) const {
+    constexpr int most_doublings = 2;
+    const auto span = limits_.fresh_for * (1 << std::clamp(entry.failures - 1, 0, most_doublings));
+    return entry.checked && SteadyClock::now() - *entry.checked < span;
+}
+
+/// The thread of one dependency: asks when somebody wants to know.
+void Health::serve(Entry& entry) const {
+    while (true) {
+        {
+            std::unique_lock lock(entry.mutex);
+            entry.changed.wait(lock, [&entry] { return entry.wanted || entry.over; });
+            if (entry.over) {
+                return;
+            }
+        }
+        check(entry);
+    }
+}
+
+void Health::check(Entry& entry) const {
+    const auto begin = SteadyClock::now();
+    std::string error;
+    try {
+        entry.dependency->check(Deadline::in(limits_.check_timeout));
+    } catch (const std::exception& failure) {
+        error = one_line(failure.what());
+        error = error.empty() ? "failed" : error;
+    }
+    const auto name = entry.dependency->name();
+    const std::lock_guard lock(entry.mutex);
+    if (entry.error.empty() && !error.empty()) {
+        log::warn("dependency lost", {{"dependency", name}, {"reason", error}});
+    } else if (!entry.error.empty() && error.empty()) {
+        log::info("dependency is back", {{"dependency", name}});
+    }
+    entry.failures = error.empty() ? 0 : entry.failures + 1;
+    entry.error = std::move(error);
+    entry.checked = SteadyClock::now();
+    entry.took = std::chrono::duration_cast<milliseconds>(*entry.checked - begin);
+    entry.wanted = false;
+    entry.changed.notify_all();
+}
+
+Health::Finding Health::wait_for(Entry& entry, Deadline deadline) const {
+    std::unique_lock lock(entry.mutex);
+    const auto name = entry.dependency->name();
+    if (!entry.changed.wait_until(lock, deadline.time(), [&entry] { return !entry.wanted; })) {
+        const auto waited = limits_.answer_within;
+        const auto why =
+            entry.error.empty() ? fmt::format("no answer in {} ms", waited.count()) : entry.error;
+        return {name, false, why, waited};
+    }
+    return {name, entry.error.empty(), entry.error, entry.took};
+}
+
+std::vector<Health::Finding> Health::ask(bool only_needed_for_requests) {
+    const Deadline deadline = Deadline::in(limits_.answer_within);
+    std::vector<Entry*> asked;
+    for (const auto& entry : entries_) {
+        if (only_needed_for_requests && !entry->dependency->needed_for_requests()) {
+            continue;
+        }
+        asked.push_back(entry.get());
+        const std::lock_guard lock(entry->mutex);
+        if (!entry->wanted && !is_fresh(*entry)) {
+            entry->wanted = true;
+            entry->changed.notify_all();
         }
     }
-    const nlohmann::ordered_json json{{"status", healthy ? "up" : "down"}, {"dependencies", dependencies}};
+    std::vector<Finding> findings;
+    std::ranges::transform(asked, std::back_inserter(findings),
+                           [&](Entry* entry) { return wait_for(*entry, deadline); });
+    return findings;
+}
+
+namespace {
+
+Response answer(const std::vector<Health::Finding>& findings, bool with_durations) {
+    nlohmann::ordered_json dependencies;
+    for (const Health::Finding& finding : findings) {
+        auto& told = dependencies[std::string(finding.name)];
+        told["status"] = finding.up ? "up" : "down";
+        if (with_durations) {
+            told["duration_ms"] = finding.took.count();
+        }
+    }
+    return health_response(std::ranges::all_of(findings, &Health::Finding::up),
+                           nlohmann::ordered_json{{"dependencies", dependencies}}.dump());
+}
+
+} // namespace
+
+Response health_response(bool healthy, const std::string& members) {
+    nlohmann::ordered_json json{{"status", healthy ? "up" : "down"}};
+    json.update(nlohmann::ordered_json::parse(members));
     Response response;
     response.status = healthy ? 200 : 503;
     response.body = json.dump();
@@ -75,11 +156,11 @@ Response Health::report_on(Choose choose) {
 }
 
 Response Health::report() {
-    return report_on([](const Dependency&) { return true; });
+    return answer(ask(false), true);
 }
 
 Response Health::readiness() {
-    return report_on([](const Dependency& dependency) { return dependency.needed_for_requests(); });
+    return answer(ask(true), false);
 }
 
 } // namespace outbox::http

@@ -28,7 +28,9 @@ namespace {
 std::size_t room_for_connections(std::size_t wished) {
     constexpr rlim_t others = 512;
     rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return wished; // a sandbox may forbid to ask
+    }
     const rlim_t wanted = wished + others;
     if (limit.rlim_cur >= wanted) {
         return wished;
@@ -85,8 +87,8 @@ void Server::start() {
         impl_->listener.open(options.address, options.port);
     } catch (const boost::system::system_error& error) {
         throw Error(Action::stop,
-                    fmt::format("cannot listen on {} port {}: {}; PORT and SERVER_BIND name another",
-                                options.address, options.port, error.code().message()));
+                    fmt::format("cannot listen on {} port {}: {}; {} name another", options.address,
+                                options.port, error.code().message(), options.named_by));
     }
     impl_->port = impl_->listener.port();
     impl_->thread = std::jthread([this] { impl_->io.run(); });

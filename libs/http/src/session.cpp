@@ -12,7 +12,9 @@
 #include <boost/asio/write.hpp>
 
 #include <algorithm>
+#include <array>
 #include <ctime>
+#include <utility>
 
 namespace outbox::http {
 namespace {
@@ -56,6 +58,8 @@ void Session::start() {
 void Session::begin_request() {
     const ServerOptions& options = connections_.options();
     reader_.emplace(RequestLimits{options.max_header, options.max_body}, connections_.bodies());
+    route_ = method_ = unknown_part;
+    began_.reset();
     to_head_ = false; // what is refused before its method is known is answered with a body
     version_ = 11;
     enter(State::idle, options.idle_timeout);
@@ -173,6 +177,7 @@ void Session::hand_over() {
     const auto share = std::make_shared<BodyShare>(reader_->take_share());
     reader_.reset();
     enter(State::handling, timeout + late_answer);
+    note_request(request);
     // Weak, for a worker must not be the last to hold a socket.
     connections_.dispatcher().dispatch(
         std::move(request),
@@ -183,6 +188,42 @@ void Session::hand_over() {
                 }
             });
         });
+}
+
+namespace {
+
+/// Somebody else's words must not become a label.
+std::string_view known_method(std::string_view method) {
+    constexpr std::array known{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    const auto* const found = std::ranges::find(known, method);
+    return found == known.end() ? "(other)" : std::string_view(*found);
+}
+
+} // namespace
+
+void Session::note_request(const Request& request) {
+    if (auto* const observer = connections_.options().observer; observer != nullptr) {
+        const std::string_view route = connections_.dispatcher().route_of(request.method, request.path);
+        route_ = route.empty() ? unknown_part : route;
+        method_ = known_method(request.method);
+        began_ = SteadyClock::now();
+        in_flight_ = true;
+        observer->began();
+    }
+}
+
+void Session::note_answer(int status) {
+    if (auto* const observer = connections_.options().observer; observer != nullptr) {
+        const auto took = began_ ? SteadyClock::now() - *began_ : SteadyClock::duration::zero();
+        observer->answered({route_, method_, status, took});
+        end_flight();
+    }
+}
+
+void Session::end_flight() {
+    if (std::exchange(in_flight_, false)) {
+        connections_.options().observer->ended();
+    }
 }
 
 void Session::answer(const Response& response) {
@@ -200,6 +241,7 @@ void Session::refuse(const Problem& problem) {
 
 /// An answer that is not the last keeps the connection, unless the server is draining.
 void Session::write(const Response& response, bool keep_alive) {
+    note_answer(response.status);
     output_ = answer_text(response, {version_, to_head_, keep_alive}, std::time(nullptr));
     enter(State::writing, connections_.options().idle_timeout);
     asio::async_write(socket_, asio::buffer(output_),
@@ -263,6 +305,7 @@ void Session::close() {
         return;
     }
     state_ = State::closed;
+    end_flight();
     ErrorCode ignored;
     socket_.close(ignored);
     connections_.remove(shared_from_this());

@@ -36,6 +36,8 @@ public:
     }
 
 private:
+    static constexpr std::string_view unknown_part = "(none)";
+
     enum class State {
         idle,     ///< between requests
         reading,  ///< within one
@@ -57,6 +59,9 @@ private:
     void on_written(const boost::system::error_code& ec, bool keep_alive);
     void begin_request();
     void finish();
+    void note_request(const Request& request);
+    void note_answer(int status);
+    void end_flight();
 
     asio::ip::tcp::socket socket_;
     Connections& connections_;
@@ -71,6 +76,14 @@ private:
     bool asking_ = false; ///< `100 Continue` is being written
     bool read_pending_ = false;
     std::string output_;
+
+    ///@{
+    /// For the observer.
+    std::string_view route_ = unknown_part;
+    std::string_view method_ = unknown_part;
+    std::optional<SteadyClock::time_point> began_;
+    bool in_flight_ = false;
+    ///@}
 };
 
 } // namespace outbox::http

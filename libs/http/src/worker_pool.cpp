@@ -27,6 +27,11 @@ bool WorkerPool::try_submit(Job job) {
     return true;
 }
 
+std::size_t WorkerPool::waiting() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.size();
+}
+
 /// What each thread does until the pool stops. What still waits then is answered, and not run.
 void WorkerPool::work() {
     std::unique_lock lock(mutex_);

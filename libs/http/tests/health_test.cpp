@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <future>
 #include <stdexcept>
 
 namespace outbox::http {
@@ -37,7 +38,7 @@ protected:
         std::vector<std::unique_ptr<Dependency>> dependencies;
         dependencies.push_back(std::make_unique<Fake>("database", database, true));
         dependencies.push_back(std::make_unique<Fake>("kafka", kafka, false));
-        return {std::move(dependencies), fresh_for, milliseconds(100)};
+        return Health(std::move(dependencies), {fresh_for, milliseconds(100), milliseconds(80)});
     }
 
     State database;
@@ -50,8 +51,12 @@ TEST_F(HttpHealth, EveryDependencyMustBeUp) {
     kafka.up = false;
     const Response response = subject.report();
     EXPECT_EQ(response.status, 503);
-    EXPECT_EQ(nlohmann::json::parse(response.body),
-              nlohmann::json::parse(R"({"status": "down", "dependencies": {
+    nlohmann::json told = nlohmann::json::parse(response.body);
+    for (auto& dependency : told.at("dependencies")) {
+        EXPECT_TRUE(dependency.at("duration_ms").is_number());
+        dependency.erase("duration_ms");
+    }
+    EXPECT_EQ(told, nlohmann::json::parse(R"({"status": "down", "dependencies": {
         "database": {"status": "up"}, "kafka": {"status": "down"}}})"))
         << "anybody may ask, so the reason goes into the log alone";
     kafka.up = true;
@@ -90,6 +95,38 @@ TEST_F(HttpHealth, ADependencyThatIsAwayIsAskedEverMoreRarely) {
     kafka.up = true;
     for (const Deadline end = Deadline::in(fresh_for * 20); subject.report().status != 200;) {
         ASSERT_FALSE(end.passed());
+    }
+}
+
+/// Does not keep to its deadline.
+class Hanging : public Dependency {
+public:
+    explicit Hanging(std::future<void> end) : end_(std::move(end)) {}
+    [[nodiscard]] std::string_view name() const noexcept override { return "hanging"; }
+    [[nodiscard]] bool needed_for_requests() const noexcept override { return true; }
+    void check(Deadline) override { end_.wait(); }
+
+private:
+    std::future<void> end_;
+};
+
+TEST_F(HttpHealth, OneThatHangsKeepsNoAnswerWaiting) {
+    std::promise<void> end;
+    std::vector<std::unique_ptr<Dependency>> dependencies;
+    dependencies.push_back(std::make_unique<Hanging>(end.get_future()));
+    dependencies.push_back(std::make_unique<Fake>("kafka", kafka, true));
+    Health subject(std::move(dependencies), {milliseconds(0), milliseconds(100), milliseconds(80)});
+    for (int i = 0; i < 3; ++i) {
+        const auto begin = SteadyClock::now();
+        const auto findings = subject.ask(false);
+        EXPECT_LT(SteadyClock::now() - begin, std::chrono::seconds(1));
+        EXPECT_FALSE(findings.at(0).up);
+        EXPECT_EQ(findings.at(0).reason, "no answer in 80 ms");
+        EXPECT_TRUE(findings.at(1).up);
+    }
+    end.set_value();
+    for (const Deadline limit = Deadline::in(std::chrono::seconds(10)); !subject.ask(false).at(0).up;) {
+        ASSERT_FALSE(limit.passed()) << "and it is heard once it answers";
     }
 }
 

@@ -18,6 +18,9 @@ public:
     /// Answers at once where no handler is needed or may run; else hands over to the route's pool.
     void dispatch(Request request, Respond respond) const;
 
+    /// The pattern of the route that answers it; empty: none does.
+    [[nodiscard]] std::string_view route_of(std::string_view method, std::string_view path) const;
+
 private:
     const Router& router_;
 };

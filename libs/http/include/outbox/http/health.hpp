@@ -3,8 +3,6 @@
 #include <outbox/http/message.hpp>
 
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,45 +18,56 @@ public:
     /// True when no request can be served without it; false when only what comes after the answer waits for
     /// it.
     [[nodiscard]] virtual bool needed_for_requests() const noexcept = 0;
-    /// Returns when it is there. Not called from two threads at once.
+    /// Returns when it is there. Called from one thread alone, which is not the constructor's.
     /// @throws std::exception saying without secrets why it is not, by the deadline.
     virtual void check(Deadline deadline) = 0;
 };
 
 /// Asks the dependencies, at most once in `fresh_for`, and ever more rarely, down to a quarter, one that is
-/// away. What is wrong with one goes into the log; the answers say only that it is, for anybody may ask.
-/// Thread-safe.
+/// away. Each is asked on a thread of its own, so that one that hangs keeps no answer waiting for longer than
+/// `answer_within`, and none of the others. What is wrong with one goes into the log. Thread-safe.
 class Health {
 public:
-    /// @param check_timeout  longest wait for one dependency.
-    Health(std::vector<std::unique_ptr<Dependency>> dependencies, milliseconds fresh_for,
-           milliseconds check_timeout);
+    struct Limits {
+        milliseconds fresh_for;     ///< how long what was found counts
+        milliseconds check_timeout; ///< longest wait for one dependency
+        milliseconds answer_within; ///< what has not answered by then counts as away
+    };
+    Health(std::vector<std::unique_ptr<Dependency>> dependencies, Limits limits);
+    Health(const Health&) = delete;
+    Health& operator=(const Health&) = delete;
+    /// Waits for checks that are under way.
+    ~Health();
 
-    /// 200 when each one answers, else 503, with {"status", "dependencies": {name: {"status"}}}.
-    /// Blocks for at most the check timeouts of all dependencies together.
+    /// How one dependency is.
+    struct Finding {
+        std::string_view name;
+        bool up = false;
+        std::string reason; ///< why not, without secrets; empty: it is up
+        milliseconds took;  ///< the last question, or the wait for its answer
+    };
+    /// Asks those that are asked for, and waits for `answer_within` at most.
+    [[nodiscard]] std::vector<Finding> ask(bool only_needed_for_requests);
+
+    /// 200 when each one answers, else 503, with {"status", "dependencies": {name: {"status",
+    /// "duration_ms"}}}. Reasons are left out, for anybody may ask.
     Response report();
     /// The same of those alone that requests need; does not wait for the others.
     Response readiness();
 
 private:
-    struct Entry {
-        std::unique_ptr<Dependency> dependency;
-        std::mutex mutex = {};  ///< of the rest; held while it is asked
-        std::string error = {}; ///< empty: it was there
-        int failures = 0;       ///< in a row
-        std::optional<SteadyClock::time_point> checked = {};
-    };
+    struct Entry;
 
-    /// How long an answer counts.
-    [[nodiscard]] milliseconds fresh_for(int failures) const;
+    [[nodiscard]] bool is_fresh(const Entry& entry) const;
+    [[nodiscard]] Finding wait_for(Entry& entry, Deadline deadline) const;
+    void serve(Entry& entry) const;
+    void check(Entry& entry) const;
 
-    [[nodiscard]] bool is_up(Entry& entry) const;
-    template <class Choose>
-    Response report_on(Choose choose);
-
-    const milliseconds fresh_for_;
-    const milliseconds check_timeout_;
+    const Limits limits_;
     std::vector<std::unique_ptr<Entry>> entries_;
 };
+
+/// 200 or 503, with {"status": "up" or "down"} first and then these members, and what such answers need.
+Response health_response(bool healthy, const std::string& members);
 
 } // namespace outbox::http

@@ -30,6 +30,9 @@ public:
     /// @return false, and calls nothing, when the queue is full or the pool has stopped.
     [[nodiscard]] bool try_submit(Job job);
 
+    /// Jobs that wait for a thread at this moment.
+    [[nodiscard]] std::size_t waiting() const;
+
     /// Finishes the jobs that run, lets those that wait expire, joins the threads. May be called twice.
     void stop();
 
@@ -37,7 +40,7 @@ private:
     void work();
 
     const std::size_t queue_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Job> waiting_;
     std::size_t idle_ = 0; ///< threads free to take a job
