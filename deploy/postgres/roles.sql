@@ -2,6 +2,7 @@
 --   psql -v app=outbox_app -v relay=outbox_relay -f roles.sql
 -- Add  -v operator=outbox_operator  for the role of those who use the verbs of outbox-relay.
 -- Add  -v backfill=outbox_backfill  for the role of outbox-backfill.
+-- Add  -v monitor=outbox_monitor    for the role of who watches PostgreSQL: it reads outbox_health and nothing else.
 -- Add  -v schema=orders  where DB_SCHEMA is not public.
 -- Create them first, e.g.  CREATE ROLE outbox_app LOGIN PASSWORD '...';
 \if :{?schema}
@@ -61,4 +62,10 @@ GRANT SELECT ON outbox_events, outbox_meta, outbox_shards, outbox_relays, outbox
 GRANT SELECT ON SEQUENCE outbox_events_seq_seq TO :"backfill";
 GRANT EXECUTE ON FUNCTION outbox_summarize_seq TO :"backfill";
 GRANT SELECT, INSERT, UPDATE (published, finished_at, cancelled_at, cancelled_by) ON outbox_backfills TO :"backfill";
+\endif
+
+\if :{?monitor}
+GRANT USAGE ON SCHEMA :"schema" TO :"monitor";
+GRANT SELECT ON outbox_health TO :"monitor";
+GRANT EXECUTE ON FUNCTION outbox_shard_health() TO :"monitor";
 \endif

@@ -247,11 +247,12 @@ TEST_F(Served, BeforeItWasWrittenDownIsKnownAfterUp) {
     std::ifstream step(OUTBOX_SOURCE_DIR "/migrations/outbox/0025_outbox_add_values.down.sql");
     database_.query(std::string(std::istreambuf_iterator<char>(step), {}));
     for (const auto* sql :
-         {"DROP TABLE outbox_captures", "ALTER TABLE outbox_relays DROP COLUMN hindered",
-          "ALTER TABLE outbox_meta DROP COLUMN doorbell", "ALTER TABLE outbox_meta DROP COLUMN origin",
-          "DROP FUNCTION outbox_refuse_old_relay CASCADE", "ALTER TABLE outbox_relays DROP COLUMN made_for",
-          "DROP FUNCTION outbox_refuse_old_owner CASCADE", "DROP TABLE outbox_slots",
-          "ALTER TABLE outbox_shards DROP COLUMN slot, DROP COLUMN slot_epoch",
+         {"DROP VIEW outbox_health", "DROP FUNCTION outbox_shard_health()",
+          "DROP FUNCTION outbox_read_health(regclass)", "DROP TABLE outbox_captures",
+          "ALTER TABLE outbox_relays DROP COLUMN hindered", "ALTER TABLE outbox_meta DROP COLUMN doorbell",
+          "ALTER TABLE outbox_meta DROP COLUMN origin", "DROP FUNCTION outbox_refuse_old_relay CASCADE",
+          "ALTER TABLE outbox_relays DROP COLUMN made_for", "DROP FUNCTION outbox_refuse_old_owner CASCADE",
+          "DROP TABLE outbox_slots", "ALTER TABLE outbox_shards DROP COLUMN slot, DROP COLUMN slot_epoch",
           "ALTER TABLE outbox_meta DROP COLUMN sent_deleted_since",
           "DELETE FROM outbox_migrations WHERE version >= 21"}) {
         database_.query(sql);

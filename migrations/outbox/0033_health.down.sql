@@ -1,0 +1,3 @@
+DROP VIEW outbox_health;
+DROP FUNCTION outbox_shard_health();
+DROP FUNCTION outbox_read_health(REGCLASS);
