@@ -11,6 +11,8 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(tl-expected REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(prometheus-cpp REQUIRED) # the core library alone is linked
 if(OUTBOX_TESTS)
   pkg_check_modules(libpqxx REQUIRED IMPORTED_TARGET libpqxx>=6.4)
   find_package(GTest REQUIRED)

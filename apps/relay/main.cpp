@@ -5,6 +5,7 @@
 #include "verbs.hpp"
 
 #include <outbox/core/command_line.hpp>
+#include <outbox/monitor/monitor.hpp>
 #include <outbox/relay/relay.hpp>
 #include <outbox/telemetry/log.hpp>
 
@@ -14,7 +15,10 @@
 
 #include <atomic>
 #include <csignal>
+#include <memory>
+#include <optional>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -62,7 +66,14 @@ int relay(const outbox::Arguments& arguments) {
     for (const std::string& warning : arguments.warnings) {
         outbox::log::warn(warning);
     }
-    auto relay = outbox::relay::relay_of(arguments.settings);
+    std::optional<outbox::monitor::Monitor> monitor;
+    std::vector<std::shared_ptr<outbox::relay::Observer>> observers;
+    if (outbox::monitor::Monitor::is_wanted(arguments.settings)) {
+        monitor.emplace(arguments.settings);
+        observers.push_back(monitor->observer());
+        monitor->start();
+    }
+    auto relay = outbox::relay::relay_of(arguments.settings, std::move(observers));
     const StopOnSignals stop_on_signals(relay);
     relay.start();
     relay.wait();

@@ -5,6 +5,7 @@
 
 #include "dependencies.hpp"
 #include "openapi.hpp"
+#include "server_metrics.hpp"
 
 #include <outbox/core/command_line.hpp>
 #include <outbox/core/error.hpp>
@@ -12,6 +13,7 @@
 #include <outbox/http/server.hpp>
 #include <outbox/http/worker_pool.hpp>
 #include <outbox/kafka/options.hpp>
+#include <outbox/metrics/route.hpp>
 #include <outbox/postgres/options.hpp>
 #include <outbox/postgres/pool.hpp>
 #include <outbox/telemetry/log.hpp>
@@ -96,22 +98,25 @@ std::unique_ptr<http::Dependency> event_topic(const Settings& settings) {
 /// Both dependencies, asked at most once a second however often /health is called.
 http::Health make_health(const Settings& settings) {
     constexpr milliseconds fresh_for{1'000};
+    constexpr milliseconds answer_within{800};
     const milliseconds check_timeout =
         std::min(settings.seconds("SERVER_REQUEST_TIMEOUT") / 3, milliseconds(2'000));
     std::vector<std::unique_ptr<http::Dependency>> dependencies;
     dependencies.push_back(std::make_unique<Database>(database_options(settings)));
     dependencies.push_back(event_topic(settings));
-    return {std::move(dependencies), fresh_for, check_timeout};
+    return http::Health(std::move(dependencies),
+                        {fresh_for, check_timeout, std::min(check_timeout, answer_within)});
 }
 
 /// A worker each: /readyz does not wait for /health, which may wait for Kafka.
-struct HealthWorkers {
+struct OwnWorkers {
     http::WorkerPool health{1, 64};
     http::WorkerPool readiness{1, 64};
+    http::WorkerPool metrics{1, 64};
 };
 
 /// /health tells all, /readyz what a load balancer needs, /livez only that the process answers.
-void add_health_routes(http::Router& router, http::Health& health, HealthWorkers& workers) {
+void add_health_routes(http::Router& router, http::Health& health, OwnWorkers& workers) {
     router.add(
         {"GET", "/health", &workers.health, [&health](const http::Request&) { return health.report(); }});
     router.add({"GET", "/readyz", &workers.readiness,
@@ -185,14 +190,17 @@ int run(const Arguments& arguments) {
     const StopSignals signals; // before any thread starts
 
     const auto workers = static_cast<std::size_t>(settings.integer("SERVER_WORKERS"));
-    postgres::Pool connections(database_options(settings), workers);
+    ServerMetrics metrics(settings.has("OUTBOX_NAME") ? settings.text("OUTBOX_NAME")
+                                                      : settings.text("DB_NAME"));
+    postgres::Pool connections(database_options(settings), workers,
+                               [&metrics](SteadyClock::duration span) { metrics.waited(span); });
     users::UserService service(
         connections,
         {settings.text("KAFKA_TOPIC"), static_cast<std::int32_t>(settings.integer("RELAY_MAX_RETRIES"))});
     http::Health health = make_health(settings);
 
     http::WorkerPool database_pool(workers, static_cast<std::size_t>(settings.integer("SERVER_QUEUE")));
-    HealthWorkers health_workers;
+    OwnWorkers workers_of_answers;
     http::Router router;
     users::add_user_routes(router, service, database_pool);
     if (test_api_wanted(settings)) {
@@ -200,13 +208,17 @@ int run(const Arguments& arguments) {
         users::add_crash_route(router, service, database_pool,
                                exits ? users::Crash::exit : users::Crash::answer);
     }
-    add_health_routes(router, health, health_workers);
+    add_health_routes(router, health, workers_of_answers);
     add_openapi_route(router);
+    metrics.watch(database_pool);
+    metrics::add_route(router, metrics.registry(), workers_of_answers.metrics);
 
-    http::Server server(server_options(settings), router);
+    http::ServerOptions options = server_options(settings);
+    options.observer = &metrics;
+    http::Server server(std::move(options), router);
     server.start();
     log::info("listening", {{"address", settings.text("SERVER_BIND")}, {"port", server.port()}});
-    wait_until_told(signals, health, health_workers.health);
+    wait_until_told(signals, health, workers_of_answers.health);
 
     // Drain: no new connections, requests in work are answered, at most one request's deadline and
     // a second more.
@@ -214,8 +226,9 @@ int run(const Arguments& arguments) {
     const auto left =
         server.drain(Deadline::in(settings.seconds("SERVER_REQUEST_TIMEOUT") + std::chrono::seconds(1)));
     database_pool.stop();
-    health_workers.health.stop();
-    health_workers.readiness.stop();
+    workers_of_answers.health.stop();
+    workers_of_answers.readiness.stop();
+    workers_of_answers.metrics.stop();
     log::info("stopped", {{"unanswered", left}});
     return 0;
 }

@@ -21,7 +21,14 @@ protected:
         return TestServer(with(database.environment(), settings));
     }
     static nlohmann::json dependency(const TestServer& server, const char* name) {
-        return server.ask("GET", "/health").json().at("dependencies").at(name);
+        return without_duration(server.ask("GET", "/health").json()).at("dependencies").at(name);
+    }
+    static nlohmann::json without_duration(nlohmann::json health) {
+        for (auto& dependency : health.at("dependencies")) {
+            EXPECT_TRUE(dependency.at("duration_ms").is_number_integer());
+            dependency.erase("duration_ms");
+        }
+        return health;
     }
 
     support::TestDatabase database;
@@ -31,7 +38,8 @@ protected:
 TEST_F(HttpHealth, WithDatabaseAndKafkaEverythingIs200) {
     TestServer server = start({});
     ASSERT_TRUE(wait_until([&] { return server.ask("GET", "/health").status == 200; }));
-    EXPECT_EQ(server.ask("GET", "/health").json(), nlohmann::json::parse(R"({"status": "up", "dependencies": {
+    EXPECT_EQ(without_duration(server.ask("GET", "/health").json()),
+              nlohmann::json::parse(R"({"status": "up", "dependencies": {
         "database": {"status": "up"}, "kafka": {"status": "up"}}})"));
     EXPECT_EQ(server.ask("GET", "/readyz").status, 200);
     EXPECT_EQ(server.ask("HEAD", "/health").status, 200);

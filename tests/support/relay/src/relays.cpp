@@ -46,6 +46,7 @@ Variables Relays::environment(const Variables& changes) const {
     variables["OUTBOX_NAME"] = database.name();
     variables["RELAY_SHARDS"] = std::to_string(shards);
     variables["RELAY_LEASE"] = "3";
+    variables["RELAY_HTTP_PORT"] = "0"; // several run at once
     for (const auto& [name, value] : changes) {
         variables[name] = value;
     }

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace outbox::metrics {
+
+/// docs/metrics.md.
+std::string document();
+
+} // namespace outbox::metrics
