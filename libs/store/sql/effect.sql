@@ -53,6 +53,6 @@ SELECT r.id FROM unnest($1::smallint[], $2::bigint[]) AS n(bucket, seq) {ready_n
 SELECT o.id
   FROM outbox_events AS o
  WHERE o.bucket = ANY ($1::smallint[])
-   AND o.seq = ANY ($2::bigint[])
+   AND {among(o.seq, $2)}
    AND {waiting(o)}
  LIMIT 1;

@@ -119,6 +119,11 @@ EXISTS
         AND {waiting(w)}
         AND w.topic <> ALL ({topics}::text[]))
 
+-- fragment: among(seq, numbers)
+-- A number is one of these. An array of a prepared statement would be walked over once for each row; this is a
+-- hash, whatever joins the session allows.
+({seq} NOT IN (SELECT a.seq FROM unnest({numbers}::bigint[]) AS a(seq))) IS FALSE
+
 -- fragment: ready_numbered
 -- The rows r that are ready, of the buckets and numbers n, each by a look of its own into the index: where the
 -- table has no statistics, as after its first burst, a join reads all ready rows once for each of them.

@@ -105,7 +105,7 @@ SELECT count(pg_advisory_unlock({doorbell_lock(b.bucket)})) FROM unnest($1::inte
 -- Settles rows that manifests name and that wait.
 {settle}
  WHERE o.bucket = ANY ($1::smallint[])
-   AND o.seq = ANY ($2::bigint[])
+   AND {among(o.seq, $2)}
    AND {waiting(o)}
  RETURNING o.seq, o.id;
 
@@ -121,7 +121,7 @@ DELETE FROM outbox_events AS o
 -- Deletes rows that manifests name and that wait, where events that are sent are not kept.
 DELETE FROM outbox_events AS o
  WHERE o.bucket = ANY ($1::smallint[])
-   AND o.seq = ANY ($2::bigint[])
+   AND {among(o.seq, $2)}
    AND {waiting(o)}
  RETURNING o.seq, o.id;
 
@@ -133,7 +133,7 @@ SELECT o.seq, o.id
  WHERE o.bucket = ANY ($1::smallint[])
    AND o.seq BETWEEN (SELECT min(m.seq) FROM unnest($2::bigint[]) AS m(seq))
                  AND (SELECT max(m.seq) FROM unnest($2::bigint[]) AS m(seq))
-   AND o.seq + 0 = ANY ($2::bigint[]);
+   AND {among(o.seq, $2)};
 
 -- statement: outbox_find_ready
 -- Finds those rows that manifests name, that are not settled and wait for nothing.
@@ -144,7 +144,7 @@ SELECT r.seq, r.id FROM unnest($1::smallint[], $2::bigint[]) AS n(bucket, seq) {
 SELECT o.seq, o.id
   FROM outbox_events AS o
  WHERE o.bucket = ANY ($1::smallint[])
-   AND o.seq = ANY ($2::bigint[])
+   AND {among(o.seq, $2)}
    AND {waiting(o)};
 
 -- statement: outbox_block_failed
@@ -153,7 +153,7 @@ INSERT INTO outbox_blocked_keys (bucket, key, failed_seq)
 SELECT DISTINCT ON (o.bucket, {key(o)}) o.bucket, {key(o)}, o.seq
   FROM outbox_events AS o
  WHERE o.bucket = ANY ($1::smallint[])
-   AND o.seq = ANY ($2::bigint[])
+   AND {among(o.seq, $2)}
    AND o.failed
  ORDER BY 1, 2, 3 DESC
 {keep_failed_seq};

@@ -14,7 +14,7 @@ FROM unnest($1::smallint[], $2::bigint[]) AS b(bucket, floor)
          ORDER BY r.seq
          LIMIT $4) AS s
  WHERE s.status = 'PROCESSING'
-   AND s.seq <> ALL ($3::bigint[])
+   AND NOT ({among(s.seq, $3)})
 
 -- fragment: waiting_of_buckets
 -- Rows that wait, with the same parameters.
@@ -26,7 +26,7 @@ FROM unnest($1::smallint[], $2::bigint[]) AS b(bucket, floor)
            AND r.seq > b.floor
            AND {waiting(r)}
          LIMIT $4) AS s
- WHERE s.seq <> ALL ($3::bigint[])
+ WHERE NOT ({among(s.seq, $3)})
 
 -- fragment: waiting_strays
 -- Rows that wait and are PROCESSING although nobody sends them.

@@ -115,7 +115,7 @@ UPDATE outbox_events AS o
          FROM outbox_events AS o
         WHERE o.bucket = $1
           AND {unclaimed}
-          AND o.seq <> ALL ($2::bigint[])
+          AND NOT ({among(o.seq, $2)})
           AND {blocked}
         ORDER BY o.seq
         LIMIT $3))

@@ -25,6 +25,19 @@ protected:
         session.script(sql, Deadline::in(patience));
     }
 
+    /// As PostgreSQL explains it, with these arguments.
+    std::string plan_of(const postgres::Statement& statement, const std::string& arguments) {
+        script(session_, std::string("PREPARE looked AS ") + statement.sql);
+        std::string plan;
+        const auto lines =
+            session_.query("EXPLAIN EXECUTE looked (" + arguments + ")", {}, Deadline::in(patience));
+        for (int i = 0; i < lines.rows(); ++i) {
+            plan += lines.text(i, 0) + "\n";
+        }
+        script(session_, "DEALLOCATE looked");
+        return plan;
+    }
+
     support::TestDatabase database_;
     postgres::Connection session_ = database_.connect();
     const Identity identity_ = establish_identity(session_, {{}, "store-test", "no-cluster", 1}, patience);
