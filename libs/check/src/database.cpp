@@ -177,8 +177,10 @@ std::vector<Line> judge_login(const std::string& why) {
                  "look at PGSSLMODE, PGSSLROOTCERT, PGSSLCERT and PGSSLKEY, and at the server's pg_hba.conf"},
                 {"database login", Status::skip, "there is no secure connection"}};
     }
+    const bool missing = why.find("outbox-migrate up creates it") != std::string::npos;
     return {{"database login", Status::fail, why,
-             "look at DB_HOST, DB_PORT, DB_USER, DB_NAME and DB_PASSWORD (or DB_PASSWORD_FILE)"}};
+             missing ? "outbox-migrate up"
+                     : "look at DB_HOST, DB_PORT, DB_USER, DB_NAME and DB_PASSWORD (or DB_PASSWORD_FILE)"}};
 }
 
 std::vector<Line> judge_server(const ServerFacts& facts, Needs needs) {

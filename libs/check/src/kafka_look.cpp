@@ -353,7 +353,10 @@ private:
                          "let writers name another topic"});
                 }
             }
-            if (needs.empty()) {
+            if (!identity_ && request_.topic_of) {
+                lines_.push_back(
+                    {"topics", Status::skip, "the database does not tell where unsent events go"});
+            } else if (needs.empty()) {
                 lines_.push_back({"topics", Status::ok, "no event waits"});
             }
             if (names.empty()) {
