@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <limits>
+#include <utility>
 
 namespace outbox::check {
 namespace {
@@ -41,10 +41,14 @@ std::string alter(const std::string& topic, const std::string& setting, const st
 
 /// "2.3" before "2.10"; what is no release is old.
 bool older(const std::string& release, int major, int minor) {
-    const auto dot = release.find('.');
-    const int first = std::atoi(release.c_str());
-    const int second = dot == std::string::npos ? 0 : std::atoi(release.c_str() + dot + 1);
-    return first < major || (first == major && second < minor);
+    int first = 0;
+    int second = 0;
+    const char* const end = release.data() + release.size();
+    const auto dot = std::from_chars(release.data(), end, first).ptr;
+    if (dot != end) {
+        std::from_chars(dot + 1, end, second);
+    }
+    return std::pair(first, second) < std::pair(major, minor);
 }
 
 Line judge_release(const std::string& where, const std::string& release) {
