@@ -6,6 +6,7 @@
 
 #include "cluster.hpp"
 
+#include <outbox/check/check.hpp>
 #include <outbox/core/error.hpp>
 #include <outbox/core/event.hpp>
 #include <outbox/delivery/control_topic.hpp>
@@ -209,6 +210,40 @@ int reconcile(const Arguments& arguments) {
                                                 motive_of(arguments)));
 }
 
+/// Where events of a kind go, by RELAY_TOPIC.
+std::string topic_of(const relay::RelayOptions& options, const std::string& topic,
+                     const std::string& aggregate_type, const std::string& event_type) {
+    store::Row row;
+    row.topic = topic;
+    row.aggregate_type = aggregate_type;
+    row.event_type = event_type;
+    messages::Arena arena;
+    return std::string(options.messages.topic.topic_of(row, arena));
+}
+
+/// Tries what a relay with these settings will need, and prints a line for each.
+int check(const Arguments& arguments) {
+    const auto options = relay::relay_options(arguments.settings);
+    check::Request request{.needs = check::Needs::relay,
+                           .database = options.database,
+                           .kafka = options.kafka,
+                           .topics = options.topics,
+                           .outbox_name = options.name,
+                           .control_topic = options.control_topic(),
+                           .control_partitions = options.first_shards};
+    if (!options.dead_letter_topic.empty()) {
+        request.event_topics.push_back(options.dead_letter_topic);
+    }
+    request.topic_of = [&options](const std::string& topic, const std::string& aggregate_type,
+                                  const std::string& event_type) {
+        return topic_of(options, topic, aggregate_type, event_type);
+    };
+    const auto lines = check::run(request);
+    std::cout << (arguments.given("json") ? check::to_json("outbox-relay", lines) : check::to_text(lines))
+              << std::flush;
+    return check::fails(lines) || !std::cout ? 1 : 0;
+}
+
 /// The deed of a verb. @return the exit code
 using Run = int (*)(const Arguments&);
 
@@ -238,6 +273,19 @@ const std::vector<std::pair<Verb, Run>>& table() {
                         "or the database cannot be read, 2 bad usage",
           .example = "outbox-relay status --json | jq .healthy"},
          status},
+        {{.name = "check",
+          .words = "",
+          .summary = "tries what a relay will need, before one is started",
+          .about =
+              "Name, port, TLS, login, versions, settings, rights, topics: a line each, OK, WARN, FAIL or "
+              "SKIP, with what to type.\nNames no secret, and changes nothing. What hangs is given up after "
+              "a "
+              "few seconds.",
+          .options = {{"json", "", "one JSON document in place of the lines"}},
+          .settings = to_kafka,
+          .exit_codes = "0 no FAIL, 1 a FAIL, 2 bad usage or a bad setting",
+          .example = "outbox-relay check --json | jq '.checks[] | select(.status != \"OK\")'"},
+         check},
         {{.name = "failed",
           .words = "",
           .summary = "FAILED events, grouped by topic and message",

@@ -12,6 +12,7 @@
 #include "outbox/core/man_page.hpp"
 #include "outbox/core/nearest.hpp"
 #include "outbox/core/one_line.hpp"
+#include "print_config.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -123,6 +124,10 @@ public:
         for (const Verb& verb : spec.verbs) {
             add(verb.options);
         }
+        app_.add_flag("--print-config");
+        if (app_.get_option_no_throw("--json") == nullptr) {
+            app_.add_flag("--json"); // of --print-config
+        }
         app_.add_option("words", arguments_.words);
         app_.allow_extras(); // an unknown option is refused by our own words
     }
@@ -139,6 +144,12 @@ public:
             throw UsageError(fmt::format("{}; see {} --help", error.what(), spec_.name));
         }
         print_what_is_asked_for();
+        const bool prints_config = app_.count("--print-config") > 0;
+        if (prints_config) {
+            refuse_unknown();
+            load_settings();
+            print_config();
+        }
         keep_options();
         refuse_unknown();
         verb_of(spec_, arguments_);
@@ -193,12 +204,22 @@ private:
         }
     }
 
+    /// Ends the program. Every value was checked by then, and nothing is connected to.
+    [[noreturn]] void print_config() const {
+        Sources sources{given_flags(), environment, file_, {}};
+        for (const auto& [name, place] : arguments_.places) {
+            sources.places[name] = place.at;
+        }
+        const auto settings = printed_settings(spec_.program, arguments_.settings, sources);
+        print(app_.count("--json") > 0 ? to_json(spec_.name, settings) : to_text(settings));
+    }
+
     /// Reads the file of --config, if any, then takes each setting from its strongest source. Where
     /// the file's value was overruled, its place in the file is forgotten, so that no refusal
     /// points at an innocent line.
     void load_settings() {
         const auto flags = given_flags();
-        ConfigFile file;
+        ConfigFile& file = file_;
         if (app_.count("--config") > 0) {
             file = read_config_file(config_);
             arguments_.places = read_config_places(config_);
@@ -234,6 +255,11 @@ private:
     void refuse_unknown() const {
         const auto unknown = app_.remaining();
         if (unknown.empty()) {
+            const bool of_no_verb = std::ranges::find(known_, "json") == known_.end();
+            if (of_no_verb && app_.count("--json") > 0 && app_.count("--print-config") == 0) {
+                throw UsageError(
+                    fmt::format("--json goes with --print-config here; see {} --help", spec_.name));
+            }
             return;
         }
         const auto found = std::ranges::find_if(spec_.verbs, [&](const Verb& verb) {
@@ -249,7 +275,7 @@ private:
     /// The option or flag that was most likely meant, as "; did you mean --X?"; empty when nothing
     /// is like it.
     [[nodiscard]] std::string like(const std::string& name, const Verb* verb) const {
-        std::vector<std::string> flags{"config", "help", "version"};
+        std::vector<std::string> flags{"config", "help", "version", "print-config"};
         if (verb == nullptr) {
             flags.insert(flags.end(), known_.begin(), known_.end());
         } else {
@@ -279,6 +305,7 @@ private:
     const CommandLineSpec& spec_;
     CLI::App app_;
     std::string config_;
+    ConfigFile file_;                           ///< of --config, with the groups' variables
     std::map<std::string, std::string> flags_;  ///< by setting name
     std::map<std::string, std::string> values_; ///< of the options that have one
     std::vector<std::string> known_;            ///< options beyond the settings

@@ -65,6 +65,7 @@ std::vector<Completed> options_of(const CommandLineSpec& spec, const Verb* verb)
                                {"config", "TOML file with settings", "FILE", {}, true}};
     if (verb == nullptr) {
         all.push_back({"version", "print the version", "", {}, false});
+        all.push_back({"print-config", "print the settings that are in force", "", {}, false});
     }
     std::ranges::transform(verb == nullptr ? spec.options : verb->options, std::back_inserter(all),
                            [](const Option& option) { return completed(option); });

@@ -76,6 +76,10 @@ std::string help_of_program(const CommandLineSpec& spec) {
     CLI::App app{spec.description + '\n' + verbs_of(spec), with_words(spec.name, words)};
     app.set_version_flag("--version", OUTBOX_VERSION);
     app.add_option("--config", "TOML file with settings; variables and flags win over it")->type_name("FILE");
+    add_option(
+        app,
+        {"print-config", "",
+         "print each setting, its value and where that came from, and end; with --json as one document"});
     for (const Option& option : spec.options) {
         add_option(app, option);
     }

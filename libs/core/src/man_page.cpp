@@ -95,10 +95,14 @@ std::string man_page_of(const CommandLineSpec& spec) {
     text += fmt::format(".SH NAME\n{} \\- {}\n", plain(spec.name), plain(first_line(spec.description)));
     text += fmt::format(".SH SYNOPSIS\n\\fB{}\\fR{} [OPTION]...\n", plain(spec.name), plain(words));
     text += ".SH DESCRIPTION\n" + plain(spec.description) + '\n';
-    text += ".SH OPTIONS\n" + tagged("--help", "", "print help; with a verb, of the verb") +
-            tagged("--version", "", "print the version") +
-            tagged("--config", "FILE", "TOML file with settings; variables and flags win over it") +
-            options_of(spec.options);
+    text +=
+        ".SH OPTIONS\n" + tagged("--help", "", "print help; with a verb, of the verb") +
+        tagged("--version", "", "print the version") +
+        tagged("--config", "FILE", "TOML file with settings; variables and flags win over it") +
+        tagged(
+            "--print-config", "",
+            "print each setting, its value and where that came from, and end; with --json as one document") +
+        options_of(spec.options);
     text += verbs_of(spec) + settings_of(spec);
     text += ".SH EXIT STATUS\n" + plain(spec.exit_codes) + ".\n";
     text += spec.example.empty() ? "" : ".SH EXAMPLES\n" + commands(spec.example);

@@ -27,16 +27,6 @@ const kafka::Properties& control_config() {
     return config;
 }
 
-/// The command that makes it by hand, with all its settings.
-std::string create_control_command(const ControlTopic& topic, TopicPolicy policy) {
-    policy.partitions = topic.partitions;
-    std::string command = create_command(topic.name, policy);
-    for (const auto& [name, value] : control_config()) {
-        command += fmt::format(" --config {}={}", name, value);
-    }
-    return command;
-}
-
 bool has(const kafka::Properties& config, const std::string& name, const std::string& value) {
     const auto found = config.find(name);
     return found != config.end() && found->second == value;
@@ -80,26 +70,11 @@ std::optional<bool> holds_control_records(const kafka::ClientOptions& client, co
     return std::nullopt;
 }
 
-/// @throws Error(stop) naming the first setting that does not keep what the topic holds
-void verify(const ControlTopic& topic, const kafka::Properties& config, const std::string& brokers) {
-    for (const char* name : {"cleanup.policy", "unclean.leader.election.enable"}) {
-        const auto& wanted = control_config().at(name);
-        const auto found = config.find(name);
-        if (found != config.end() && found->second != wanted) {
-            throw Error(
-                Action::stop,
-                fmt::format("control topic {} has {}={}, but only {} keeps what it holds; set it: "
-                            "kafka-configs.sh --bootstrap-server {} --alter --topic {} --add-config {}={}",
-                            topic.name, name, found->second, wanted, brokers, topic.name, name, wanted));
-        }
-    }
-}
-
 /// Makes the topic; one that somebody else made meanwhile is fine, and is looked at afterwards.
 void create(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
             Deadline deadline) {
     try {
-        admin.create_topic({topic.name, topic.partitions, policy.replication, control_config()}, deadline);
+        admin.create_topic(new_control_topic(topic, policy), deadline);
     } catch (const kafka::KafkaError& error) {
         if (error.code() != kafka::invalid_topic) {
             throw;
@@ -135,6 +110,34 @@ void add_partitions(const kafka::Admin& admin, const ControlTopic& topic, std::i
 
 } // namespace
 
+std::string create_control_command(const ControlTopic& topic, TopicPolicy policy) {
+    policy.partitions = topic.partitions;
+    std::string command = create_command(topic.name, policy);
+    for (const auto& [name, value] : control_config()) {
+        command += fmt::format(" --config {}={}", name, value);
+    }
+    return command;
+}
+
+kafka::NewTopic new_control_topic(const ControlTopic& topic, const TopicPolicy& policy) {
+    return {topic.name, topic.partitions, policy.replication, control_config()};
+}
+
+void verify_control_topic(const ControlTopic& topic, const kafka::Properties& config,
+                          const std::string& brokers) {
+    for (const char* name : {"cleanup.policy", "unclean.leader.election.enable"}) {
+        const auto& wanted = control_config().at(name);
+        const auto found = config.find(name);
+        if (found != config.end() && found->second != wanted) {
+            throw Error(
+                Action::stop,
+                fmt::format("control topic {} has {}={}, but only {} keeps what it holds; set it: "
+                            "kafka-configs.sh --bootstrap-server {} --alter --topic {} --add-config {}={}",
+                            topic.name, name, found->second, wanted, brokers, topic.name, name, wanted));
+        }
+    }
+}
+
 void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
                           Deadline deadline) {
     // Looked for, made if need be, and looked at again: another relay may have been faster, with
@@ -151,7 +154,7 @@ void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, 
         state = admin.topic(topic.name, deadline);
     }
     if (state) {
-        verify(topic, admin.topic_config(topic.name, deadline), policy.brokers);
+        verify_control_topic(topic, admin.topic_config(topic.name, deadline), policy.brokers);
         if (state->partitions() < topic.partitions) {
             add_partitions(admin, topic, state->partitions(), policy, deadline);
         }

@@ -246,10 +246,21 @@ std::optional<TopicState> Admin::topic(const std::string& name, Deadline deadlin
 
 /// All settings of one topic. The brokers' defaults are among them.
 Properties Admin::topic_config(const std::string& name, Deadline deadline) const {
-    const std::string what = fmt::format("configuration of topic {}", name);
+    return config_of(RD_KAFKA_RESOURCE_TOPIC, name, fmt::format("configuration of topic {}", name), deadline);
+}
+
+Properties Admin::broker_config(std::int32_t broker, Deadline deadline) const {
+    return config_of(RD_KAFKA_RESOURCE_BROKER, std::to_string(broker),
+                     fmt::format("configuration of broker {}", broker), deadline);
+}
+
+/// @param kind  librdkafka's, of what the name stands for
+Properties Admin::config_of(int kind, const std::string& name, const std::string& what,
+                            Deadline deadline) const {
     const Queue queue(rd_kafka_queue_new(client_.get()));
     const auto options = options_for(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline);
-    const Resource resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
+    const Resource resource(
+        rd_kafka_ConfigResource_new(static_cast<rd_kafka_ResourceType_t>(kind), name.c_str()));
     std::array resources{resource.get()};
     rd_kafka_DescribeConfigs(client_.get(), resources.data(), resources.size(), options.get(), queue.get());
     const Event event = result_of(client_.get(), queue.get(), deadline, what);
@@ -302,6 +313,15 @@ std::map<std::string, Properties> Admin::topic_configs(const std::vector<std::st
 /// That somebody was faster is no failure: relays start together. Waits until the topic can take
 /// records.
 void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
+    request_topic(topic, false, deadline);
+    wait_for_leaders(topic.name, 1, deadline);
+}
+
+void Admin::would_create(const NewTopic& topic, Deadline deadline) const {
+    request_topic(topic, true, deadline);
+}
+
+void Admin::request_topic(const NewTopic& topic, bool only_look, Deadline deadline) const {
     const std::string what = fmt::format("create topic {}", topic.name);
     std::array<char, 512> why{};
     const NewTopicHandle request(rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions,
@@ -314,6 +334,7 @@ void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
     }
     const Queue queue(rd_kafka_queue_new(client_.get()));
     const auto options = options_for(client_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
+    rd_kafka_AdminOptions_set_validate_only(options.get(), only_look ? 1 : 0, why.data(), why.size());
     std::array topics{request.get()};
     rd_kafka_CreateTopics(client_.get(), topics.data(), topics.size(), options.get(), queue.get());
     const Event event = result_of(client_.get(), queue.get(), deadline, what);
@@ -321,7 +342,6 @@ void Admin::create_topic(const NewTopic& topic, Deadline deadline) const {
     const auto* results =
         rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
     check_topics({results, count}, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, what);
-    wait_for_leaders(topic.name, 1, deadline);
 }
 
 /// As for create_topic, one that has the partitions already is no failure.

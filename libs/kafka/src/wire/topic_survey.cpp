@@ -57,13 +57,15 @@ void read_partition(wire::Decoder& in, TopicFacts& facts) {
     facts.replicas[index] = {all, in_sync};
 }
 
-/// Whether the bits of allowed operations hold WRITE; nullopt when the broker did not say.
-std::optional<bool> writable(std::int32_t operations) {
-    constexpr unsigned write = 4; // of org.apache.kafka.common.acl.AclOperation
+constexpr unsigned to_read = 3; ///< of org.apache.kafka.common.acl.AclOperation, as the next
+constexpr unsigned to_write = 4;
+
+/// Whether the bits of allowed operations hold this one; nullopt when the broker did not say.
+std::optional<bool> allowed(std::int32_t operations, unsigned operation) {
     if (operations == std::numeric_limits<std::int32_t>::min()) {
         return std::nullopt;
     }
-    return (static_cast<std::uint32_t>(operations) >> write & 1U) != 0;
+    return (static_cast<std::uint32_t>(operations) >> operation & 1U) != 0;
 }
 
 /// The body of the request.
@@ -107,7 +109,9 @@ std::map<std::string, TopicFacts> read_topic_facts(std::string_view answer) {
         for (std::int32_t i = 0; i < partitions; ++i) {
             read_partition(in, facts);
         }
-        facts.may_write = writable(in.int32());
+        const std::int32_t operations = in.int32();
+        facts.may_write = allowed(operations, to_write);
+        facts.may_read = allowed(operations, to_read);
         all.emplace(name, std::move(facts));
     }
     return all;

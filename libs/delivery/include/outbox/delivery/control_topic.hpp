@@ -22,6 +22,18 @@ struct ControlTopic {
 void ensure_control_topic(const kafka::Admin& admin, const ControlTopic& topic, const TopicPolicy& policy,
                           Deadline deadline);
 
+/// Looks at the settings of a control topic that stands.
+/// @param brokers  for the command that mends it
+/// @throws Error(stop) naming the first setting that does not keep what the topic holds
+void verify_control_topic(const ControlTopic& topic, const kafka::Properties& config,
+                          const std::string& brokers);
+
+/// What a control topic is made with.
+kafka::NewTopic new_control_topic(const ControlTopic& topic, const TopicPolicy& policy);
+
+/// The command that makes it by hand, with all its settings.
+std::string create_control_command(const ControlTopic& topic, TopicPolicy policy);
+
 /// Why a shard waits whose partition of the control topic is missing.
 /// @param cluster, found  ids: of the one that the outbox belongs to, and of the one that answers
 Error missing_control_topic(const std::string& topic, std::int32_t partition, const std::string& cluster,

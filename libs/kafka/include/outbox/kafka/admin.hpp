@@ -78,6 +78,13 @@ public:
     /// @throws KafkaError
     void create_topic(const NewTopic& topic, Deadline deadline) const;
 
+    /// Has the brokers look whether they would make the topic, and make nothing. @throws KafkaError with
+    /// their reason
+    void would_create(const NewTopic& topic, Deadline deadline) const;
+
+    /// A broker's own configuration as it is in force. @throws KafkaError
+    [[nodiscard]] Properties broker_config(std::int32_t broker, Deadline deadline) const;
+
     /// Raises the topic's partitions to `total`, and waits until each has a leader. More stay.
     /// @throws KafkaError
     void add_partitions(const std::string& topic, std::int32_t total, Deadline deadline) const;
@@ -87,6 +94,9 @@ public:
     watermarks(const std::string& topic, std::int32_t partition, Deadline deadline) const;
 
 private:
+    [[nodiscard]] Properties config_of(int kind, const std::string& name, const std::string& what,
+                                       Deadline deadline) const;
+    void request_topic(const NewTopic& topic, bool only_look, Deadline deadline) const;
     void wait_for_leaders(const std::string& name, std::int32_t partitions, Deadline deadline) const;
 
     void take_up_password() const;

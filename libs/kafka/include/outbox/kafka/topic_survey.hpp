@@ -28,6 +28,7 @@ struct TopicFacts {
     std::vector<std::int32_t> leaders; ///< by partition; -1: none at the moment
     std::vector<Replicas> replicas;    ///< by partition; empty: not said
     std::optional<bool> may_write;     ///< nullopt: not said
+    std::optional<bool> may_read;      ///< nullopt: not said
     std::optional<Properties> config;  ///< nullopt: this client may not ask for it, or there is no topic
 
     [[nodiscard]] std::int32_t partitions() const noexcept {
