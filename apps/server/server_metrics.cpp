@@ -35,7 +35,8 @@ void ServerMetrics::answered(const Answered& answered) {
                                      {"method", std::string(method)},
                                      {"status", std::to_string(status)}};
         counted =
-            requests_.emplace(Key{route, method, status}, registry_.counter(metrics::http_requests_total, labels))
+            requests_
+                .emplace(Key{route, method, status}, registry_.counter(metrics::http_requests_total, labels))
                 .first;
     }
     counted->second.add();

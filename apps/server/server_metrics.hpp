@@ -29,7 +29,8 @@ public:
     [[nodiscard]] const metrics::Registry& registry() const { return registry_; }
 
 private:
-    using Key = std::tuple<std::string_view, std::string_view, int>; ///< route and method live as long as the router
+    using Key =
+        std::tuple<std::string_view, std::string_view, int>; ///< route and method live as long as the router
 
     metrics::Registry registry_;
     const metrics::Histogram waits_;

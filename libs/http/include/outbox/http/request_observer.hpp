@@ -6,8 +6,8 @@
 
 namespace outbox::http {
 
-/// Is told of requests and their answers: for metrics. Called on a server's I/O thread, which waits for it, so it
-/// must not block; it must not throw either.
+/// Is told of requests and their answers: for metrics. Called on a server's I/O thread, which waits for it,
+/// so it must not block; it must not throw either.
 class RequestObserver {
 public:
     RequestObserver() = default;
@@ -17,9 +17,9 @@ public:
 
     /// One request with its answer.
     struct Answered {
-        std::string_view route;        ///< the pattern of its route, never its path; "(none)": there is none for it
-        std::string_view method;       ///< one of those that this server knows; "(none)": it could not be read
-        int status = 0;                ///< of the answer, which is about to be written
+        std::string_view route;  ///< the pattern of its route, never its path; "(none)": there is none for it
+        std::string_view method; ///< one of those that this server knows; "(none)": it could not be read
+        int status = 0;          ///< of the answer, which is about to be written
         SteadyClock::duration took{0}; ///< since it was whole; 0: it never was
     };
 
