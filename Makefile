@@ -5,7 +5,7 @@ BIN := $(BUILD)/bin
 COMPOSE ?= docker compose
 
 .DEFAULT_GOAL := help
-.PHONY: help build programs demo-programs run run-relay migrate demo test integration crash outage partitions chaos soak witness model fuzz bench package docs \
+.PHONY: help build programs demo-programs run run-relay migrate demo test integration crash outage partitions chaos soak witness model fuzz bench peers package docs \
 	lint format stack-up stack-down docker-up docker-down restart
 
 help: ## List the commands
@@ -71,6 +71,10 @@ fuzz: ## libFuzzer over each target: MINUTES=10
 bench: build ## Measure speed and memory
 	@tools/bootstrap bench
 	@STACK_POSTGRES_OPTIONS='shared_buffers = 1GB' BIN=$(BIN) tools/with-stack bench/run
+
+peers: build ## Debezium and this relay in turn on the same servers: BROKERS=3 on three
+	@tools/bootstrap bench
+	@STACK_POSTGRES_OPTIONS='wal_level = logical' STACK_BROKERS=$(or $(BROKERS),1) BIN=$(BIN) tools/with-stack bench/peers/run
 
 package: build ## Make the Debian packages, into build/packages
 	@cd $(BUILD) && cpack
