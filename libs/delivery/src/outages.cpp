@@ -47,6 +47,10 @@ std::optional<Outage> Outages::note(const std::string& topic, OutageCause cause,
     return outage_of(topic, entry, now);
 }
 
+std::optional<Outage> Outages::note_again(const std::string& topic, OutageCause cause, Time now) {
+    return entries_.contains(topic) ? note(topic, std::move(cause), now) : std::nullopt;
+}
+
 std::optional<milliseconds> Outages::end(std::string_view topic, Time now) {
     const auto found = entries_.find(topic);
     if (found == entries_.end()) {

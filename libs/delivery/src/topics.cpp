@@ -307,11 +307,13 @@ void Topics::keep(const std::string& name, const TopicVerdict& verdict, SteadyCl
 }
 
 /// Notes the outage, and says it in the log when that is due.
-void Topics::park(const std::string& name, OutageCause cause) {
+void Topics::park(const std::string& name, OutageCause cause, bool again) {
     std::optional<Outage> said;
     {
         const std::lock_guard lock(mutex_);
-        said = outages_.note(name, std::move(cause), SteadyClock::now());
+        const auto now = SteadyClock::now();
+        said = again ? outages_.note_again(name, std::move(cause), now)
+                     : outages_.note(name, std::move(cause), now);
     }
     parked_.notify_all();
     if (said && policy_.announce) {
@@ -447,7 +449,11 @@ void Topics::ask_about_parked(Deadline deadline) {
     try {
         const auto asked = SteadyClock::now();
         for (const auto& [name, verdict] : ask(due, deadline)) {
-            keep(name, verdict, asked);
+            if (verdict.kind == Kind::parked) {
+                park(name, {verdict.code, verdict.reason, false}, true);
+            } else {
+                keep(name, verdict, asked);
+            }
         }
     } catch (const std::exception& error) {
         observer_.topics_not_asked(error.what());

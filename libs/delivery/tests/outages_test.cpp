@@ -14,6 +14,16 @@ constexpr Outages::Time start{};
 const OutageCause denied{29, "denied", false};
 const OutageCause by_try{29, "refused", true};
 
+TEST(Outages, AnAnswerDoesNotBeginAnewWhatWasEndedMeanwhile) {
+    const auto now = SteadyClock::now();
+    Outages outages({});
+    outages.note("a", denied, now);
+    EXPECT_TRUE(outages.note_again("a", denied, now + std::chrono::seconds(11)));
+    outages.end("a", now);
+    EXPECT_FALSE(outages.note_again("a", denied, now));
+    EXPECT_THAT(outages.all(now), IsEmpty());
+}
+
 TEST(Outages, ATopicIsAskedAboutSoonerAtFirstAndThenOnceASecond) {
     Outages outages({});
     auto now = start;

@@ -50,6 +50,8 @@ public:
     /// seldom
     std::optional<Outage> note(const std::string& topic, OutageCause cause, Time now);
     /// It takes records again, or is not asked for any more. @return for how long it did not; nullopt: it was
+    /// The answer to a question: an outage that was ended while it was asked does not begin anew.
+    std::optional<Outage> note_again(const std::string& topic, OutageCause cause, Time now);
     /// not known to refuse
     std::optional<milliseconds> end(std::string_view topic, Time now);
 

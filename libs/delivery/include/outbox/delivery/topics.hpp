@@ -85,7 +85,8 @@ private:
     std::optional<TopicVerdict> recall(const std::string& name, SteadyClock::time_point not_before);
     void drop_expired();
     void keep(const std::string& name, const TopicVerdict& verdict, SteadyClock::time_point asked);
-    void park(const std::string& name, OutageCause cause);
+    /// @param again  one that is known
+    void park(const std::string& name, OutageCause cause, bool again = false);
     void open(std::string_view name);
     Verdicts ask(const std::vector<std::string>& names, Deadline deadline);
     TopicVerdict verdict_on(const std::string& name, const kafka::TopicFacts& facts, Deadline deadline);
