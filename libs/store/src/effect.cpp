@@ -36,7 +36,7 @@ void throw_without_effect(const Uuid& id, postgres::Connection& connection, mill
                           "cancels or undoes its updates",
                           id.to_string())
             : fmt::format("trigger {} on outbox_events cancels or undoes what relays write, so event {} "
-                          "cannot be marked: type {} or let it RETURN NEW as it came",
+                          "cannot be marked: type {} or let it return the row as it came",
                           found.text(0, 0), id.to_string(), found.text(0, 1)));
 }
 

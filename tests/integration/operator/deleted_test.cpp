@@ -131,6 +131,21 @@ TEST_F(DeletedRows, ATableThatRefersToEventsIsNamed) {
         << relay.errors();
 }
 
+TEST_F(DeletedRows, ATriggerThatKeepsRowsIsNamedAndNothingIsSentTwiceForIt) {
+    auto session = database.connect();
+    script(session,
+           "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+           "CREATE TRIGGER keep BEFORE DELETE ON outbox_events FOR EACH ROW EXECUTE FUNCTION keep()");
+    Process relay = start_relay({{"RELAY_ON_SENT", "delete"}});
+    write(20);
+    EXPECT_TRUE(relay.wait_for_text("type DROP TRIGGER keep ON outbox_events", Deadline::in(30s)))
+        << relay.errors();
+    EXPECT_EQ(count("true"), 20);
+    script(session, "DROP TRIGGER keep ON outbox_events");
+    EXPECT_TRUE(wait_empty()) << relay.errors();
+    expect_each_once(20);
+}
+
 TEST_F(DeletedRows, ReconcileAndBackfillSayWhatTheyCannotKnow) {
     Process relay = deleting_relay();
     write(20);
